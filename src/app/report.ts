@@ -1,0 +1,144 @@
+/** What the verbs of hcr answer: plain values, printed by `src/cli` as text or as JSON. */
+import type { Failure } from '../core/failure.js';
+
+/** A function as a result names it. Addresses are `0x…` strings: results are for people and JSON. */
+export interface PatchedFunction {
+  readonly name: string;
+  /** Path of the module as the target has it mapped. */
+  readonly module: string;
+  readonly entry: string;
+  /** Where the entry leads now; the entry itself when the original code is back. */
+  readonly body: string;
+  /** `file:line` of the definition, when known. */
+  readonly source?: string;
+  /** Why it is part of the patch. */
+  readonly reason: 'requested' | 'clone' | 'inlined' | 'changed' | 'rolled-back';
+}
+
+/** Milliseconds of each stage, as far as it ran. */
+export interface Timings {
+  readonly observe?: number;
+  readonly build?: number;
+  readonly link?: number;
+  readonly publish?: number;
+  readonly total: number;
+}
+
+/** Outcome of attach, reload and rollback. */
+export interface PatchReport {
+  readonly pid: number;
+  /** The generation that is live now. */
+  readonly generation: number;
+  /** Empty when there was nothing to do. */
+  readonly functions: readonly PatchedFunction[];
+  readonly notes: readonly string[];
+  readonly timingsMs: Timings;
+  /** How long the target stood still, in microseconds; 0 when it was never stopped. */
+  readonly pauseMicros: number;
+  readonly dryRun: boolean;
+}
+
+export interface GenerationStatus {
+  readonly generation: number;
+  /** The generation a rollback from here leads to. */
+  readonly parent: number;
+  /** ISO 8601 time of publication. */
+  readonly publishedAt: string;
+  readonly functions: readonly PatchedFunction[];
+  /** Bytes of code and data it occupies in the target. */
+  readonly bytes: number;
+  /** `live`: entries lead here; `kept`: can be gone back to; `retired`: memory used again. */
+  readonly state: 'live' | 'kept' | 'retired';
+}
+
+export interface StatusReport {
+  readonly pid: number;
+  readonly program: string;
+  readonly threads: number;
+  readonly generation: number;
+  readonly generations: readonly GenerationStatus[];
+  /** Functions that do not run their original code now. */
+  readonly functions: readonly PatchedFunction[];
+  /** Threads that stand in a patched function, old body or new. */
+  readonly busyThreads: readonly BusyThread[];
+  readonly memory: {
+    /** Address space hcr mapped. */
+    readonly reservedBytes: number;
+    /** Part of it that holds code, data and the ledger. */
+    readonly usedBytes: number;
+  };
+  readonly notes: readonly string[];
+}
+
+export interface BusyThread {
+  readonly tid: number;
+  readonly function: string;
+  readonly generation: number;
+}
+
+export interface FunctionListing {
+  readonly name: string;
+  readonly module: string;
+  readonly entry: string;
+  readonly sizeBytes: number;
+  readonly source?: string;
+  /** Functions that hold an inlined copy of it. */
+  readonly inlinedIn: readonly string[];
+  readonly state: 'original' | 'patched';
+  /** Generation of the live body; 0 for the original. */
+  readonly generation: number;
+}
+
+export interface FunctionsReport {
+  readonly pid: number;
+  readonly program: string;
+  readonly functions: readonly FunctionListing[];
+  readonly notes: readonly string[];
+}
+
+export interface Condition {
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'failed';
+  readonly detail: string;
+  /** What to do, when it is not ok. */
+  readonly hint?: string;
+}
+
+export interface DoctorReport {
+  readonly pid?: number;
+  /** False when a condition failed. */
+  readonly patchable: boolean;
+  readonly conditions: readonly Condition[];
+}
+
+/** The JSON form of a refusal. */
+export interface FailureReport {
+  readonly ok: false;
+  readonly error: Failure & { readonly message: string; readonly hint: string };
+}
+
+/** Steps a verb goes through, for progress lines. */
+export type Progress =
+  | { readonly stage: 'observe' }
+  | { readonly stage: 'build'; readonly command: string }
+  | { readonly stage: 'link' }
+  | { readonly stage: 'publish' }
+  | { readonly stage: 'waiting'; readonly reason: string }
+  | { readonly stage: 'log'; readonly text: string };
+
+export type ReportProgress = (progress: Progress) => void;
+
+/** Options shared by the patching verbs, as the command line names them. */
+export interface PatchOptions {
+  readonly source?: string;
+  readonly object?: string;
+  readonly compileCommands?: string;
+  readonly build?: string;
+  readonly cc?: string;
+  readonly cflags?: string;
+  readonly module?: string;
+  readonly dryRun: boolean;
+  readonly unchecked: boolean;
+  /** How long to wait for a safe moment, in milliseconds. */
+  readonly timeoutMs: number;
+}

@@ -1,0 +1,264 @@
+/**
+ * What hcr has to know about a machine. Everything outside `src/arch/<machine>/` works through
+ * this interface; a new machine is one folder that implements it and one line in `select.ts`.
+ */
+import type { Addr } from '../core/address.js';
+
+export interface Machine {
+  readonly name: string;
+  /** `e_machine` of its ELF files. */
+  readonly elfMachine: number;
+  readonly pageBytes: number;
+  readonly relocations: Relocations;
+  readonly jumps: Jumps;
+  readonly registers: Registers;
+  readonly syscalls: SyscallNumbers;
+  readonly injection: Injection;
+  /** Loads the instruction decoder. Takes tens of milliseconds the first time: do it beside a
+   *  compiler, and only where bytes alone do not decide. */
+  readonly loadDecoder: () => Promise<Decoder>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Relocations
+
+/**
+ * What the linker has to supply as S for a relocation:
+ * - `address`: the symbol's address
+ * - `branch`: the symbol's address, or that of a stub which jumps there
+ * - `got`: the address of a slot that holds the symbol's address
+ * - `tp-offset`: the symbol's offset from the thread pointer
+ * - `got-tp-offset`: the address of a slot that holds that offset
+ * - `tls-index`: the address of a pair {module id, the symbol's offset in that module's thread-local
+ *   block}, the argument of `__tls_get_addr` (general dynamic)
+ * - `tls-module`: the address of a pair {module id, 0} (local dynamic)
+ * - `module-tls-offset`: the symbol's offset in its module's thread-local block
+ * - `tls-descriptor`: the address of a TLS descriptor {function, argument}
+ * - `size`: the symbol's size
+ * - `nothing`: no value (markers)
+ */
+export type RelocationNeed =
+  | 'address'
+  | 'branch'
+  | 'got'
+  | 'tp-offset'
+  | 'got-tp-offset'
+  | 'tls-index'
+  | 'tls-descriptor'
+  | 'tls-module'
+  | 'module-tls-offset'
+  | 'size'
+  | 'nothing';
+
+export interface RelocationRule {
+  /** The psABI's name, `R_X86_64_PC32`. */
+  readonly name: string;
+  readonly needs: RelocationNeed;
+  /** Bytes of the section that the relocation writes, from its offset. */
+  readonly widthBytes: number;
+  /** True when the value depends on P, the place. */
+  readonly pcRelative: boolean;
+}
+
+/** The psABI's letters: S the symbol value as {@link RelocationNeed} says, A the addend, P the
+ *  address of the place being relocated. */
+export interface RelocationTerms {
+  readonly S: number;
+  readonly A: number;
+  readonly P: number;
+}
+
+export interface Relocations {
+  /** `undefined` for a type that hcr cannot link. */
+  rule(type: number): RelocationRule | undefined;
+  /** The psABI's name, also of types without a rule. */
+  nameOf(type: number): string;
+  /** Writes the relocated field at `bytes[offset]`. False, with nothing written, when the value
+   *  does not fit the field. The field's old bytes are overwritten, not added to (RELA).
+   *  @throws HcrError `malformed-file` when the field is not inside `bytes`,
+   *  `unexpected` for a type without a {@link rule} */
+  apply(type: number, bytes: Uint8Array, offset: number, terms: RelocationTerms): boolean;
+  /** The inverse: the S for which a live field has its present value. Exact for any addend,
+   *  also when an immediate follows the field. A marker without a field reads as 0.
+   *  @throws HcrError as {@link apply} */
+  read(type: number, bytes: Uint8Array, offset: number, terms: Omit<RelocationTerms, 'S'>): number;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Jumps and stubs
+
+export interface Jumps {
+  /** How many bytes a `near` jump takes. */
+  readonly nearBytes: number;
+  /** How many bytes a `short` jump takes. */
+  readonly shortBytes: number;
+  /** Greatest distance in bytes a near jump or call reaches, from its end. */
+  readonly nearReachBytes: number;
+  /** Bytes at the start of a body that stay in place before a redirect (`endbr64`), or 0. */
+  landingPadBytes(body: Uint8Array): number;
+  /** A direct jump placed at `from`; `undefined` out of reach. */
+  near(from: Addr, to: Addr): Uint8Array | undefined;
+  /** The shortest direct jump; `undefined` out of reach. */
+  short(from: Addr, to: Addr): Uint8Array | undefined;
+  /** Bytes between functions that no control flow enters: the length of the run of padding at
+   *  the start of `bytes` (long nops, `int3`, `nop`), whole padding instructions only. */
+  paddingBytes(bytes: Uint8Array): number;
+  /** Size of {@link farStub}. */
+  readonly farStubBytes: number;
+  /** Position-independent jump to anywhere in the address space. */
+  farStub(to: Addr): Uint8Array;
+  /** Size of {@link ifuncStub}. */
+  readonly ifuncStubBytes: number;
+  /** Calls `resolver` once, keeps the result in the 8-byte `slot`, then jumps there with all
+   *  argument registers as they were. `at` is where the stub will be. `slot` holds 0 before the
+   *  first call, and must be writable by the target.
+   *  @throws HcrError `out-of-reach` when `slot` is not near `at`; `resolver` may be anywhere */
+  ifuncStub(at: Addr, resolver: Addr, slot: Addr): Uint8Array;
+  /** The call frame instructions of {@link ifuncStub}; see {@link keepingStubCfi}. */
+  readonly ifuncStubCfi: Uint8Array;
+  /** Calls `to` and gives back every register of `keep` as it was; see call-clobbers. The callee
+   *  must take no arguments on the stack. `keep` must not hold a register in which the function
+   *  returns its value: the stub would undo it. `undefined` when out of reach. */
+  keepingStub(at: Addr, to: Addr, keep: RegisterSet): Uint8Array | undefined;
+  /** An upper bound for the size of {@link keepingStub}. */
+  readonly keepingStubMaxBytes: number;
+  /** What a frame description entry for {@link keepingStub} says, so that an exception and a
+   *  debugger pass through it: DW_CFA instructions for a CIE with code alignment 1 and the
+   *  machine's usual first rules (x86-64: CFA = rsp + 8, return address at CFA - 8). */
+  keepingStubCfi(keep: RegisterSet): Uint8Array;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Decoding
+
+/** A set of registers as a bit mask; bit numbers are the machine's own. Narrow names (`al`) count
+ *  as the whole register (`rax`); the parts that only some processors have (above 128 bits of a
+ *  vector register) have bits of their own. bigint, because there are more than 32. */
+export type RegisterSet = bigint;
+
+export type Flow =
+  | 'next'
+  | 'jump'
+  | 'conditional-jump'
+  | 'indirect-jump'
+  | 'call'
+  | 'indirect-call'
+  | 'return'
+  | 'stop';
+
+export interface Instruction {
+  readonly address: Addr;
+  readonly lengthBytes: number;
+  readonly flow: Flow;
+  /** Target of a direct jump or call. */
+  readonly target: Addr | undefined;
+  readonly reads: RegisterSet;
+  /** Registers that are certainly or possibly written, all parts of them. */
+  readonly writes: RegisterSet;
+  /** Registers that are certainly and wholly overwritten, with what does not depend on their old
+   *  value (`xor %eax,%eax` does not). */
+  readonly kills: RegisterSet;
+  /** Equal for two instructions that do the same but for the bytes of a relocated field or of a
+   *  direct branch's displacement and size: mnemonic and operands without the displacement. */
+  readonly shape: string;
+  /** Where within the instruction its displacement or immediate bytes are, so that a relocation
+   *  can be told to fall on one; offsets from the instruction's start, 0 when there is none. */
+  readonly displacementOffset: number;
+  readonly immediateOffset: number;
+  readonly isPadding: boolean;
+}
+
+export interface Decoder {
+  /** Decodes `code` as if it stood at `address`; stops at the first undecodable byte. */
+  decode(code: Uint8Array, address: Addr): readonly Instruction[];
+  /** Assembly text, one line an instruction, for people. */
+  format(code: Uint8Array, address: Addr): readonly string[];
+  /** Registers that a call may change when nothing is known of the callee. */
+  readonly callClobbered: RegisterSet;
+  /** Registers in which a function returns values. */
+  readonly returned: RegisterSet;
+  /** Registers in which arguments are passed. */
+  readonly passed: RegisterSet;
+  /** Registers that every processor of this machine has. Code that touches another one must know
+   *  that the processor has it, from an instruction of the target that names it. */
+  readonly baseline: RegisterSet;
+  namesOf(set: RegisterSet): readonly string[];
+}
+
+// ---------------------------------------------------------------------------------------------
+// Registers, system calls, injection
+
+/** General registers as `PTRACE_GETREGSET NT_PRSTATUS` gives them. The bytes are the kernel's
+ *  own structure; accessors read and write in place. */
+export interface Registers {
+  readonly sizeBytes: number;
+  pc(regs: Uint8Array): number;
+  stackPointer(regs: Uint8Array): number;
+  /** Present when the thread stands at a system call that the kernel may restart. */
+  interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined;
+  /** A copy from which the same call is made again, unseen by the program. */
+  repeatSyscall(regs: Uint8Array): Uint8Array;
+}
+
+export interface InterruptedSyscall {
+  readonly number: number;
+  /** The errno it would return, positive (4 for EINTR, 512 to 516 for the kernel's restarts). */
+  readonly errno: number;
+  /** False for calls that cannot be made again (connect): leave them as they are. */
+  readonly repeatable: boolean;
+  /** True when the kernel itself restarts it once the thread runs on. */
+  readonly restartedByKernel: boolean;
+}
+
+export interface SyscallNumbers {
+  readonly memfd_create: number;
+  readonly ftruncate: number;
+  readonly mmap: number;
+  readonly mprotect: number;
+  readonly munmap: number;
+  readonly close: number;
+}
+
+/** How a system call is made on a thread that did not ask for it, so that the thread lives on
+ *  whatever happens to hcr. See `src/ptrace/remote-call.ts` for the protocol. */
+export interface Injection {
+  /** Byte sequences that make a system call and then return; the first byte is the entry. */
+  readonly syscallGadgets: readonly Uint8Array[];
+  /** Byte sequences that call rt_sigreturn. */
+  readonly sigreturnGadgets: readonly Uint8Array[];
+  /**
+   * The signal frame that, once rt_sigreturn reads it, puts the thread back where it was.
+   * @param registers as the thread has them now
+   * @param extended its NT_X86_XSTATE (or the machine's like), whole
+   * @param signalMask its blocked signals, the kernel's 8 bytes
+   * @returns where the frame goes, its bytes, and the registers that start the first call
+   */
+  buildFrame(input: FrameInput): InjectionFrame;
+  /** Registers for one system call from the frame. */
+  syscallRegisters(frame: InjectionFrame, call: number, args: readonly number[]): Uint8Array;
+  /** The value a system call left, negative errno on failure. */
+  syscallResult(regs: Uint8Array): number;
+}
+
+export interface FrameInput {
+  readonly registers: Uint8Array;
+  readonly extended: Uint8Array;
+  readonly signalMask: Uint8Array;
+  readonly syscallGadget: Addr;
+  readonly sigreturnGadget: Addr;
+  /** Bytes that injected calls may use as memory; placed beside the frame. */
+  readonly scratchBytes: number;
+}
+
+export interface InjectionFrame {
+  /** Lowest address that is written. */
+  readonly start: Addr;
+  readonly bytes: Uint8Array;
+  /** Where rsp points when the injected call starts. */
+  readonly stackPointer: Addr;
+  /** Start of the scratch memory asked for. */
+  readonly scratch: Addr;
+  readonly syscallGadget: Addr;
+  /** The registers the frame was built from. */
+  readonly original: Uint8Array;
+}

@@ -1,0 +1,211 @@
+/**
+ * General registers as the kernel hands them out, and what they say about a system call.
+ *
+ * The bytes are `struct user_regs_struct` of arch/x86/include/asm/user_64.h: 27 fields of 8 bytes.
+ * They come from PTRACE_GETREGS and PTRACE_GETREGSET with NT_PRSTATUS alike.
+ *
+ * **Interrupted calls.** A thread stopped inside a system call has left it: the call has returned
+ * to the edge of the kernel with an error, `orig_rax` holds its number (it is -1 when the thread
+ * came from an exception or interrupt), and rax the error.
+ *
+ * -512, -513, -514 (ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND) and -516 (ERESTART_RESTARTBLOCK)
+ * of include/linux/errno.h never reach a program: where no handler runs, the kernel makes the call
+ * again when the thread goes on (`arch_do_signal_or_restart` in arch/x86/kernel/signal.c). -515 is
+ * ENOIOCTLCMD and has nothing to do with it.
+ *
+ * -4 (EINTR) does reach it. signal(7), "Interruption of system calls and library functions by stop
+ * signals", lists calls that answer EINTR after a mere stop and continue, and no tracer can help
+ * stopping. Making the call again is invisible where EINTR means that nothing has happened yet.
+ * {@link REPEATABLE} names those calls, after reading what each does before it returns EINTR; for a
+ * call that is not in it the answer stays as it is, which is what any debugger does.
+ *
+ * @see ptrace(2), signal(7)
+ */
+import { HcrError } from '../../core/failure.js';
+import type { InterruptedSyscall, Registers } from '../arch.js';
+
+const FIELDS = [
+  'r15',
+  'r14',
+  'r13',
+  'r12',
+  'rbp',
+  'rbx',
+  'r11',
+  'r10',
+  'r9',
+  'r8',
+  'rax',
+  'rcx',
+  'rdx',
+  'rsi',
+  'rdi',
+  'orig_rax',
+  'rip',
+  'cs',
+  'eflags',
+  'rsp',
+  'ss',
+  'fs_base',
+  'gs_base',
+  'ds',
+  'es',
+  'fs',
+  'gs',
+] as const;
+
+export type RegisterField = (typeof FIELDS)[number];
+
+export const REGISTERS_BYTES: number = 8 * FIELDS.length;
+
+const EINTR = 4;
+const ERESTARTSYS = 512;
+const ERESTARTNOINTR = 513;
+const ERESTARTNOHAND = 514;
+const ERESTART_RESTARTBLOCK = 516;
+
+const RESTARTED_BY_KERNEL: ReadonlySet<number> = new Set([
+  ERESTARTSYS,
+  ERESTARTNOINTR,
+  ERESTARTNOHAND,
+  ERESTART_RESTARTBLOCK,
+]);
+
+/** `__USER32_CS`: the thread runs 32-bit code, where call numbers are those of i386. */
+export const COMPATIBILITY_CS = 0x23n;
+
+/** `syscall`, `sysenter` and `int $0x80` are two bytes each. */
+const SYSCALL_INSTRUCTION_BYTES = 2n;
+
+/**
+ * Calls which, when they return EINTR, have neither taken nor given anything. Timeouts count again
+ * from the start, as they would for a program that retries by itself; absolute ones are kept.
+ *
+ * - epoll_wait, epoll_pwait, epoll_pwait2: EINTR only when no event was reported (`ep_poll`).
+ * - poll, ppoll, select, pselect6: as a rule restarted by the kernel; EINTR when the remaining time
+ *   could not be written back (`poll_select_finish`).
+ * - read, write and their kin, send and receive, accept: on a socket with SO_RCVTIMEO or SO_SNDTIMEO
+ *   the kernel does not restart (`sock_intr_errno`); what was transferred comes back as a count
+ *   instead of EINTR. inotify before Linux 3.8.
+ * - semop, semtimedop: all operations or none (`do_semtimedop`).
+ * - msgsnd, msgrcv, mq_timedsend, mq_timedreceive: one whole message or none.
+ * - rt_sigtimedwait: no signal was taken off the queue (`do_sigtimedwait`).
+ * - rt_sigsuspend, pause: they only wait.
+ * - futex, futex_waitv, futex_wait: the value is compared anew. nanosleep, clock_nanosleep: by the
+ *   kernel nowadays, EINTR from old ones.
+ * - io_getevents, io_pgetevents, io_uring_enter: EINTR only when no event was taken and nothing
+ *   was submitted (`read_events`, `io_uring_enter`).
+ * - wait4, waitid: no child was reaped.
+ *
+ * Left out on purpose:
+ * - connect (42): the handshake has begun; making it again can answer EALREADY or EISCONN.
+ * - close (3): the descriptor is gone; a second close could take another thread's new one.
+ * - dup2, dup3: the old file of the descriptor may be closed already.
+ * - open of a FIFO or device, ioctl, fsync, sendfile, splice, copy_file_range, msync, mount,
+ *   request_key, everything that creates or removes: the effect depends on a driver or file system
+ *   (FUSE, NFS) that may have done part of it.
+ * - restart_syscall (219): after EINTR the block that says what to restart is gone.
+ */
+const REPEATABLE: ReadonlyMap<number, string> = new Map([
+  [0, 'read'],
+  [1, 'write'],
+  [7, 'poll'],
+  [17, 'pread64'],
+  [18, 'pwrite64'],
+  [19, 'readv'],
+  [20, 'writev'],
+  [23, 'select'],
+  [34, 'pause'],
+  [35, 'nanosleep'],
+  [43, 'accept'],
+  [44, 'sendto'],
+  [45, 'recvfrom'],
+  [46, 'sendmsg'],
+  [47, 'recvmsg'],
+  [61, 'wait4'],
+  [65, 'semop'],
+  [69, 'msgsnd'],
+  [70, 'msgrcv'],
+  [128, 'rt_sigtimedwait'],
+  [130, 'rt_sigsuspend'],
+  [202, 'futex'],
+  [208, 'io_getevents'],
+  [220, 'semtimedop'],
+  [230, 'clock_nanosleep'],
+  [232, 'epoll_wait'],
+  [242, 'mq_timedsend'],
+  [243, 'mq_timedreceive'],
+  [247, 'waitid'],
+  [270, 'pselect6'],
+  [271, 'ppoll'],
+  [281, 'epoll_pwait'],
+  [288, 'accept4'],
+  [295, 'preadv'],
+  [296, 'pwritev'],
+  [299, 'recvmmsg'],
+  [307, 'sendmmsg'],
+  [327, 'preadv2'],
+  [328, 'pwritev2'],
+  [333, 'io_pgetevents'],
+  [426, 'io_uring_enter'],
+  [441, 'epoll_pwait2'],
+  [449, 'futex_waitv'],
+  [455, 'futex_wait'],
+]);
+
+function viewOf(regs: Uint8Array): DataView {
+  if (regs.length < REGISTERS_BYTES) {
+    throw new HcrError({
+      code: 'unexpected',
+      detail: `general registers take ${REGISTERS_BYTES} bytes, got ${regs.length}`,
+    });
+  }
+  return new DataView(regs.buffer, regs.byteOffset, regs.byteLength);
+}
+
+const offsetOf = (field: RegisterField): number => 8 * FIELDS.indexOf(field);
+
+/** @throws HcrError `unexpected` when `regs` is too short, here and below. */
+export function readRegister(regs: Uint8Array, field: RegisterField): bigint {
+  return viewOf(regs).getBigUint64(offsetOf(field), true);
+}
+
+/** Writes in place; negative values wrap. */
+export function writeRegister(regs: Uint8Array, field: RegisterField, value: bigint): void {
+  viewOf(regs).setBigUint64(offsetOf(field), BigInt.asUintN(64, value), true);
+}
+
+/** A register as the signed number it holds. */
+export function readSigned(regs: Uint8Array, field: RegisterField): number {
+  return Number(BigInt.asIntN(64, readRegister(regs, field)));
+}
+
+function interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined {
+  const number = readSigned(regs, 'orig_rax');
+  if (number < 0 || readRegister(regs, 'cs') === COMPATIBILITY_CS) return undefined;
+  const errno = -readSigned(regs, 'rax');
+  const restartedByKernel = RESTARTED_BY_KERNEL.has(errno);
+  if (!restartedByKernel && errno !== EINTR) return undefined;
+  return {
+    number,
+    errno,
+    repeatable: restartedByKernel || REPEATABLE.has(number),
+    restartedByKernel,
+  };
+}
+
+function repeatSyscall(regs: Uint8Array): Uint8Array {
+  const again = regs.slice();
+  writeRegister(again, 'rip', readRegister(regs, 'rip') - SYSCALL_INSTRUCTION_BYTES);
+  writeRegister(again, 'rax', readRegister(regs, 'orig_rax'));
+  writeRegister(again, 'orig_rax', -1n);
+  return again;
+}
+
+export const registers: Registers = {
+  sizeBytes: REGISTERS_BYTES,
+  pc: (regs) => Number(readRegister(regs, 'rip')),
+  stackPointer: (regs) => Number(readRegister(regs, 'rsp')),
+  interruptedSyscall,
+  repeatSyscall,
+};

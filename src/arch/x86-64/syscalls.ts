@@ -1,0 +1,12 @@
+/** Numbers of the system calls that hcr makes in a target.
+ *  @see arch/x86/entry/syscalls/syscall_64.tbl in the kernel's source */
+import type { SyscallNumbers } from '../arch.js';
+
+export const syscalls: SyscallNumbers = {
+  close: 3,
+  mmap: 9,
+  mprotect: 10,
+  munmap: 11,
+  ftruncate: 77,
+  memfd_create: 319,
+};

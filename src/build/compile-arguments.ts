@@ -1,0 +1,51 @@
+/**
+ * Takes from a build's own compile command what hcr must decide itself: the input, the output, the
+ * stage at which the compiler stops, and files written on the side (dependencies, dumps, .dwo).
+ */
+
+const OUTPUT_WITH_VALUE = new Set([
+  ...['-o', '--output', '-MF', '-MT', '-MQ', '-MJ', '-aux-info', '-dumpbase', '-dumpbase-ext'],
+  ...['-dumpdir', '--serialize-diagnostics', '-serialize-diagnostics', '-dependency-file'],
+]);
+
+const OUTPUT = [
+  /^-o./,
+  /^--output=/,
+  /^(-c|-S|-E|--compile|--assemble|--preprocess|-emit-llvm|-fsyntax-only)$/,
+  /^-M(D|MD|M|P|G|F.+|T.+|Q.+|J.+)?$/,
+  /^-Wp,-M/,
+  /^-Wa,-a/,
+  /^-?-save-temps(=|$)/,
+  /^-g(split-dwarf(=|$)|z(=|$))/,
+  /^-f(dump-|stack-usage$|callgraph-info|save-optimization-record|time-trace|test-coverage$)/,
+  /^-fdiagnostics-format=.*file/,
+];
+
+/** Options whose value is the next word, so that it is not taken for an input file. */
+const WITH_VALUE = new Set([
+  ...['-A', '-B', '-D', '-F', '-G', '-I', '-L', '-T', '-U', '-V', '-arch', '-b', '-e', '-l', '-u'],
+  ...['-gcc-toolchain', '-idirafter', '-iframework', '-imacros', '-imultilib', '-include'],
+  ...['-include-pch', '-iprefix', '-iquote', '-isysroot', '-isystem', '-ivfsoverlay', '-iwithprefix'],
+  ...['-iwithprefixbefore', '-mllvm', '-target', '-wrapper', '-x', '-z', '-Xassembler', '-Xclang'],
+  ...['-Xlinker', '-Xpreprocessor', '--include', '--param', '--sysroot', '--define-macro'],
+  ...['--include-directory', '--undefine-macro'],
+]);
+
+/** The flags of a compile command (without the compiler itself), neither input nor output in them. */
+export function withoutInputAndOutput(args: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < args.length; i += 1) {
+    const arg = args[i] ?? '';
+    if (arg === '--') break; // Only inputs follow.
+    if (OUTPUT_WITH_VALUE.has(arg)) {
+      i += 1;
+    } else if (WITH_VALUE.has(arg)) {
+      const value = args[i + 1];
+      if (value !== undefined) kept.push(arg, value);
+      i += 1;
+    } else if (arg.startsWith('-') && arg !== '-' && !OUTPUT.some((pattern) => pattern.test(arg))) {
+      kept.push(arg);
+    }
+  }
+  return kept;
+}

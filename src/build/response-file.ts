@@ -1,0 +1,66 @@
+/**
+ * Response files: an argument `@FILE` stands for the words in FILE. Expanded only in commands that
+ * the user's own build wrote, never in flags that come from a binary.
+ *
+ * @see GCC manual, "Overall Options", @file; libiberty/argv.c buildargv
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const MAX_BYTES = 16 << 20;
+/** gcc counts expansions too, so that a file naming itself ends. */
+const MAX_EXPANSIONS = 2000;
+
+/** Here a backslash escapes any character, inside either kind of quotes as well. */
+function splitResponse(text: string): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote: string | undefined;
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text.charAt(i);
+    if (char === '\\') {
+      i += 1;
+      word = `${word ?? ''}${text.charAt(i)}`;
+    } else if (quote !== undefined) {
+      if (char === quote) quote = undefined;
+      else word = `${word ?? ''}${char}`;
+    } else if (char === '"' || char === "'") {
+      quote = char;
+      word ??= '';
+    } else if (/\s/.test(char)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else word = `${word ?? ''}${char}`;
+  }
+  if (word !== undefined) words.push(word);
+  return words;
+}
+
+function readResponse(path: string): string[] | undefined {
+  try {
+    const stat = statSync(path);
+    return stat.isFile() && stat.size <= MAX_BYTES ? splitResponse(readFileSync(path, 'utf8')) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A response file that can't be read stays as it is: the compiler takes it literally as well. */
+export function expandResponseFiles(args: readonly string[], directory: string): string[] {
+  const expanded: string[] = [];
+  const pending = args.toReversed();
+  for (let expansions = 0; pending.length > 0; ) {
+    const arg = pending.pop() ?? '';
+    const words =
+      arg.startsWith('@') && expansions < MAX_EXPANSIONS
+        ? readResponse(resolve(directory, arg.slice(1)))
+        : undefined;
+    if (words === undefined) {
+      expanded.push(arg);
+      continue;
+    }
+    expansions += 1;
+    for (const word of words.reverse()) pending.push(word);
+  }
+  return expanded;
+}

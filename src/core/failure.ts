@@ -1,0 +1,265 @@
+/**
+ * Every way in which hcr says no.
+ *
+ * One discriminated union names the codes and their typed fields; one mapped type gives each code
+ * its message, its hint and its exit code, so that a code without them does not compile.
+ */
+
+/** A declaration as the user wrote it and as the live program has it. */
+export interface Difference {
+  readonly what: string;
+  readonly live: string;
+  readonly edited: string;
+}
+
+export type Failure =
+  | { readonly code: 'usage'; readonly detail: string; readonly advice?: string }
+  | { readonly code: 'unexpected'; readonly detail: string }
+  | { readonly code: 'no-such-process'; readonly pid: number }
+  | { readonly code: 'attach-denied'; readonly pid: number; readonly reason: string; readonly advice: string }
+  | { readonly code: 'already-traced'; readonly pid: number; readonly tracerPid: number; readonly tracer: string }
+  | { readonly code: 'unsupported-machine'; readonly pid: number; readonly machine: string }
+  | { readonly code: 'unsupported-target'; readonly pid: number; readonly detail: string }
+  | { readonly code: 'no-debug-info'; readonly module: string; readonly function: string }
+  | { readonly code: 'source-not-found'; readonly source: string; readonly tried: readonly string[] }
+  | { readonly code: 'function-not-found'; readonly function: string; readonly near: readonly string[]; readonly where: string }
+  | { readonly code: 'ambiguous-function'; readonly function: string; readonly candidates: readonly string[] }
+  | { readonly code: 'module-not-found'; readonly module: string; readonly loaded: readonly string[] }
+  | { readonly code: 'function-not-patchable'; readonly function: string; readonly reason: string; readonly advice: string }
+  | { readonly code: 'compile-failed'; readonly command: string; readonly diagnostics: string; readonly exitCode: number | null }
+  | { readonly code: 'compiler-not-found'; readonly compiler: string }
+  | { readonly code: 'build-mismatch'; readonly detail: string; readonly liveCompiler: string; readonly compiler: string; readonly flags: string }
+  | { readonly code: 'abi-changed'; readonly function: string; readonly differences: readonly Difference[] }
+  | { readonly code: 'layout-changed'; readonly type: string; readonly differences: readonly Difference[] }
+  | { readonly code: 'unresolved-symbol'; readonly symbol: string; readonly near: readonly string[] }
+  | { readonly code: 'unsupported-relocation'; readonly relocation: string; readonly section: string; readonly symbol: string }
+  | { readonly code: 'out-of-reach'; readonly symbol: string; readonly detail: string }
+  | { readonly code: 'out-of-memory'; readonly detail: string }
+  | { readonly code: 'busy'; readonly detail: string; readonly threads: readonly number[]; readonly waitedMs: number }
+  | { readonly code: 'target-exited'; readonly pid: number; readonly how: string }
+  | { readonly code: 'target-replaced'; readonly pid: number; readonly detail: string }
+  | { readonly code: 'ledger-corrupt'; readonly pid: number; readonly detail: string }
+  | { readonly code: 'no-such-generation'; readonly generation: number; readonly available: string }
+  | { readonly code: 'malformed-file'; readonly what: string; readonly detail: string }
+  | { readonly code: 'ffi-unavailable'; readonly detail: string };
+
+export type FailureCode = Failure['code'];
+
+/** Exit codes of the command line. */
+export const EXIT = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  cannotAttach: 3,
+  refused: 4,
+  compileFailed: 5,
+  timedOut: 6,
+} as const;
+
+type FailureOf<C extends FailureCode> = Extract<Failure, { readonly code: C }>;
+
+interface Wording<F> {
+  readonly message: (failure: F) => string;
+  readonly hint: (failure: F) => string;
+  readonly exit: (typeof EXIT)[keyof typeof EXIT];
+}
+
+const sideBySide = (differences: readonly Difference[]): string =>
+  differences.map((d) => `\n  ${d.what}\n    live:   ${d.live}\n    edited: ${d.edited}`).join('');
+
+const orNothing = (names: readonly string[], lead: string): string =>
+  names.length === 0 ? '' : `${lead}${names.join(', ')}`;
+
+const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
+  usage: {
+    message: (f) => f.detail,
+    hint: (f) => f.advice ?? 'Run the command with --help to see what it takes.',
+    exit: EXIT.usage,
+  },
+  unexpected: {
+    message: (f) => f.detail,
+    hint: () => 'This is a fault in hcr: run again with --verbose and report what it prints.',
+    exit: EXIT.unexpected,
+  },
+  'no-such-process': {
+    message: (f) => `There is no process ${f.pid}.`,
+    hint: () => 'Look the process id up with `pgrep -a NAME`.',
+    exit: EXIT.cannotAttach,
+  },
+  'attach-denied': {
+    message: (f) => `Not permitted to attach to process ${f.pid}: ${f.reason}.`,
+    hint: (f) => f.advice,
+    exit: EXIT.cannotAttach,
+  },
+  'already-traced': {
+    message: (f) => `Process ${f.pid} is already traced by ${f.tracer} (pid ${f.tracerPid}).`,
+    hint: (f) => `Detach or end ${f.tracer} (pid ${f.tracerPid}) first; Linux allows one tracer.`,
+    exit: EXIT.cannotAttach,
+  },
+  'unsupported-machine': {
+    message: (f) => `Process ${f.pid} runs ${f.machine} code, which hcr cannot patch.`,
+    hint: () => 'hcr patches 64-bit x86 programs on a 64-bit x86 kernel.',
+    exit: EXIT.refused,
+  },
+  'unsupported-target': {
+    message: (f) => `Process ${f.pid} cannot be patched: ${f.detail}.`,
+    hint: (f) => `Run \`hcr doctor ${f.pid}\` to see each condition.`,
+    exit: EXIT.refused,
+  },
+  'no-debug-info': {
+    message: (f) =>
+      `${f.module} has no debug information about ${f.function}, so its source and flags are unknown.`,
+    hint: () => 'Build with -g, or name the source with --source or a compiled object with --object.',
+    exit: EXIT.refused,
+  },
+  'source-not-found': {
+    message: (f) => `The source ${f.source} is not there${orNothing(f.tried, '; tried ')}.`,
+    hint: () => 'Name it with --source FILE.',
+    exit: EXIT.refused,
+  },
+  'function-not-found': {
+    message: (f) => `There is no function ${f.function} in ${f.where}.`,
+    hint: (f) =>
+      f.near.length > 0
+        ? `Did you mean ${f.near.join(', ')}?`
+        : 'List what can be patched with `hcr functions PID [PATTERN]`.',
+    exit: EXIT.refused,
+  },
+  'ambiguous-function': {
+    message: (f) => `${f.function} names ${f.candidates.length} functions: ${f.candidates.join(', ')}.`,
+    hint: (f) => `Say which, for example --func ${f.candidates[0] ?? 'file.c:name'}.`,
+    exit: EXIT.refused,
+  },
+  'module-not-found': {
+    message: (f) => `No module ${f.module} is loaded; there are ${f.loaded.join(', ')}.`,
+    hint: () => 'Pass --module with one of these names.',
+    exit: EXIT.refused,
+  },
+  'function-not-patchable': {
+    message: (f) => `${f.function} cannot be patched: ${f.reason}.`,
+    hint: (f) => f.advice,
+    exit: EXIT.refused,
+  },
+  'compile-failed': {
+    message: (f) => `The edited source does not compile.\n${f.diagnostics.trimEnd()}`,
+    hint: (f) => `Fix the error and run hcr again; the command was: ${f.command}`,
+    exit: EXIT.compileFailed,
+  },
+  'compiler-not-found': {
+    message: (f) => `The compiler ${f.compiler} is not installed.`,
+    hint: () => 'Install it or name another with --cc CC.',
+    exit: EXIT.compileFailed,
+  },
+  'build-mismatch': {
+    message: (f) =>
+      `${f.detail}. The program was built by ${f.liveCompiler}; hcr ran ${f.compiler} with: ${f.flags}`,
+    hint: () => 'Pass the build’s own flags with --cflags or --compile-commands, or its compiler with --cc.',
+    exit: EXIT.refused,
+  },
+  'abi-changed': {
+    message: (f) =>
+      `${f.function} can no longer be called the way its callers call it.${sideBySide(f.differences)}`,
+    hint: () => 'Keep the signature, add a new function instead, or go on at your own risk with --unchecked.',
+    exit: EXIT.refused,
+  },
+  'layout-changed': {
+    message: (f) => `The layout of ${f.type} changed.${sideBySide(f.differences)}`,
+    hint: () => 'Keep the layout for this run, or go on at your own risk with --unchecked.',
+    exit: EXIT.refused,
+  },
+  'unresolved-symbol': {
+    message: (f) => `The new code needs ${f.symbol}, which no loaded module defines.`,
+    hint: (f) =>
+      f.near.length > 0
+        ? `Did you mean ${f.near.join(', ')}?`
+        : 'Define it in the edited file or keep to what the program has loaded.',
+    exit: EXIT.refused,
+  },
+  'unsupported-relocation': {
+    message: (f) => `The new code uses ${f.relocation} against ${f.symbol} in ${f.section}, which hcr cannot link.`,
+    hint: () => 'Compile that file with the default code model, or report the relocation.',
+    exit: EXIT.refused,
+  },
+  'out-of-reach': {
+    message: (f) => `${f.symbol} is out of reach of the new code: ${f.detail}.`,
+    hint: () => 'Compile with --cflags -fPIC so that the address is read from memory.',
+    exit: EXIT.refused,
+  },
+  'out-of-memory': {
+    message: (f) => `The target has no room for the new code: ${f.detail}.`,
+    hint: () => 'Raise its memory limit (prlimit --as) or roll generations back.',
+    exit: EXIT.refused,
+  },
+  busy: {
+    message: (f) => `No safe moment came within ${f.waitedMs} ms: ${f.detail}.`,
+    hint: () => 'Try again, or wait longer with --timeout MS.',
+    exit: EXIT.timedOut,
+  },
+  'target-exited': {
+    message: (f) => `Process ${f.pid} ended while hcr worked on it (${f.how}).`,
+    hint: () => 'Start it again; a patch lives in the process, not in its file.',
+    exit: EXIT.cannotAttach,
+  },
+  'target-replaced': {
+    message: (f) => `Process ${f.pid} called exec while hcr worked on it: ${f.detail}.`,
+    hint: () => 'Attach again: it runs another program now.',
+    exit: EXIT.cannotAttach,
+  },
+  'ledger-corrupt': {
+    message: (f) => `hcr’s record inside process ${f.pid} is damaged: ${f.detail}.`,
+    hint: () => 'The program overwrote memory that is not its own; restart it before patching again.',
+    exit: EXIT.refused,
+  },
+  'no-such-generation': {
+    message: (f) => `There is no generation ${f.generation} to go to; there are ${f.available}.`,
+    hint: () => 'See `hcr status PID` for the generations.',
+    exit: EXIT.refused,
+  },
+  'malformed-file': {
+    message: (f) => `${f.what} is malformed: ${f.detail}.`,
+    hint: () => 'The file is damaged or not what it claims to be; build it again.',
+    exit: EXIT.refused,
+  },
+  'ffi-unavailable': {
+    message: (f) => `No way to call libc from Node: ${f.detail}.`,
+    hint: () => 'Reinstall with `npm ci`; hcr needs koffi or ffi-rs.',
+    exit: EXIT.unexpected,
+  },
+};
+
+function wordingOf<F extends Failure>(failure: F): Wording<F> {
+  return WORDING[failure.code] as unknown as Wording<F>;
+}
+
+/** The one error hcr throws. Its `failure` carries the code and the typed fields. */
+export class HcrError extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(wordingOf(failure).message(failure), options);
+    this.name = 'HcrError';
+    this.failure = failure;
+  }
+
+  get code(): FailureCode {
+    return this.failure.code;
+  }
+
+  /** One sentence that says what to do next. */
+  get hint(): string {
+    return wordingOf(this.failure).hint(this.failure);
+  }
+
+  get exitCode(): number {
+    return wordingOf(this.failure).exit;
+  }
+}
+
+export function isHcrError<C extends FailureCode>(error: unknown, code?: C): error is HcrError {
+  return error instanceof HcrError && (code === undefined || error.failure.code === code);
+}
+
+/** Makes a `switch` exhaustive: a forgotten case does not compile. */
+export function assertNever(value: never): never {
+  throw new HcrError({ code: 'unexpected', detail: `unhandled case ${JSON.stringify(value)}` });
+}

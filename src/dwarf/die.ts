@@ -1,0 +1,168 @@
+/**
+ * One debugging information entry. Attributes are decoded when asked for; a question about an
+ * attribute of the wrong class is answered as if it were absent, since the file may say anything.
+ * @see DWARF 5, 2.2 and 7.5.2
+ */
+import { ByteReader } from '../core/byte-reader.js';
+import type { Abbrev } from './abbrev.js';
+import { type FormValue, readForm, skipForm } from './form.js';
+import type { UnitHeader } from './unit-header.js';
+
+/** What an entry needs from its unit to make sense of its attributes. */
+export interface DieOwner {
+  readonly header: UnitHeader;
+  readonly littleEndian: boolean;
+  /** @throws HcrError `malformed-file` */
+  textOf(value: FormValue): string | undefined;
+  /** @throws HcrError `malformed-file` */
+  addressOf(value: FormValue): number | undefined;
+  /** @throws HcrError `malformed-file` when it leads to no entry */
+  referenceOf(value: FormValue): Die | undefined;
+  dieAtIndex(index: number): Die;
+  /** Index of the parent; -1 for the root. */
+  parentIndex(index: number): number;
+  /** Index after the last descendant. */
+  endIndex(index: number): number;
+}
+
+/** What a chain of `DW_AT_abstract_origin` and `DW_AT_specification` never exceeds. */
+const MAX_ORIGINS = 32;
+
+export class Die {
+  readonly unit: DieOwner;
+  /** Place in the unit's order, 0 for the root. */
+  readonly index: number;
+  /** Where it starts, counted from the start of the unit. */
+  readonly offsetInUnit: number;
+  private readonly abbrev: Abbrev;
+  private readonly bytes: Uint8Array;
+  private readonly attributesOffset: number;
+
+  /** @param bytes the unit's, at least up to the end of this entry; borrowed */
+  constructor(
+    unit: DieOwner,
+    index: number,
+    offsetInUnit: number,
+    abbrev: Abbrev,
+    bytes: Uint8Array,
+    attributesOffset: number,
+  ) {
+    this.unit = unit;
+    this.index = index;
+    this.offsetInUnit = offsetInUnit;
+    this.abbrev = abbrev;
+    this.bytes = bytes;
+    this.attributesOffset = attributesOffset;
+  }
+
+  /** Where it starts in `.debug_info`: its identity within the file. */
+  get offset(): number {
+    return this.unit.header.offset + this.offsetInUnit;
+  }
+
+  /** A `DW_TAG` number. */
+  get tag(): number {
+    return this.abbrev.tag;
+  }
+
+  /** `undefined` when the entry has no such attribute.
+   *  @throws HcrError `malformed-file` */
+  value(attribute: number): FormValue | undefined {
+    const specs = this.abbrev.attributes;
+    const position = specs.findIndex((spec) => spec.name === attribute);
+    const wanted = specs[position];
+    if (wanted === undefined) return undefined;
+    const { encoding } = this.unit.header;
+    const reader = this.reader(this.attributesOffset);
+    for (let passed = 0; passed < position; passed++) {
+      skipForm(reader, specs[passed]?.form ?? 0, encoding);
+    }
+    return readForm(reader, wanted.form, encoding, wanted.implicitConst);
+  }
+
+  has(attribute: number): boolean {
+    return this.abbrev.attributes.some((spec) => spec.name === attribute);
+  }
+
+  text(attribute: number): string | undefined {
+    const value = this.value(attribute);
+    return value && this.unit.textOf(value);
+  }
+
+  /** An integer as it is written: unsigned unless its form is signed. `undefined` above 2^53. */
+  constant(attribute: number): number | undefined {
+    const value = this.value(attribute);
+    return value?.kind === 'constant' && typeof value.value === 'number' ? value.value : undefined;
+  }
+
+  /** True for `DW_FORM_flag_present` and a set `DW_FORM_flag`. */
+  flag(attribute: number): boolean {
+    const value = this.value(attribute);
+    return value?.kind === 'flag' && value.value;
+  }
+
+  address(attribute: number): number | undefined {
+    const value = this.value(attribute);
+    return value && this.unit.addressOf(value);
+  }
+
+  /** An offset into another section. DWARF 3 and older wrote it as a plain number. */
+  sectionOffset(attribute: number): number | undefined {
+    const value = this.value(attribute);
+    if (value?.kind === 'section-offset') return value.offset;
+    if (value?.kind === 'constant' && typeof value.value === 'number') return value.value;
+    return undefined;
+  }
+
+  /** The bytes of a block or an expression; a view. */
+  block(attribute: number): Uint8Array | undefined {
+    const value = this.value(attribute);
+    return value?.kind === 'block' ? value.bytes : undefined;
+  }
+
+  /** The entry that an attribute refers to; `undefined` also when that is in another file. */
+  reference(attribute: number): Die | undefined {
+    const value = this.value(attribute);
+    return value && this.unit.referenceOf(value);
+  }
+
+  get parent(): Die | undefined {
+    const index = this.unit.parentIndex(this.index);
+    return index < 0 ? undefined : this.unit.dieAtIndex(index);
+  }
+
+  /** Its children in order, without their own. */
+  *children(): IterableIterator<Die> {
+    const end = this.unit.endIndex(this.index);
+    for (let index = this.index + 1; index < end; index = this.unit.endIndex(index)) {
+      yield this.unit.dieAtIndex(index);
+    }
+  }
+
+  /**
+   * This entry, then what it stands for: the abstract instance of an inlined or out-of-line copy,
+   * then the declaration that a definition completes. What an entry does not say itself is said
+   * by a later one.
+   * @param attributes which references to follow, in order of preference
+   * @throws HcrError `malformed-file` when the chain has no end
+   * @see DWARF 5, 2.13.2 and 3.3.8
+   */
+  origins(attributes: readonly number[]): readonly Die[] {
+    const chain: Die[] = [this];
+    for (let last: Die = this; ; ) {
+      const from = last;
+      const attribute = attributes.find((name) => from.has(name));
+      const next = attribute === undefined ? undefined : from.reference(attribute);
+      if (next === undefined) return chain;
+      if (chain.length > MAX_ORIGINS) {
+        this.reader(this.offsetInUnit).fail('an entry whose origins have no end');
+      }
+      chain.push(next);
+      last = next;
+    }
+  }
+
+  private reader(offsetInUnit: number): ByteReader {
+    return new ByteReader(this.bytes, this.unit.littleEndian, '.debug_info unit', offsetInUnit);
+  }
+}

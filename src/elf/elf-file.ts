@@ -1,0 +1,227 @@
+/**
+ * An ELF file, read piece by piece as it is asked for. Opening reads the header and the two
+ * header tables; each method then reads the one section or segment it needs.
+ */
+import { vaddr, type Vaddr } from '../core/address.js';
+import { PT, SHF, SHT } from './constants.js';
+import {
+  type DynamicEntry,
+  type DynamicInfo,
+  type DynamicTable,
+  interpretDynamic,
+  readDynamicEntries,
+  tagsOf,
+} from './dynamic.js';
+import { readDynamicStrings, readDynamicSymbols } from './dynamic-symbols.js';
+import { type FileBytes, openFile } from './file-bytes.js';
+import { type ElfHeader, readHeader } from './header.js';
+import { LoadedBytes } from './loaded-bytes.js';
+import { malformed } from './malformed.js';
+import { buildIdOf, gnuPropertiesOf, type Note, readNotes } from './notes.js';
+import { readRelocations, type Relocation } from './relocations.js';
+import { readSectionBytes, readSectionRange } from './section-content.js';
+import { readSections, type Section } from './sections.js';
+import { readSegments, type Segment, vaddrOfOffset } from './segments.js';
+import { StringTable } from './string-table.js';
+import { SymbolTable } from './symbols.js';
+
+/** Loaded notes are a few hundred bytes. Anything larger is not what we look for. */
+const MAX_NOTE_BYTES = 0x10000;
+const MAX_NOTE_PIECES = 64;
+
+/** Opens a file; dispose of the result to close it.
+ *  @param what names it in error messages, for paths like `/proc/7/exe`
+ *  @throws HcrError `malformed-file` when it cannot be opened or its headers are damaged */
+export function openElf(path: string, what = path): ElfFile {
+  const file = openFile(path);
+  try {
+    return new ElfFile(file, what);
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** @param bytes borrowed for as long as the result is used
+ *  @throws HcrError `malformed-file` when the headers are damaged */
+export function readElf(bytes: FileBytes, what: string): ElfFile {
+  return new ElfFile(bytes, what);
+}
+
+/** Each method that reads `@throws HcrError malformed-file` when what it reads is damaged. */
+export class ElfFile implements Disposable {
+  readonly header: ElfHeader;
+  /** By index; entry 0 is the null section. Empty when section headers are stripped. */
+  readonly sections: readonly Section[];
+  readonly segments: readonly Segment[];
+  /** Names the file in messages. */
+  readonly what: string;
+  private readonly file: FileBytes & Partial<Disposable>;
+  private readonly loaded: LoadedBytes;
+  private readonly sectionsByName = new Map<string, Section>();
+  private symbolTable: SymbolTable | undefined;
+  private dynamicSymbolTable: SymbolTable | undefined;
+  private dynamicInfo: DynamicInfo | undefined;
+
+  /** Takes the file over: disposing of this closes it. */
+  constructor(file: FileBytes & Partial<Disposable>, what: string) {
+    this.file = file;
+    this.what = what;
+    this.header = readHeader(file, what);
+    this.sections = readSections(file, this.header, what);
+    this.segments = readSegments(file, this.header, what);
+    this.loaded = new LoadedBytes(file, this.segments, what);
+    for (const section of this.sections) {
+      if (!this.sectionsByName.has(section.name)) this.sectionsByName.set(section.name, section);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.file[Symbol.dispose]?.();
+  }
+
+  get sizeBytes(): number {
+    return this.file.sizeBytes;
+  }
+
+  /** The first section of this name; `.debug_info` also finds an old compressed `.zdebug_info`. */
+  section(name: string): Section | undefined {
+    return (
+      this.sectionsByName.get(name) ??
+      (name.startsWith('.debug') ? this.sectionsByName.get(`.z${name.slice(1)}`) : undefined)
+    );
+  }
+
+  /** The whole section, inflated when it is compressed, empty for NOBITS. Read anew each time;
+   *  the caller owns the bytes but must not write them. */
+  sectionBytes(section: Section): Uint8Array {
+    return readSectionBytes(this.file, section, this.header.littleEndian, this.what);
+  }
+
+  /** `lengthBytes` bytes from `offset` within the section, read alone unless it is compressed. */
+  sectionRange(section: Section, offset: number, lengthBytes: number): Uint8Array {
+    const range = { offset, lengthBytes };
+    return readSectionRange(this.file, section, range, this.header.littleEndian, this.what);
+  }
+
+  /** `.symtab`, without any symbol when it is stripped. Read once. */
+  symbols(): SymbolTable {
+    this.symbolTable ??= this.readSymbolSection(SHT.SYMTAB);
+    return this.symbolTable;
+  }
+
+  /** `.dynsym` with its versions, found as the loader finds it. Read once. */
+  dynamicSymbols(): SymbolTable {
+    const tags = tagsOf(this.dynamic().entries);
+    const { littleEndian } = this.header;
+    this.dynamicSymbolTable ??= readDynamicSymbols(this.loaded, tags, littleEndian, this.what);
+    return this.dynamicSymbolTable;
+  }
+
+  /** Without any entry in files that are not dynamically linked. Read once. */
+  dynamic(): DynamicInfo {
+    if (!this.dynamicInfo) {
+      const entries = this.readDynamic();
+      const strings = readDynamicStrings(this.loaded, tagsOf(entries), this.what);
+      this.dynamicInfo = interpretDynamic(entries, strings, this.what);
+    }
+    return this.dynamicInfo;
+  }
+
+  /** The relocations of DT_RELA, then those of DT_JMPREL; offsets are virtual addresses, symbols
+   *  those of {@link dynamicSymbols}. DT_RELR, which only moves addresses, is left out. */
+  dynamicRelocations(): Relocation[] {
+    const { relocationTable, pltRelocationTable } = this.dynamic();
+    const read = (table: DynamicTable | undefined): Relocation[] =>
+      table
+        ? readRelocations(
+            this.loaded.readStored(table.address, table.sizeBytes),
+            this.header.littleEndian,
+            `${this.what} (dynamic relocations)`,
+          )
+        : [];
+    return read(relocationTable).concat(read(pltRelocationTable));
+  }
+
+  /** In hexadecimal; `undefined` when the file was linked without one. */
+  buildId(): string | undefined {
+    return buildIdOf(this.notes());
+  }
+
+  /** By type; see the machine's psABI for those above GNU_PROPERTY_LOPROC. */
+  gnuProperties(): ReadonlyMap<number, Uint8Array> {
+    return gnuPropertiesOf(this.notes(), this.header.littleEndian, `${this.what} (GNU properties)`);
+  }
+
+  /** Bytes as a loader would place them, unrelocated, with zeros for `.bss`. All must be within
+   *  one segment. */
+  readAtVaddr(address: Vaddr, lengthBytes: number): Uint8Array {
+    return this.loaded.read(address, lengthBytes);
+  }
+
+  /** Where the byte at a file offset is loaded; `undefined` when it is not. */
+  vaddrOfOffset(offset: number): Vaddr | undefined {
+    return vaddrOfOffset(this.segments, offset);
+  }
+
+  /** The section at `index`, for links between sections. */
+  sectionAt(index: number): Section {
+    const section = this.sections[index];
+    if (!section) throw malformed(this.what, `there is no section ${index}`);
+    return section;
+  }
+
+  private readSymbolSection(type: number): SymbolTable {
+    const section = this.sections.find((s) => s.type === type);
+    const extended =
+      section && this.sections.find((s) => s.type === SHT.SYMTAB_SHNDX && s.link === section.index);
+    const empty = new Uint8Array(0);
+    const what = `${this.what} (${section?.name ?? 'no symbols'})`;
+    return new SymbolTable({
+      bytes: section ? this.sectionBytes(section) : empty,
+      strings: new StringTable(
+        section ? this.sectionBytes(this.sectionAt(section.link)) : empty,
+        what,
+      ),
+      extendedIndices: extended && this.sectionBytes(extended),
+      littleEndian: this.header.littleEndian,
+      what,
+    });
+  }
+
+  private readDynamic(): DynamicEntry[] {
+    const segment = this.segments.find((s) => s.type === PT.DYNAMIC);
+    if (!segment) return [];
+    // In a file of debug information alone the segment is still there but its bytes are not.
+    const isAbsent = this.sections.some(
+      (s) => s.type === SHT.NOBITS && s.name === '.dynamic' && s.address === segment.address,
+    );
+    if (isAbsent) return [];
+    const bytes = this.file.read(segment.offset, segment.fileSizeBytes);
+    return readDynamicEntries(bytes, this.header.littleEndian, `${this.what} (dynamic section)`);
+  }
+
+  /** The notes of loaded sections or, without section headers, of segments. */
+  private notes(): Note[] {
+    const inSections = this.sections.filter(
+      (s) => s.type === SHT.NOTE && (s.flags & SHF.ALLOC) !== 0 && s.sizeBytes <= MAX_NOTE_BYTES,
+    );
+    const inSegments = this.segments.filter(
+      (s) => s.type === PT.NOTE && s.fileSizeBytes <= MAX_NOTE_BYTES,
+    );
+    const pieces =
+      inSections.length > 0
+        ? inSections
+        : inSegments.map((s) => ({ ...s, sizeBytes: s.fileSizeBytes, address: vaddr(s.address) }));
+    return pieces
+      .slice(0, MAX_NOTE_PIECES)
+      .flatMap((piece) =>
+        readNotes(
+          this.file.read(piece.offset, piece.sizeBytes),
+          piece.alignment,
+          this.header.littleEndian,
+          `${this.what} (notes)`,
+        ),
+      );
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Bytes of a file that are fetched when they are asked for. An executable with debug information
+ * can be a hundred megabytes of which a few kilobytes matter, so nothing here reads a file whole.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { malformed } from './malformed.js';
+
+/** More than this is never fetched, mapped out or inflated in one piece. */
+export const MAX_READ_BYTES = 0x40000000;
+
+export interface FileBytes {
+  readonly sizeBytes: number;
+  /**
+   * Exactly `lengthBytes` bytes from `offset`, both in bytes. The caller may keep them but not
+   * write them: they can be a view on the reader's own bytes.
+   * @throws HcrError `malformed-file` when the file ends before, or above {@link MAX_READ_BYTES}
+   */
+  read(offset: number, lengthBytes: number): Uint8Array;
+}
+
+function checkRange(what: string, sizeBytes: number, offset: number, lengthBytes: number): void {
+  const wellFormed =
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(lengthBytes) &&
+    offset >= 0 &&
+    lengthBytes >= 0;
+  if (!wellFormed || offset + lengthBytes > sizeBytes) {
+    throw malformed(what, `needs ${lengthBytes} bytes at offset ${offset} but has ${sizeBytes}`);
+  }
+  if (lengthBytes > MAX_READ_BYTES) {
+    throw malformed(what, `${lengthBytes} bytes at offset ${offset} are too many to read at once`);
+  }
+}
+
+/** @param bytes borrowed: reads are views on them. @param what names them in error messages. */
+export function bytesInMemory(bytes: Uint8Array, what = 'bytes in memory'): FileBytes {
+  return {
+    sizeBytes: bytes.length,
+    read(offset, lengthBytes) {
+      checkRange(what, bytes.length, offset, lengthBytes);
+      return bytes.subarray(offset, offset + lengthBytes);
+    },
+  };
+}
+
+/** A file held open by its descriptor: it stays the same file when its path is replaced. */
+class OpenFile implements FileBytes, Disposable {
+  readonly sizeBytes: number;
+  private readonly what: string;
+  private descriptor: number | undefined;
+
+  constructor(descriptor: number, sizeBytes: number, what: string) {
+    this.descriptor = descriptor;
+    this.sizeBytes = sizeBytes;
+    this.what = what;
+  }
+
+  read(offset: number, lengthBytes: number): Uint8Array {
+    checkRange(this.what, this.sizeBytes, offset, lengthBytes);
+    if (this.descriptor === undefined) throw malformed(this.what, 'read after it was closed');
+    const bytes = new Uint8Array(lengthBytes);
+    let done = 0;
+    while (done < lengthBytes) {
+      const got = readSync(this.descriptor, bytes, done, lengthBytes - done, offset + done);
+      if (got === 0) throw malformed(this.what, `was cut short at offset ${offset + done}`);
+      done += got;
+    }
+    return bytes;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.descriptor === undefined) return;
+    closeSync(this.descriptor);
+    this.descriptor = undefined;
+  }
+}
+
+/**
+ * Opens a regular file. The path may be one of `/proc/<pid>/exe` or `/proc/<pid>/map_files/`.
+ * @throws HcrError `malformed-file` when it cannot be opened or is no regular file; `cause` has the
+ *   reason
+ */
+export function openFile(path: string): FileBytes & Disposable {
+  let descriptor: number;
+  try {
+    // Without O_NONBLOCK opening a named pipe would wait for a writer for ever.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw malformed(path, `cannot be opened (${cause instanceof Error ? cause.message : ''})`, {
+      cause,
+    });
+  }
+  const stat = fstatSync(descriptor);
+  if (!stat.isFile()) {
+    closeSync(descriptor);
+    throw malformed(path, 'is no regular file');
+  }
+  return new OpenFile(descriptor, stat.size, path);
+}

@@ -1,0 +1,235 @@
+/**
+ * The ledger as bytes in the target's memory.
+ *
+ * Two slots are written in turn, each with a sequence number and a checksum over its whole
+ * content; the valid one with the higher number counts. A write that was cut off leaves the other
+ * slot, so the record is whole whenever hcr is killed. The program can write here too, by accident
+ * or on purpose: everything is checked, and what does not fit is `ledger-corrupt`.
+ */
+import { crc32 } from 'node:zlib';
+import { type Addr, addr } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import {
+  type Area,
+  type Block,
+  type Body,
+  type CodeWrite,
+  type EntryRecord,
+  type GenerationRecord,
+  type Ledger,
+  type NewVariable,
+  type OriginalBytes,
+  PARTS,
+  type Part,
+  type Pending,
+} from './ledger.js';
+
+/** "hcrledg1", little-endian. */
+const MAGIC = 0x3167_6465_6c72_6368n;
+const HEADER_BYTES = 32;
+const OFFSET = { magic: 0, sequence: 8, lengthBytes: 16, checksum: 24 } as const;
+
+/** The content of a slot. Its payload starts after the header. */
+export interface Slot {
+  readonly sequence: number;
+  readonly ledger: Ledger;
+}
+
+/** @throws HcrError `out-of-memory` when the record does not fit the slot */
+export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
+  const payload = Buffer.from(JSON.stringify(slot.ledger, replacer), 'utf8');
+  if (HEADER_BYTES + payload.length > slotBytes) {
+    throw new HcrError({ code: 'out-of-memory', detail: `its ledger holds ${slotBytes} bytes and is full` });
+  }
+  const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
+  bytes.writeBigUInt64LE(MAGIC, OFFSET.magic);
+  bytes.writeBigUInt64LE(BigInt(slot.sequence), OFFSET.sequence);
+  bytes.writeBigUInt64LE(BigInt(payload.length), OFFSET.lengthBytes);
+  bytes.set(payload, HEADER_BYTES);
+  bytes.writeUInt32LE(crc32(payload, crc32(bytes.subarray(0, OFFSET.checksum))), OFFSET.checksum);
+  return bytes;
+}
+
+/** The record in a slot; undefined when the slot was never, or not wholly, written.
+ *  @throws HcrError `ledger-corrupt` when it is whole but makes no sense */
+export function decodeSlot(bytes: Uint8Array, pid: number): Slot | undefined {
+  if (bytes.length < HEADER_BYTES) return undefined;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.readBigUInt64LE(OFFSET.magic) !== MAGIC) return undefined;
+  const lengthBytes = buffer.readBigUInt64LE(OFFSET.lengthBytes);
+  if (lengthBytes > BigInt(bytes.length - HEADER_BYTES)) return undefined;
+  const payload = buffer.subarray(HEADER_BYTES, HEADER_BYTES + Number(lengthBytes));
+  const checksum = crc32(payload, crc32(buffer.subarray(0, OFFSET.checksum)));
+  if (buffer.readUInt32LE(OFFSET.checksum) !== checksum) return undefined;
+  try {
+    const ledger = readLedger(JSON.parse(payload.toString('utf8')));
+    return { sequence: Number(buffer.readBigUInt64LE(OFFSET.sequence)), ledger };
+  } catch (error) {
+    throw new HcrError({ code: 'ledger-corrupt', pid, detail: String(error) }, { cause: error });
+  }
+}
+
+/** Whether a slot holds anything at all: zeros were never written. */
+export function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+function replacer(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function record(value: unknown): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not a record');
+  return value as Json;
+}
+
+function list<T>(value: unknown, read: (item: Json) => T): T[] {
+  if (!Array.isArray(value)) throw new TypeError('not a list');
+  return value.map((item) => read(record(item)));
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('not a string');
+  return value;
+}
+
+function count(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new TypeError('not a count');
+  return value;
+}
+
+function flag(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError('not a flag');
+  return value;
+}
+
+function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T {
+  const found = allowed.find((item) => item === value);
+  if (found === undefined) throw new TypeError(`none of ${allowed.join(', ')}`);
+  return found;
+}
+
+const address = (value: unknown): Addr => addr(count(value));
+const base64 = (value: unknown): Uint8Array => Uint8Array.from(Buffer.from(text(value), 'base64'));
+
+function readLedger(value: unknown): Ledger {
+  const json = record(value);
+  const ledger: Ledger = {
+    areas: list(json['areas'], readArea),
+    entries: list(json['entries'], readEntry),
+    generations: list(json['generations'], readGeneration),
+    current: count(json['current']),
+    ...(json['pending'] === undefined ? {} : { pending: readPending(record(json['pending'])) }),
+  };
+  assertConsistent(ledger);
+  return ledger;
+}
+
+function readRange(value: unknown): { start: Addr; end: Addr } {
+  const json = record(value);
+  const start = address(json['start']);
+  const end = address(json['end']);
+  if (end < start) throw new TypeError('a range that ends before it starts');
+  return { start, end };
+}
+
+function readArea(json: Json): Area {
+  const parts = record(json['parts']);
+  return {
+    start: address(json['start']),
+    sizeBytes: count(json['sizeBytes']),
+    parts: Object.fromEntries(PARTS.map((part) => [part, readRange(parts[part])])) as unknown as Area['parts'],
+  };
+}
+
+const REASONS = ['requested', 'clone', 'inlined', 'changed', 'new'] as const;
+
+function readBody(json: Json): Body {
+  return {
+    name: text(json['name']),
+    module: text(json['module']),
+    ...(json['source'] === undefined ? {} : { source: text(json['source']) }),
+    entry: address(json['entry']),
+    start: address(json['start']),
+    sizeBytes: count(json['sizeBytes']),
+    fingerprint: text(json['fingerprint']),
+    reason: oneOf(json['reason'], REASONS),
+  };
+}
+
+function readBlock(json: Json): Block {
+  return {
+    part: oneOf<Part>(json['part'], PARTS),
+    start: address(json['start']),
+    sizeBytes: count(json['sizeBytes']),
+  };
+}
+
+function readVariable(json: Json): NewVariable {
+  return {
+    module: text(json['module']),
+    key: text(json['key']),
+    start: address(json['start']),
+    sizeBytes: count(json['sizeBytes']),
+  };
+}
+
+function readGeneration(json: Json): GenerationRecord {
+  return {
+    number: count(json['number']),
+    parent: count(json['parent']),
+    publishedAt: text(json['publishedAt']),
+    bodies: list(json['bodies'], readBody),
+    blocks: list(json['blocks'], readBlock),
+    variables: list(json['variables'], readVariable),
+    retired: flag(json['retired']),
+  };
+}
+
+function readOriginal(json: Json): OriginalBytes {
+  return { address: address(json['address']), bytes: base64(json['bytes']) };
+}
+
+function readEntry(json: Json): EntryRecord {
+  return {
+    entry: address(json['entry']),
+    name: text(json['name']),
+    module: text(json['module']),
+    sizeBytes: count(json['sizeBytes']),
+    originals: list(json['originals'], readOriginal),
+    branchesBack: flag(json['branchesBack']),
+  };
+}
+
+function readPending(json: Json): Pending {
+  const readWrite = (item: Json): CodeWrite => ({
+    address: address(item['address']),
+    before: base64(item['before']),
+    after: base64(item['after']),
+  });
+  return { from: count(json['from']), to: count(json['to']), writes: list(json['writes'], readWrite) };
+}
+
+/** What the checksum cannot tell: that the parts fit each other. */
+function assertConsistent(ledger: Ledger): void {
+  const numbers = new Set([0, ...ledger.generations.map((generation) => generation.number)]);
+  if (numbers.size !== ledger.generations.length + 1) throw new TypeError('generations with the same number');
+  if (!numbers.has(ledger.current)) throw new TypeError('the live generation is not recorded');
+  for (const generation of ledger.generations) {
+    if (generation.parent >= generation.number || !numbers.has(generation.parent)) {
+      throw new TypeError(`generation ${generation.number} has no parent`);
+    }
+    for (const block of generation.blocks) {
+      const home = ledger.areas.some(({ parts }) => {
+        const part = parts[block.part];
+        return block.start >= part.start && block.start + block.sizeBytes <= part.end;
+      });
+      if (!home) throw new TypeError(`a block of generation ${generation.number} outside the areas`);
+    }
+  }
+  for (const write of ledger.pending?.writes ?? []) {
+    if (write.before.length !== write.after.length) throw new TypeError('a write of two lengths');
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * hcr's record of what it did to a process, kept inside that process: a later hcr needs nothing
+ * but the process id. It is plain data; `ledger-codec` turns it into bytes, `src/ptrace` puts it
+ * there.
+ *
+ * A generation records only what it changed. What is live at generation N is found by walking from
+ * N to its parents; the first body met for an entry wins. Numbers are never used twice: after a
+ * roll back to 1, the next patch is one more than the highest there ever was, with parent 1.
+ */
+import type { Addr, AddrRange } from '../core/address.js';
+
+/** The parts of an area, by how the target may use the pages. */
+export const PARTS = ['data', 'readonly', 'code'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** Memory hcr mapped in the target. */
+export interface Area {
+  readonly start: Addr;
+  readonly sizeBytes: number;
+  readonly parts: Readonly<Record<Part, AddrRange>>;
+}
+
+/** A piece of an area in use. */
+export interface Block {
+  readonly part: Part;
+  readonly start: Addr;
+  readonly sizeBytes: number;
+}
+
+/** One version of one function. */
+export interface Body {
+  readonly name: string;
+  /** Path of the module, as the target maps it. */
+  readonly module: string;
+  readonly source?: string;
+  readonly entry: Addr;
+  /** Start of the machine code; the entry itself means the original code. */
+  readonly start: Addr;
+  readonly sizeBytes: number;
+  /** Tells whether another compilation of the function is the same code. */
+  readonly fingerprint: string;
+  readonly reason: 'requested' | 'clone' | 'inlined' | 'changed' | 'new';
+}
+
+/** A variable that the program did not have before. It keeps its address in later generations. */
+export interface NewVariable {
+  readonly module: string;
+  /** Names the variable within the module: translation unit, scope and name. */
+  readonly key: string;
+  readonly start: Addr;
+  readonly sizeBytes: number;
+}
+
+export interface GenerationRecord {
+  readonly number: number;
+  readonly parent: number;
+  /** ISO 8601. */
+  readonly publishedAt: string;
+  readonly bodies: readonly Body[];
+  readonly blocks: readonly Block[];
+  readonly variables: readonly NewVariable[];
+  /** True when its blocks have been given back. */
+  readonly retired: boolean;
+}
+
+/** What a place in existing code held before hcr first wrote there. */
+export interface OriginalBytes {
+  readonly address: Addr;
+  readonly bytes: Uint8Array;
+}
+
+/** A function whose entry hcr has redirected at some time. */
+export interface EntryRecord {
+  readonly entry: Addr;
+  readonly name: string;
+  readonly module: string;
+  /** Size of the original body, in bytes. */
+  readonly sizeBytes: number;
+  /** Written in this order to redirect, in the opposite order to restore. The last is the one
+   *  that makes the redirect take effect. */
+  readonly originals: readonly OriginalBytes[];
+  /** True when the original body branches back into bytes that a redirect overwrites: then no
+   *  frame of it may be active while they change. */
+  readonly branchesBack: boolean;
+}
+
+/** One change of existing code. */
+export interface CodeWrite {
+  readonly address: Addr;
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+}
+
+/** A publication that has begun. Found by the next hcr when this one was killed meanwhile. */
+export interface Pending {
+  readonly from: number;
+  readonly to: number;
+  readonly writes: readonly CodeWrite[];
+}
+
+export interface Ledger {
+  readonly areas: readonly Area[];
+  readonly entries: readonly EntryRecord[];
+  readonly generations: readonly GenerationRecord[];
+  /** Generation that is live; 0 is the original program. */
+  readonly current: number;
+  readonly pending?: Pending;
+}
+
+export const EMPTY_LEDGER: Ledger = { areas: [], entries: [], generations: [], current: 0 };
+
+export function generationOf(ledger: Ledger, number: number): GenerationRecord | undefined {
+  return ledger.generations.find((generation) => generation.number === number);
+}
+
+/** The number that the next published generation gets. */
+export function nextGeneration(ledger: Ledger): number {
+  return ledger.generations.reduce((highest, g) => Math.max(highest, g.number), 0) + 1;
+}
+
+/** The generations that make up generation `number`, the newest first. */
+export function lineage(ledger: Ledger, number: number): GenerationRecord[] {
+  const line: GenerationRecord[] = [];
+  let at = number;
+  while (at > 0 && line.length <= ledger.generations.length) {
+    const generation = generationOf(ledger, at);
+    if (generation === undefined) break;
+    line.push(generation);
+    at = generation.parent;
+  }
+  return line;
+}
+
+/** Where each redirected entry leads at generation `number`. Entries at their original code are
+ *  left out. */
+export function bodiesAt(ledger: Ledger, number: number): Map<Addr, Body> {
+  const bodies = new Map<Addr, Body>();
+  for (const generation of lineage(ledger, number).reverse()) {
+    for (const body of generation.bodies) {
+      if (body.start === body.entry && body.reason !== 'new') bodies.delete(body.entry);
+      else bodies.set(body.entry, body);
+    }
+  }
+  return bodies;
+}
+
+/** Variables that patches have added, whichever generation is live: their addresses stay taken. */
+export function newVariables(ledger: Ledger): NewVariable[] {
+  return ledger.generations.flatMap((generation) => generation.variables);
+}
+
+/** Bytes in use in each part of the areas. */
+export function usedBytes(ledger: Ledger): number {
+  return ledger.generations
+    .flatMap((generation) => (generation.retired ? [] : generation.blocks))
+    .reduce((sum, block) => sum + block.sizeBytes, 0);
+}

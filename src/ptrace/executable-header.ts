@@ -1,0 +1,62 @@
+/** Which kind of machine code a process runs, from the first bytes of its executable. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Pid } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+
+const ELF_MAGIC = 0x7f454c46;
+const CLASS_64 = 2;
+const DATA_LITTLE_ENDIAN = 1;
+/** Names of machines a process may be found to run, for messages. @see gABI, e_machine */
+const MACHINE_NAMES: Readonly<Record<number, string>> = {
+  3: '32-bit x86',
+  8: 'MIPS',
+  20: 'PowerPC',
+  21: '64-bit PowerPC',
+  22: 's390',
+  40: '32-bit ARM',
+  62: 'x86-64',
+  183: 'aarch64',
+  243: 'RISC-V',
+  258: 'LoongArch',
+};
+
+export interface ExecutableHeader {
+  readonly is64Bit: boolean;
+  readonly machine: number;
+  readonly description: string;
+}
+
+/** @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine` for what has no ELF
+ *  executable, such as a kernel thread */
+export function readHeader(pid: Pid): ExecutableHeader {
+  const bytes = Buffer.alloc(20);
+  let file: number;
+  try {
+    file = openSync(`/proc/${pid}/exe`, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') {
+      throw new HcrError({ code: 'unsupported-machine', pid, machine: 'kernel' }, { cause: error });
+    }
+    throw new HcrError(
+      {
+        code: 'attach-denied',
+        pid,
+        reason: 'its executable may not be read',
+        advice: 'Run hcr as the user who owns the process, or as root.',
+      },
+      { cause: error },
+    );
+  }
+  try {
+    readSync(file, bytes, 0, bytes.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  const isElf = bytes.readUInt32BE(0) === ELF_MAGIC && bytes[5] === DATA_LITTLE_ENDIAN;
+  if (!isElf) throw new HcrError({ code: 'unsupported-machine', pid, machine: 'foreign' });
+  const machine = bytes.readUInt16LE(18);
+  const is64Bit = bytes[4] === CLASS_64;
+  const name = MACHINE_NAMES[machine] ?? `machine ${machine}`;
+  return { is64Bit, machine, description: is64Bit || machine === 3 ? name : `32-bit ${name}` };
+}

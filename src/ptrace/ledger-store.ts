@@ -1,0 +1,67 @@
+/** Finds, reads and writes the ledger inside the target. */
+import { HcrError } from '../core/failure.js';
+import { type AddrRange, offsetBy } from '../core/address.js';
+import { EMPTY_LEDGER, type Ledger } from '../patch/ledger.js';
+import { type Slot, decodeSlot, encodeSlot, isBlank } from '../patch/ledger-codec.js';
+import { LEDGER_SLOT_BYTES, findAreas } from './patch-area.js';
+import type { TargetProcess } from './process.js';
+
+export class LedgerStore {
+  private readonly target: TargetProcess;
+  private slot: Slot | undefined;
+  private home: AddrRange | undefined;
+  /** Areas that hold no ledger and belong to none: left by an hcr that was killed. */
+  readonly abandoned: readonly AddrRange[];
+
+  /** Reads the record, if there is one; writes nothing.
+   *  @throws HcrError `ledger-corrupt` */
+  constructor(target: TargetProcess) {
+    this.target = target;
+    const areas = findAreas(target.maps());
+    for (const area of areas) this.readFrom(area);
+    const known = new Set(this.ledger.areas.map((area) => area.start));
+    this.abandoned = areas.filter((area) => !known.has(area.start));
+  }
+
+  get ledger(): Ledger {
+    return this.slot?.ledger ?? EMPTY_LEDGER;
+  }
+
+  private readFrom(area: AddrRange): void {
+    const { memory, pid } = this.target;
+    let blank = true;
+    for (const offset of [0, LEDGER_SLOT_BYTES]) {
+      const start = offsetBy(area.start, offset);
+      const head = memory.tryRead(start, 4096);
+      if (head === undefined || isBlank(head)) continue;
+      blank = false;
+      const slot = decodeSlot(memory.read(start, LEDGER_SLOT_BYTES), pid);
+      if (slot === undefined) continue;
+      if (this.slot === undefined || slot.sequence > this.slot.sequence) {
+        this.slot = slot;
+        this.home = area;
+      }
+    }
+    if (!blank && this.slot === undefined) {
+      throw new HcrError({ code: 'ledger-corrupt', pid, detail: 'neither copy of it is whole' });
+    }
+  }
+
+  /** Writes the record to the slot that is not current.
+   *  @throws HcrError `out-of-memory` when it does not fit, `target-exited` */
+  save(ledger: Ledger): void {
+    const home = this.home ?? firstArea(ledger);
+    const sequence = (this.slot?.sequence ?? 0) + 1;
+    const slot = { sequence, ledger };
+    const bytes = encodeSlot(slot, LEDGER_SLOT_BYTES);
+    this.target.memory.writeData(offsetBy(home.start, (sequence % 2) * LEDGER_SLOT_BYTES), bytes);
+    this.slot = slot;
+    this.home = home;
+  }
+}
+
+function firstArea(ledger: Ledger): AddrRange {
+  const area = ledger.areas[0];
+  if (area === undefined) throw new HcrError({ code: 'unexpected', detail: 'a ledger without an area to live in' });
+  return { start: area.start, end: offsetBy(area.start, area.sizeBytes) };
+}

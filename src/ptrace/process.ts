@@ -1,0 +1,59 @@
+/** The process hcr works on, with what every step needs at hand. Dropping it closes its files. */
+import type { Machine } from '../arch/arch.js';
+import { machineFor } from '../arch/select.js';
+import type { Pid } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { readHeader } from './executable-header.js';
+import { assertNotTraced } from './attach-failure.js';
+import { type Libc, libc } from './libc.js';
+import { ProcessMemory } from './process-memory.js';
+import { type Mapping, readMaps, readProcessStatus } from './procfs.js';
+
+export class TargetProcess implements Disposable {
+  readonly pid: Pid;
+  readonly libc: Libc;
+  readonly machine: Machine;
+  readonly memory: ProcessMemory;
+
+  private constructor(pid: Pid, calls: Libc, machine: Machine) {
+    this.pid = pid;
+    this.libc = calls;
+    this.machine = machine;
+    this.memory = new ProcessMemory(calls, pid);
+  }
+
+  /**
+   * Looks at a process without touching it.
+   * @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ffi-unavailable`
+   */
+  static open(pid: Pid): TargetProcess {
+    const { state, threadGroup } = readProcessStatus(pid);
+    if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
+    if (threadGroup !== pid) {
+      throw new HcrError({
+        code: 'usage',
+        detail: `${pid} is a thread of process ${threadGroup}.`,
+        advice: `Name the process: ${threadGroup}.`,
+      });
+    }
+    const header = readHeader(pid);
+    const machine = header.is64Bit ? machineFor(header.machine) : undefined;
+    if (machine === undefined) {
+      throw new HcrError({ code: 'unsupported-machine', pid, machine: header.description });
+    }
+    return new TargetProcess(pid, libc(), machine);
+  }
+
+  /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */
+  assertPatchable(): void {
+    assertNotTraced(this.pid);
+  }
+
+  maps(): Mapping[] {
+    return readMaps(this.pid);
+  }
+
+  [Symbol.dispose](): void {
+    this.memory[Symbol.dispose]();
+  }
+}

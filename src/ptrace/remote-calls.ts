@@ -1,0 +1,252 @@
+/**
+ * System calls made on a thread of the target that did not ask for them.
+ *
+ * hcr may be killed at any instruction; the kernel then detaches the thread and lets it run with
+ * whatever registers it has. So a call is never made from bare hijacked registers: a signal frame
+ * with the thread's whole state is put below its stack, and the stack pointer is set so that the
+ * gadget's `ret` after the call leads to rt_sigreturn, which brings the thread back by itself.
+ * While hcr lives it never gets there: the registers are put back with ptrace, so that a system
+ * call that the kernel was about to restart still is.
+ *
+ * Order matters. In: registers, then the signal mask; out: the mask, then the registers. The other
+ * order leaves all signals blocked after a kill. The call is stepped over with two syscall stops;
+ * a single step would leave the trap flag set when hcr dies, and SIGTRAP kills the program.
+ *
+ * @see ptrace(2), rt_sigreturn(2), linux/arch/x86/kernel/signal_64.c
+ */
+import type { Injection, InjectionFrame, Machine } from '../arch/arch.js';
+import { type Addr, type Pid, type Tid, contains, offsetBy } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { seizeFailure } from './attach-failure.js';
+import { repeatInterruptedCall } from './interrupted-call.js';
+import type { Libc } from './libc.js';
+import type { ProcessMemory } from './process-memory.js';
+import { type Mapping, listThreads, mappingAt, readThreadStatus } from './procfs.js';
+import type { StopReason } from './requests.js';
+import { Tracee, allocateRegisterBuffer } from './tracee.js';
+
+const ALL_SIGNALS = new Uint8Array(8).fill(0xff);
+/** Room that must be left below the stack pointer in its mapping, beyond the frame. */
+const STACK_ROOM_BYTES = 4096;
+const NAP_MICROS = 20;
+const STOP_WAIT_MS = 500;
+
+/** Addresses of the instruction sequences that calls go through. */
+export interface Gadgets {
+  readonly syscall: Addr;
+  readonly sigreturn: Addr;
+}
+
+/** Looks for the gadgets in the executable mappings of the process, the vdso included.
+ *  @throws HcrError `unsupported-target` when it has none */
+export function findGadgets(memory: ProcessMemory, mappings: readonly Mapping[], injection: Injection): Gadgets {
+  let syscall: Addr | undefined;
+  let sigreturn: Addr | undefined;
+  // The vdso and libc hold both; big executables are looked at last.
+  const candidates = mappings
+    .filter((mapping) => mapping.executable && mapping.readable)
+    .sort((a, b) => rank(a) - rank(b));
+  for (const mapping of candidates) {
+    const code = memory.tryRead(mapping.start, mapping.end - mapping.start);
+    if (code === undefined) continue;
+    syscall ??= findBytes(code, mapping.start, injection.syscallGadgets);
+    sigreturn ??= findBytes(code, mapping.start, injection.sigreturnGadgets);
+    if (syscall !== undefined && sigreturn !== undefined) return { syscall, sigreturn };
+  }
+  throw new HcrError({
+    code: 'unsupported-target',
+    pid: memory.pid,
+    detail: 'it maps no code that makes a system call and returns, or none that returns from a signal',
+  });
+}
+
+function rank(mapping: Mapping): number {
+  if (/\/libc[.-]/.test(mapping.path)) return 0;
+  return mapping.path === '[vdso]' ? 1 : 2;
+}
+
+function findBytes(code: Uint8Array, start: Addr, patterns: readonly Uint8Array[]): Addr | undefined {
+  const bytes = Buffer.from(code.buffer, code.byteOffset, code.byteLength);
+  for (const pattern of patterns) {
+    const at = bytes.indexOf(pattern);
+    if (at >= 0) return offsetBy(start, at);
+  }
+  return undefined;
+}
+
+/** A thread that stands ready to make system calls. Dropping it puts the thread back. */
+export class RemoteCalls implements Disposable {
+  private readonly libc: Libc;
+  private readonly machine: Machine;
+  private readonly memory: ProcessMemory;
+  private readonly tracee: Tracee;
+  private readonly original: Uint8Array;
+  private readonly originalMask: Uint8Array;
+  private readonly frame: InjectionFrame;
+  private readonly overwritten: Uint8Array;
+  private entered = false;
+  private disposed = false;
+
+  private constructor(libc: Libc, machine: Machine, memory: ProcessMemory, tracee: Tracee, frame: InjectionFrame, mask: Uint8Array) {
+    this.libc = libc;
+    this.machine = machine;
+    this.memory = memory;
+    this.tracee = tracee;
+    this.original = frame.original;
+    this.originalMask = mask;
+    this.frame = frame;
+    this.overwritten = memory.read(frame.start, frame.bytes.length);
+    memory.writeData(frame.start, frame.bytes);
+  }
+
+  /**
+   * Stops one thread and prepares its stack; the other threads run on.
+   * @param scratchBytes memory for the calls' arguments, at {@link scratch}
+   * @throws HcrError `busy` when no thread has a stack that may be used, `attach-denied`, `target-exited`
+   */
+  static prepare(
+    libc: Libc,
+    pid: Pid,
+    machine: Machine,
+    memory: ProcessMemory,
+    mappings: readonly Mapping[],
+    scratchBytes: number,
+  ): RemoteCalls {
+    const gadgets = findGadgets(memory, mappings, machine.injection);
+    const buffer = allocateRegisterBuffer(libc);
+    for (const tid of listThreads(pid)) {
+      const tracee = Tracee.seize(libc, buffer, tid);
+      if (!(tracee instanceof Tracee)) {
+        const status = readThreadStatus(pid, tid);
+        if (status === undefined || status.state === 'Z' || status.state === 'X') continue;
+        throw seizeFailure(pid, -tracee);
+      }
+      let taken = false;
+      try {
+        if (!interruptAndWait(libc, tracee)) continue;
+        const registers = tracee.readRegisters();
+        const mask = tracee.readSignalMask();
+        const frame = machine.injection.buildFrame({
+          registers,
+          extended: tracee.readExtendedRegisters(),
+          signalMask: mask,
+          syscallGadget: gadgets.syscall,
+          sigreturnGadget: gadgets.sigreturn,
+          scratchBytes,
+        });
+        const stack = mappingAt(mappings, machine.registers.stackPointer(registers));
+        if (stack === undefined || !isRoomyStack(stack, frame)) continue;
+        const calls = new RemoteCalls(libc, machine, memory, tracee, frame, mask);
+        taken = true;
+        return calls;
+      } finally {
+        if (!taken) release(libc, machine, pid, tracee);
+      }
+    }
+    if (listThreads(pid).length === 0) throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
+    throw new HcrError({
+      code: 'busy',
+      detail: 'no thread can be stopped where its stack has room',
+      threads: [],
+      waitedMs: STOP_WAIT_MS,
+    });
+  }
+
+  /** Memory in the target, as many bytes as were asked for. */
+  get scratch(): Addr {
+    return this.frame.scratch;
+  }
+
+  get tid(): Tid {
+    return this.tracee.tid;
+  }
+
+  /** Makes one system call. @returns its result, negative errno on failure */
+  call(number: number, ...args: readonly number[]): number {
+    this.tracee.writeRegisters(this.machine.injection.syscallRegisters(this.frame, number, args));
+    if (!this.entered) {
+      this.tracee.writeSignalMask(ALL_SIGNALS);
+      this.entered = true;
+    }
+    this.tracee.continueToSyscall();
+    this.awaitStop('syscall');
+    this.tracee.continueToSyscall();
+    this.awaitStop('syscall');
+    return this.machine.injection.syscallResult(this.tracee.readRegisters());
+  }
+
+  private awaitStop(kind: StopReason['kind']): void {
+    for (;;) {
+      const stop = waitFor(this.libc, this.tracee, Number.POSITIVE_INFINITY);
+      if (stop?.kind === kind) return;
+      if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') {
+        throw new HcrError({ code: 'target-exited', pid: this.memory.pid, how: 'it ended during a system call' });
+      }
+      // All signals are blocked, so this is job control or an interruption: go on.
+      if (kind === 'syscall') this.tracee.continueToSyscall();
+      else this.tracee.continue();
+    }
+  }
+
+  /** Puts the thread back where it was and lets it go. */
+  [Symbol.dispose](): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    if (this.tracee.isGone) return;
+    try {
+      if (this.entered) {
+        // From a syscall-exit stop the kernel would not look at the restart codes again; it does
+        // so on the way out of an interruption.
+        this.tracee.interrupt();
+        this.tracee.continue();
+        this.awaitStop('interrupted');
+        this.tracee.writeSignalMask(this.originalMask);
+        this.tracee.writeRegisters(this.original);
+      }
+      this.memory.writeData(this.frame.start, this.overwritten);
+      repeatInterruptedCall(this.memory.pid, this.tracee, this.original, this.machine.registers);
+    } catch (error) {
+      if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
+    } finally {
+      this.tracee.detach();
+    }
+  }
+}
+
+function isRoomyStack(stack: Mapping, frame: InjectionFrame): boolean {
+  return stack.writable && stack.isPrivate && contains(stack, frame.start - STACK_ROOM_BYTES);
+}
+
+/** False when the thread does not come to a plain stop: leave it alone. */
+function interruptAndWait(libc: Libc, tracee: Tracee): boolean {
+  const deadline = performance.now() + STOP_WAIT_MS;
+  tracee.interrupt();
+  for (;;) {
+    const stop = waitFor(libc, tracee, deadline);
+    if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') return false;
+    if (stop.kind === 'exec') {
+      throw new HcrError({ code: 'target-replaced', pid: tracee.tid, detail: 'before anything was changed' });
+    }
+    if (stop.kind !== 'signal') return true;
+    // Let the signal through first; its stop has used up the interruption.
+    tracee.continue(stop.signal);
+    tracee.interrupt();
+  }
+}
+
+function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | undefined {
+  for (let round = 0; ; round++) {
+    const stop = tracee.poll();
+    if (stop !== undefined) return stop;
+    if (performance.now() > deadlineMs) return undefined;
+    if (round < 1000) libc.yieldProcessor();
+    else libc.sleepMicros(NAP_MICROS);
+  }
+}
+
+function release(libc: Libc, machine: Machine, pid: Pid, tracee: Tracee): void {
+  if (tracee.isGone) return;
+  if (tracee.stop === undefined && !interruptAndWait(libc, tracee)) return;
+  if (tracee.stop?.kind === 'interrupted') repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
+  tracee.detach();
+}

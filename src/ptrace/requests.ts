@@ -1,0 +1,56 @@
+/** Numbers of the ptrace interface. @see ptrace(2), linux/ptrace.h, linux/elf.h */
+export const PTRACE = {
+  CONT: 7,
+  DETACH: 17,
+  SYSCALL: 24,
+  GETREGSET: 0x4204,
+  SETREGSET: 0x4205,
+  SEIZE: 0x4206,
+  INTERRUPT: 0x4207,
+  LISTEN: 0x4208,
+  GETSIGMASK: 0x420a,
+  SETSIGMASK: 0x420b,
+} as const;
+
+export const PTRACE_OPTION = {
+  /** Syscall stops are reported as SIGTRAP | 0x80, so that they are not taken for signals. */
+  TRACESYSGOOD: 1,
+  TRACEEXEC: 0x10,
+} as const;
+
+export const PTRACE_EVENT = { EXEC: 4, STOP: 128 } as const;
+
+export const REGISTER_SET = {
+  /** General registers. */
+  PRSTATUS: 1,
+  /** The whole XSAVE area. */
+  X86_XSTATE: 0x202,
+} as const;
+
+export const WAIT = { NOHANG: 1, ALL: 0x40000000 } as const;
+
+export const SIGNAL = { TRAP: 5, KILL: 9, STOP: 19 } as const;
+
+/** A wait status taken apart. @see waitpid(2), ptrace(2) "Stopped states" */
+export type StopReason =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: number }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'group-stop'; readonly signal: number }
+  | { readonly kind: 'signal'; readonly signal: number }
+  | { readonly kind: 'syscall' }
+  | { readonly kind: 'exec' };
+
+export function stopReason(status: number): StopReason {
+  const low = status & 0x7f;
+  if (low === 0) return { kind: 'exited', code: (status >> 8) & 0xff };
+  if (low !== 0x7f) return { kind: 'killed', signal: low };
+  const signal = (status >> 8) & 0xff;
+  const event = (status >> 16) & 0xff;
+  if (event === PTRACE_EVENT.EXEC) return { kind: 'exec' };
+  if (event === PTRACE_EVENT.STOP) {
+    return signal === SIGNAL.TRAP ? { kind: 'interrupted' } : { kind: 'group-stop', signal };
+  }
+  if (signal === (SIGNAL.TRAP | 0x80)) return { kind: 'syscall' };
+  return { kind: 'signal', signal };
+}

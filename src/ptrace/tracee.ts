@@ -1,0 +1,144 @@
+/**
+ * One traced thread. A dropped tracee detaches.
+ *
+ * Threads are seized, never attached: PTRACE_ATTACH sends a SIGSTOP that the program can see and
+ * that gets lost or duplicated when another comes. A seized thread runs on until it is interrupted.
+ */
+import type { Tid } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { ERRNO, type Libc, type NativeBuffer } from './libc.js';
+import { PTRACE, PTRACE_OPTION, REGISTER_SET, type StopReason, WAIT, stopReason } from './requests.js';
+
+const MAX_XSTATE_BYTES = 65536;
+/** The kernel's sigset_t. */
+const SIGNAL_SET_BYTES = 8;
+
+/** Native memory that register requests go through; one is enough for all threads. */
+export interface RegisterBuffer {
+  readonly vector: NativeBuffer;
+  readonly data: NativeBuffer;
+}
+
+export function allocateRegisterBuffer(libc: Libc): RegisterBuffer {
+  return { vector: libc.allocate(16), data: libc.allocate(MAX_XSTATE_BYTES) };
+}
+
+export class Tracee {
+  readonly tid: Tid;
+  /** Why it stands still now; undefined while it runs. */
+  stop: StopReason | undefined;
+  private attached = true;
+  private readonly libc: Libc;
+  private readonly buffer: RegisterBuffer;
+
+  private constructor(libc: Libc, buffer: RegisterBuffer, tid: Tid) {
+    this.libc = libc;
+    this.buffer = buffer;
+    this.tid = tid;
+  }
+
+  /** Starts tracing a thread, which goes on running.
+   *  @returns undefined when the thread is gone, or a negative errno */
+  static seize(libc: Libc, buffer: RegisterBuffer, tid: Tid): Tracee | number {
+    const options = PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC;
+    const result = libc.ptrace(PTRACE.SEIZE, tid, 0, options);
+    return result < 0 ? result : new Tracee(libc, buffer, tid);
+  }
+
+  /** True when the thread has gone from under us. */
+  get isGone(): boolean {
+    return this.stop?.kind === 'exited' || this.stop?.kind === 'killed';
+  }
+
+  /** Asks a running thread to stop; `poll` tells when it has. */
+  interrupt(): void {
+    this.request(PTRACE.INTERRUPT, 0, 0);
+  }
+
+  /** Takes a report of this thread without waiting. */
+  poll(): StopReason | undefined {
+    const report = this.libc.waitpid(this.tid, WAIT.NOHANG | WAIT.ALL);
+    if (report === undefined) return undefined;
+    if (report.tid < 0) {
+      this.stop = { kind: 'exited', code: 0 };
+      this.attached = false;
+      return this.stop;
+    }
+    this.stop = stopReason(report.status);
+    if (this.isGone) this.attached = false;
+    return this.stop;
+  }
+
+  /** Lets it run on, delivering `signal` when it is not 0. */
+  continue(signal = 0): void {
+    this.request(PTRACE.CONT, 0, signal);
+    this.stop = undefined;
+  }
+
+  /** Lets it run to the next entry into or exit from a system call. */
+  continueToSyscall(): void {
+    this.request(PTRACE.SYSCALL, 0, 0);
+    this.stop = undefined;
+  }
+
+  /** A copy of its general registers, in the kernel's layout. */
+  readRegisters(): Uint8Array {
+    return this.readRegisterSet(REGISTER_SET.PRSTATUS);
+  }
+
+  writeRegisters(registers: Uint8Array): void {
+    this.buffer.data.bytes.set(registers);
+    this.describe(registers.length);
+    this.request(PTRACE.SETREGSET, REGISTER_SET.PRSTATUS, this.buffer.vector.address);
+  }
+
+  /** A copy of its floating-point and vector registers, the machine's whole save area. */
+  readExtendedRegisters(): Uint8Array {
+    return this.readRegisterSet(REGISTER_SET.X86_XSTATE);
+  }
+
+  private readRegisterSet(set: number): Uint8Array {
+    this.describe(MAX_XSTATE_BYTES);
+    this.request(PTRACE.GETREGSET, set, this.buffer.vector.address);
+    const lengthBytes = Number(this.buffer.vector.view.getBigUint64(8, true));
+    return Uint8Array.from(this.buffer.data.bytes.subarray(0, lengthBytes));
+  }
+
+  private describe(lengthBytes: number): void {
+    this.buffer.vector.view.setBigUint64(0, BigInt(this.buffer.data.address), true);
+    this.buffer.vector.view.setBigUint64(8, BigInt(lengthBytes), true);
+  }
+
+  /** Blocked signals, the kernel's 8 bytes. */
+  readSignalMask(): Uint8Array {
+    this.request(PTRACE.GETSIGMASK, SIGNAL_SET_BYTES, this.buffer.data.address);
+    return Uint8Array.from(this.buffer.data.bytes.subarray(0, SIGNAL_SET_BYTES));
+  }
+
+  writeSignalMask(mask: Uint8Array): void {
+    this.buffer.data.bytes.set(mask);
+    this.request(PTRACE.SETSIGMASK, SIGNAL_SET_BYTES, this.buffer.data.address);
+  }
+
+  /** Stops tracing. A signal that it was about to get is delivered. The thread must be stopped
+   *  or gone. */
+  detach(): void {
+    if (!this.attached) return;
+    this.attached = false;
+    const signal = this.stop?.kind === 'signal' ? this.stop.signal : 0;
+    this.libc.ptrace(PTRACE.DETACH, this.tid, 0, signal);
+  }
+
+  private request(request: number, address: number, data: number): void {
+    const result = this.libc.ptrace(request, this.tid, address, data);
+    if (result >= 0) return;
+    if (result === -ERRNO.ESRCH) {
+      // Either gone, or killed while stopped: both end in an exit report.
+      throw new HcrError({ code: 'target-exited', pid: this.tid, how: 'a thread vanished while it was stopped' });
+    }
+    throw new HcrError({
+      code: 'unexpected',
+      detail: `ptrace request 0x${request.toString(16)} on thread ${this.tid} failed with errno ${-result}`,
+    });
+  }
+}
