@@ -69,6 +69,9 @@ export interface RelocationTerms {
 }
 
 export interface Relocations {
+  /** Distance in bytes from the place of a PC-relative field in code to the address the processor
+   *  counts from, which compilers take off the addend. */
+  readonly pcBiasBytes: number;
   /** `undefined` for a type that hcr cannot link. */
   rule(type: number): RelocationRule | undefined;
   /** The psABI's name, also of types without a rule. */
@@ -100,6 +103,8 @@ export interface Jumps {
   near(from: Addr, to: Addr): Uint8Array | undefined;
   /** The shortest direct jump; `undefined` out of reach. */
   short(from: Addr, to: Addr): Uint8Array | undefined;
+  /** The instruction after which nothing runs on, as compilers end most functions. */
+  readonly returnInstruction: Uint8Array;
   /** Bytes between functions that no control flow enters: the length of the run of padding at
    *  the start of `bytes` (long nops, `int3`, `nop`), whole padding instructions only. */
   paddingBytes(bytes: Uint8Array): number;
@@ -204,7 +209,8 @@ export interface InterruptedSyscall {
   readonly number: number;
   /** The errno it would return, positive (4 for EINTR, 512 to 516 for the kernel's restarts). */
   readonly errno: number;
-  /** False for calls that cannot be made again (connect): leave them as they are. */
+  /** False for calls that cannot be made again (connect): leave them as they are, and inject on
+   *  another thread if there is one, since a frame can't bring them back either. */
   readonly repeatable: boolean;
   /** True when the kernel itself restarts it once the thread runs on. */
   readonly restartedByKernel: boolean;
@@ -228,10 +234,12 @@ export interface Injection {
   readonly sigreturnGadgets: readonly Uint8Array[];
   /**
    * The signal frame that, once rt_sigreturn reads it, puts the thread back where it was.
-   * @param registers as the thread has them now
-   * @param extended its NT_X86_XSTATE (or the machine's like), whole
-   * @param signalMask its blocked signals, the kernel's 8 bytes
+   *
+   * The bytes it covers may hold the program's own data when its stack is a small one of a
+   * coroutine: save what is there and put it back afterwards. A write that fails means that the
+   * stack has not grown that far; take another thread.
    * @returns where the frame goes, its bytes, and the registers that start the first call
+   * @throws HcrError `unexpected` when the input is not what ptrace gives
    */
   buildFrame(input: FrameInput): InjectionFrame;
   /** Registers for one system call from the frame. */
@@ -241,8 +249,11 @@ export interface Injection {
 }
 
 export interface FrameInput {
+  /** As the thread has them now. */
   readonly registers: Uint8Array;
+  /** Its NT_X86_XSTATE (or the machine's like), whole. */
   readonly extended: Uint8Array;
+  /** Its blocked signals, the kernel's 8 bytes. */
   readonly signalMask: Uint8Array;
   readonly syscallGadget: Addr;
   readonly sigreturnGadget: Addr;

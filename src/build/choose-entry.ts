@@ -35,7 +35,8 @@ function score(entry: CompileEntry, hints: EntryHints): number {
   let points = 0;
   if (hints.flags.length > 0 && levelOf(entry.words) === levelOf(hints.flags)) points += 8;
   if (hints.compDir !== undefined && folder === realPath(hints.compDir)) points += 4;
-  if (hints.near.some((root) => (output ?? folder).startsWith(`${resolve(root)}${sep}`))) points += 3;
+  if (hints.near.some((root) => (output ?? folder).startsWith(`${resolve(root)}${sep}`)))
+    points += 3;
   if (entry.file === hints.name) points += 2;
   return points;
 }

@@ -25,27 +25,47 @@ const OUTPUT = [
 const WITH_VALUE = new Set([
   ...['-A', '-B', '-D', '-F', '-G', '-I', '-L', '-T', '-U', '-V', '-arch', '-b', '-e', '-l', '-u'],
   ...['-gcc-toolchain', '-idirafter', '-iframework', '-imacros', '-imultilib', '-include'],
-  ...['-include-pch', '-iprefix', '-iquote', '-isysroot', '-isystem', '-ivfsoverlay', '-iwithprefix'],
+  ...[
+    '-include-pch',
+    '-iprefix',
+    '-iquote',
+    '-isysroot',
+    '-isystem',
+    '-ivfsoverlay',
+    '-iwithprefix',
+  ],
   ...['-iwithprefixbefore', '-mllvm', '-target', '-wrapper', '-x', '-z', '-Xassembler', '-Xclang'],
   ...['-Xlinker', '-Xpreprocessor', '--include', '--param', '--sysroot', '--define-macro'],
   ...['--include-directory', '--undefine-macro'],
 ]);
 
-/** The flags of a compile command (without the compiler itself), neither input nor output in them. */
-export function withoutInputAndOutput(args: readonly string[]): string[] {
-  const kept: string[] = [];
+export interface CompileArguments {
+  readonly flags: readonly string[];
+  /** Input files as the build named them. */
+  readonly inputs: readonly string[];
+}
+
+/** Sorts the words of a compile command that follow the compiler; output options are left out. */
+export function sortCompileArguments(args: readonly string[]): CompileArguments {
+  const flags: string[] = [];
+  const inputs: string[] = [];
   for (let i = 0; i < args.length; i += 1) {
     const arg = args[i] ?? '';
-    if (arg === '--') break; // Only inputs follow.
+    const value = args[i + 1];
+    if (arg === '--') {
+      inputs.push(...args.slice(i + 1));
+      break;
+    }
     if (OUTPUT_WITH_VALUE.has(arg)) {
       i += 1;
     } else if (WITH_VALUE.has(arg)) {
-      const value = args[i + 1];
-      if (value !== undefined) kept.push(arg, value);
+      if (value !== undefined) flags.push(arg, value);
       i += 1;
-    } else if (arg.startsWith('-') && arg !== '-' && !OUTPUT.some((pattern) => pattern.test(arg))) {
-      kept.push(arg);
+    } else if (!arg.startsWith('-') || arg === '-') {
+      inputs.push(arg);
+    } else if (!OUTPUT.some((pattern) => pattern.test(arg))) {
+      flags.push(arg);
     }
   }
-  return kept;
+  return { flags, inputs };
 }

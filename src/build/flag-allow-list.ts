@@ -22,7 +22,7 @@ const drop = (reason: DropReason): Verdict => ({ keep: false, reason });
 
 /** Values of `-mX=` and `-fX=`: names, numbers, lists; never a path. */
 const PLAIN_VALUE = /^[A-Za-z0-9._+,:-]+$/;
-const LETTERS = /^[a-z0-9][A-Za-z0-9._-]*$/;
+const LETTERS = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** Any text that can stand in an argument vector. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const PRINTABLE = /^[^\u0000-\u001f\u007f]*$/;
@@ -41,7 +41,17 @@ const DEBUG = new RegExp(
 const REFUSED_F: readonly (readonly [DropReason, readonly string[]])[] = [
   [
     'link-time optimisation',
-    ['lto', 'whopr', 'wpa', 'ltrans', 'fat-lto', 'use-linker-plugin', 'resolution', 'thin', 'embed'],
+    [
+      'lto',
+      'whopr',
+      'wpa',
+      'ltrans',
+      'fat-lto',
+      'use-linker-plugin',
+      'resolution',
+      'thin',
+      'embed',
+    ],
   ],
   [
     'warning',
@@ -58,8 +68,22 @@ const REFUSED_F: readonly (readonly [DropReason, readonly string[]])[] = [
   [
     'not allowed',
     [
-      ...['plugin', 'pass-plugin', 'profile-use', 'profile-instr-use', 'profile-sample', 'auto-profile'],
-      ...['branch-probabilities', 'module', 'implicit-module', 'prebuilt-module', 'use-ld', 'self-test'],
+      ...[
+        'plugin',
+        'pass-plugin',
+        'profile-use',
+        'profile-instr-use',
+        'profile-sample',
+        'auto-profile',
+      ],
+      ...[
+        'branch-probabilities',
+        'module',
+        'implicit-module',
+        'prebuilt-module',
+        'use-ld',
+        'self-test',
+      ],
       ...['offload', 'crash', 'rewrite', 'build-session', 'cs-profile', 'memory-profile'],
     ],
   ],
@@ -72,7 +96,13 @@ const VALUED_F = new Set([
   ...['fp-eval-method', 'fp-exception-behavior', 'fp-model', 'input-charset', 'ira-algorithm'],
   ...['ira-region', 'live-patching', 'no-sanitize', 'no-sanitize-recover', 'no-sanitize-trap'],
   ...['patchable-function-entry', 'permitted-flt-eval-methods', 'random-seed'],
-  ...['reorder-blocks-algorithm', 'sanitize', 'sanitize-recover', 'sanitize-trap', 'simd-cost-model'],
+  ...[
+    'reorder-blocks-algorithm',
+    'sanitize',
+    'sanitize-recover',
+    'sanitize-trap',
+    'simd-cost-model',
+  ],
   ...['stack-check', 'stack-limit-register', 'stack-limit-symbol', 'stack-reuse', 'tls-model'],
   ...['trivial-auto-var-init', 'vect-cost-model', 'veclib', 'visibility', 'wide-exec-charset'],
   ...['zero-call-used-regs', 'gnuc-version', 'instrument-functions-exclude-function-list'],
@@ -112,10 +142,13 @@ export function judgeFlag(flag: string): Verdict {
   if (/^-std=[a-z0-9+:]+$/.test(flag)) return KEEP;
   if (/^--param=[a-z0-9-]+=\d+$/.test(flag)) return KEEP;
   if (/^--target=[A-Za-z0-9._-]+$/.test(flag)) return KEEP;
-  if (/^-D[A-Za-z_]\w*(\([\w, .]*\))?(=.*)?$/.test(flag) || /^-U[A-Za-z_]\w*$/.test(flag)) return KEEP;
+  if (/^-D[A-Za-z_]\w*(\([\w, .]*\))?(=.*)?$/.test(flag) || /^-U[A-Za-z_]\w*$/.test(flag))
+    return KEEP;
   if (/^-I[^@-].*$/.test(flag) || PREFIX_MAP.test(flag)) return KEEP;
-  if (/^-g(split-dwarf|z|toggle)/.test(flag) || flag.startsWith('-save-temps')) return drop('side output');
-  if (flag === '-w' || flag.startsWith('-pedantic') || /^-W(?![alp],)/.test(flag)) return drop('warning');
+  if (/^-g(split-dwarf|z|toggle)/.test(flag) || flag.startsWith('-save-temps'))
+    return drop('side output');
+  if (flag === '-w' || flag.startsWith('-pedantic') || /^-W(?![alp],)/.test(flag))
+    return drop('warning');
   if (flag.startsWith('-f')) return judgeF(flag.slice(2));
   if (flag.startsWith('-m')) return judgeM(flag.slice(2));
   return drop('not allowed');
@@ -130,7 +163,15 @@ export const PATH_VALUED = new Set(['-isystem', '-iquote', '-idirafter', '-inclu
 /** Flags that are dropped together with the word after them. */
 export const DROPPED_WITH_VALUE = new Set([
   ...['-B', '-L', '-MF', '-MJ', '-MQ', '-MT', '-T', '-Xassembler', '-Xclang', '-Xlinker'],
-  ...['-Xpreprocessor', '-arch', '-aux-info', '-dumpbase', '-dumpbase-ext', '-dumpdir', '-imultilib'],
+  ...[
+    '-Xpreprocessor',
+    '-arch',
+    '-aux-info',
+    '-dumpbase',
+    '-dumpbase-ext',
+    '-dumpdir',
+    '-imultilib',
+  ],
   ...['-iplugindir', '-isysroot', '-ivfsoverlay', '-l', '-mllvm', '-o', '-specs', '-target'],
   ...['-u', '-wrapper', '-x', '-z', '--output', '--serialize-diagnostics', '--sysroot'],
 ]);

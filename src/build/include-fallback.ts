@@ -19,7 +19,15 @@ const BUILT_IN = [
   /^\/usr\/lib(32|64)?\/(gcc|gcc-cross|clang|llvm-\d+)\//,
 ];
 const SYSTEM = /^\/usr\//;
-const TOPS = new Set(['/', '/usr', '/usr/include', '/usr/local', '/usr/local/include', '/home', '/tmp']);
+const TOPS = new Set([
+  '/',
+  '/usr',
+  '/usr/include',
+  '/usr/local',
+  '/usr/local/include',
+  '/home',
+  '/tmp',
+]);
 const MAX_FOLDERS = 64;
 const MAX_LEVELS = 4;
 

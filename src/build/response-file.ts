@@ -39,7 +39,9 @@ function splitResponse(text: string): string[] {
 function readResponse(path: string): string[] | undefined {
   try {
     const stat = statSync(path);
-    return stat.isFile() && stat.size <= MAX_BYTES ? splitResponse(readFileSync(path, 'utf8')) : undefined;
+    return stat.isFile() && stat.size <= MAX_BYTES
+      ? splitResponse(readFileSync(path, 'utf8'))
+      : undefined;
   } catch {
     return undefined;
   }

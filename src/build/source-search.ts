@@ -121,7 +121,6 @@ export function locateSource(recorded: RecordedSource, roots: readonly string[])
     source: match.path,
     directory,
     atRecordedPlace: false,
-    toLocal: (path) =>
-      isAbsolute(path) ? (moved(path, match) ?? path) : resolve(directory, path),
+    toLocal: (path) => (isAbsolute(path) ? (moved(path, match) ?? path) : resolve(directory, path)),
   };
 }

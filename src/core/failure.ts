@@ -26,8 +26,10 @@ export type Failure =
   | { readonly code: 'ambiguous-function'; readonly function: string; readonly candidates: readonly string[] }
   | { readonly code: 'module-not-found'; readonly module: string; readonly loaded: readonly string[] }
   | { readonly code: 'function-not-patchable'; readonly function: string; readonly reason: string; readonly advice: string }
-  | { readonly code: 'compile-failed'; readonly command: string; readonly diagnostics: string; readonly exitCode: number | null }
+  | { readonly code: 'compile-failed'; readonly command: string; readonly diagnostics: string; readonly exitCode: number | null; readonly advice?: string }
   | { readonly code: 'compiler-not-found'; readonly compiler: string }
+  | { readonly code: 'no-compile-command'; readonly source: string; readonly file: string }
+  | { readonly code: 'unsupported-language'; readonly source: string; readonly language: string }
   | { readonly code: 'build-mismatch'; readonly detail: string; readonly liveCompiler: string; readonly compiler: string; readonly flags: string }
   | { readonly code: 'abi-changed'; readonly function: string; readonly differences: readonly Difference[] }
   | { readonly code: 'layout-changed'; readonly type: string; readonly differences: readonly Difference[] }
@@ -142,13 +144,23 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   },
   'compile-failed': {
     message: (f) => `The edited source does not compile.\n${f.diagnostics.trimEnd()}`,
-    hint: (f) => `Fix the error and run hcr again; the command was: ${f.command}`,
+    hint: (f) => `${f.advice ?? 'Fix the error and run hcr again'}; the command was: ${f.command}`,
     exit: EXIT.compileFailed,
   },
   'compiler-not-found': {
     message: (f) => `The compiler ${f.compiler} is not installed.`,
     hint: () => 'Install it or name another with --cc CC.',
     exit: EXIT.compileFailed,
+  },
+  'no-compile-command': {
+    message: (f) => `${f.file} has no command for ${f.source}.`,
+    hint: () => 'Name the file of the right build with --compile-commands, or pass the flags with --cflags.',
+    exit: EXIT.refused,
+  },
+  'unsupported-language': {
+    message: (f) => `${f.source} is written in ${f.language}, which hcr cannot compile.`,
+    hint: () => 'hcr compiles C and C++; pass an object that you compiled with --object.',
+    exit: EXIT.refused,
   },
   'build-mismatch': {
     message: (f) =>

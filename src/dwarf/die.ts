@@ -18,6 +18,11 @@ export interface DieOwner {
   addressOf(value: FormValue): number | undefined;
   /** @throws HcrError `malformed-file` when it leads to no entry */
   referenceOf(value: FormValue): Die | undefined;
+  /** An address from `.debug_addr`.
+   *  @throws HcrError `malformed-file` */
+  indexedAddress(index: number): number | undefined;
+  /** Path of a file by its number in the unit. */
+  filePath(index: number): string | undefined;
   dieAtIndex(index: number): Die;
   /** Index of the parent; -1 for the root. */
   parentIndex(index: number): number;

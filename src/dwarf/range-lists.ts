@@ -18,7 +18,8 @@ const USUAL_LIST_BYTES = 256;
 /** What a list in a unit is read with. */
 export interface RangeContext {
   readonly encoding: Encoding;
-  /** The unit's own base address, `DW_AT_low_pc` of its root; 0 when it has none. */
+  /** The unit's own base address: `DW_AT_low_pc` of its root, 0 when it has none, `undefined`
+   *  when the linker discarded what it names. */
   readonly baseAddress: number | undefined;
   /** Resolves an index into `.debug_addr`. */
   readonly indexedAddress: (index: number) => number | undefined;
@@ -141,13 +142,13 @@ function readList(reader: ByteReader, context: RangeContext): readonly VaddrRang
 function readOldList(reader: ByteReader, context: RangeContext): readonly VaddrRange[] {
   const { addressBytes } = context.encoding;
   const ranges: VaddrRange[] = [];
-  let base = context.baseAddress ?? 0;
+  let base = context.baseAddress;
   for (;;) {
     const start = readAddress(reader, addressBytes);
     const end = readAddress(reader, addressBytes);
     if (start === 0 && end === 0) return ranges;
     if (start === undefined) {
-      base = end ?? 0;
+      base = end;
       continue;
     }
     const range = liveRange(plus(start, base), plus(end, base));

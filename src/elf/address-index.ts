@@ -15,44 +15,58 @@ export class AddressIndex {
   private readonly entries: SymbolEntries;
   /** Symbols by ascending start; those that start together by descending index. */
   private readonly order: Uint32Array;
+  /** By symbol, 0 for those without an address. Read out once: sorting asks for them often. */
   private readonly starts: Float64Array;
-  /** The greatest end of this symbol and all before it. */
+  /** By place in the order: the greatest end of this symbol and all before it. */
   private readonly furthestEnds: Float64Array;
 
   constructor(entries: SymbolEntries) {
     this.entries = entries;
+    const starts = new Float64Array(entries.count);
     const indices: number[] = [];
-    for (let i = 0; i < entries.count; i++) if (hasAddress(entries, i)) indices.push(i);
-    const values = Float64Array.from(indices, (i) => entries.value(i));
-    const ranks = Uint32Array.from(indices.keys());
-    ranks.sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0) || b - a);
-    this.order = ranks.map((rank) => indices[rank] ?? 0);
-    this.starts = Float64Array.from(ranks, (rank) => values[rank] ?? 0);
+    for (let i = 0; i < entries.count; i++) {
+      if (!hasAddress(entries, i)) continue;
+      starts[i] = entries.value(i);
+      indices.push(i);
+    }
+    this.starts = starts;
+    this.order = new Uint32Array(indices).sort(
+      (a, b) => (starts[a] ?? 0) - (starts[b] ?? 0) || b - a,
+    );
+    this.furthestEnds = new Float64Array(indices.length);
     let furthest = 0;
-    this.furthestEnds = Float64Array.from(this.order, (index, i) => {
-      furthest = Math.max(furthest, (this.starts[i] ?? 0) + entries.sizeBytes(index));
-      return furthest;
-    });
+    for (let place = 0; place < indices.length; place++) {
+      furthest = Math.max(furthest, this.endOf(this.order[place] ?? 0));
+      this.furthestEnds[place] = furthest;
+    }
   }
 
   /** Indices of the symbols whose `[value, value + size)` contains the address, the one that
    *  starts nearest first; aliases in the order of the table. */
   find(address: number): number[] {
     const found: number[] = [];
-    for (let i = this.countStartingUpTo(address) - 1; i >= 0; i--) {
-      if ((this.furthestEnds[i] ?? 0) <= address) break;
-      const index = this.order[i] ?? 0;
-      if ((this.starts[i] ?? 0) + this.entries.sizeBytes(index) > address) found.push(index);
+    for (let place = this.countStartingUpTo(address) - 1; place >= 0; place--) {
+      if ((this.furthestEnds[place] ?? 0) <= address) break;
+      const index = this.order[place] ?? 0;
+      if (this.endOf(index) > address) found.push(index);
     }
     return found;
   }
 
+  private endOf(index: number): number {
+    return (this.starts[index] ?? 0) + this.entries.sizeBytes(index);
+  }
+
+  private startAt(place: number): number {
+    return this.starts[this.order[place] ?? 0] ?? 0;
+  }
+
   private countStartingUpTo(address: number): number {
     let low = 0;
-    let high = this.starts.length;
+    let high = this.order.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.starts[middle] ?? 0) <= address) low = middle + 1;
+      if (this.startAt(middle) <= address) low = middle + 1;
       else high = middle;
     }
     return low;

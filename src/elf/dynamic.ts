@@ -40,7 +40,7 @@ export interface DynamicInfo {
   readonly flags1: number;
   /** True when all imports are bound at start (`-z now`). */
   readonly bindsNow: boolean;
-  /** True for position-independent executables, false for other shared objects. */
+  /** True when the linker marked it as a position-independent executable (since binutils 2.26). */
   readonly isPie: boolean;
   /** DT_RELA, the relocations done at start. */
   readonly relocationTable: DynamicTable | undefined;

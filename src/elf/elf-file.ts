@@ -2,7 +2,7 @@
  * An ELF file, read piece by piece as it is asked for. Opening reads the header and the two
  * header tables; each method then reads the one section or segment it needs.
  */
-import { vaddr, type Vaddr } from '../core/address.js';
+import type { Vaddr } from '../core/address.js';
 import { PT, SHF, SHT } from './constants.js';
 import {
   type DynamicEntry,
@@ -28,6 +28,8 @@ import { SymbolTable } from './symbols.js';
 /** Loaded notes are a few hundred bytes. Anything larger is not what we look for. */
 const MAX_NOTE_BYTES = 0x10000;
 const MAX_NOTE_PIECES = 64;
+/** Some ten entries per library it needs, 16 bytes each. */
+const MAX_DYNAMIC_BYTES = 0x100000;
 
 /** Opens a file; dispose of the result to close it.
  *  @param what names it in error messages, for paths like `/proc/7/exe`
@@ -197,31 +199,28 @@ export class ElfFile implements Disposable {
       (s) => s.type === SHT.NOBITS && s.name === '.dynamic' && s.address === segment.address,
     );
     if (isAbsent) return [];
+    const what = `${this.what} (dynamic section)`;
+    if (segment.fileSizeBytes > MAX_DYNAMIC_BYTES) {
+      throw malformed(what, `it has ${segment.fileSizeBytes} bytes`);
+    }
     const bytes = this.file.read(segment.offset, segment.fileSizeBytes);
-    return readDynamicEntries(bytes, this.header.littleEndian, `${this.what} (dynamic section)`);
+    return readDynamicEntries(bytes, this.header.littleEndian, what);
   }
 
   /** The notes of loaded sections or, without section headers, of segments. */
   private notes(): Note[] {
     const inSections = this.sections.filter(
-      (s) => s.type === SHT.NOTE && (s.flags & SHF.ALLOC) !== 0 && s.sizeBytes <= MAX_NOTE_BYTES,
+      ({ type, flags }) => type === SHT.NOTE && (flags & SHF.ALLOC) !== 0,
     );
-    const inSegments = this.segments.filter(
-      (s) => s.type === PT.NOTE && s.fileSizeBytes <= MAX_NOTE_BYTES,
-    );
-    const pieces =
-      inSections.length > 0
-        ? inSections
-        : inSegments.map((s) => ({ ...s, sizeBytes: s.fileSizeBytes, address: vaddr(s.address) }));
-    return pieces
+    const inSegments = this.segments
+      .filter(({ type }) => type === PT.NOTE)
+      .map((segment) => ({ ...segment, sizeBytes: segment.fileSizeBytes }));
+    return (inSections.length > 0 ? inSections : inSegments)
+      .filter(({ sizeBytes }) => sizeBytes <= MAX_NOTE_BYTES)
       .slice(0, MAX_NOTE_PIECES)
-      .flatMap((piece) =>
-        readNotes(
-          this.file.read(piece.offset, piece.sizeBytes),
-          piece.alignment,
-          this.header.littleEndian,
-          `${this.what} (notes)`,
-        ),
-      );
+      .flatMap(({ offset, sizeBytes, alignment }) => {
+        const bytes = this.file.read(offset, sizeBytes);
+        return readNotes(bytes, alignment, this.header.littleEndian, `${this.what} (notes)`);
+      });
   }
 }

@@ -72,11 +72,9 @@ export class SymbolEntries {
   /** Above 2^53, where no user-space address is, the lowest bits are lost; absolute symbols may
    *  have such values and must not make the whole table unreadable. */
   private u64(offset: number): number {
-    const [low, high] = this.littleEndian ? [offset, offset + 4] : [offset + 4, offset];
-    return (
-      this.view.getUint32(high, this.littleEndian) * 0x100000000 +
-      this.view.getUint32(low, this.littleEndian)
-    );
+    const low = this.view.getUint32(this.littleEndian ? offset : offset + 4, this.littleEndian);
+    const high = this.view.getUint32(this.littleEndian ? offset + 4 : offset, this.littleEndian);
+    return high * 0x100000000 + low;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Finds room in the areas for the parts of a new generation. */
 import { type Addr, type AddrRange, addr, alignUp } from '../core/address.js';
-import { type Area, type Block, type Ledger, PARTS, type Part } from './ledger.js';
+import { PARTS, type Part } from '../core/part.js';
+import type { Area, Block, Ledger } from './ledger.js';
 
 /** How many bytes each part of a generation takes, and the alignment of its start. */
 export interface PartSizes {

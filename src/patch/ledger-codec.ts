@@ -9,6 +9,7 @@
 import { crc32 } from 'node:zlib';
 import { type Addr, addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
+import { PARTS, type Part } from '../core/part.js';
 import {
   type Area,
   type Block,
@@ -19,14 +20,12 @@ import {
   type Ledger,
   type NewVariable,
   type OriginalBytes,
-  PARTS,
-  type Part,
   type Pending,
 } from './ledger.js';
 
 /** "hcrledg1", little-endian. */
 const MAGIC = 0x3167_6465_6c72_6368n;
-const HEADER_BYTES = 32;
+export const SLOT_HEADER_BYTES = 32;
 const OFFSET = { magic: 0, sequence: 8, lengthBytes: 16, checksum: 24 } as const;
 
 /** The content of a slot. Its payload starts after the header. */
@@ -38,14 +37,14 @@ export interface Slot {
 /** @throws HcrError `out-of-memory` when the record does not fit the slot */
 export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
   const payload = Buffer.from(JSON.stringify(slot.ledger, replacer), 'utf8');
-  if (HEADER_BYTES + payload.length > slotBytes) {
+  if (SLOT_HEADER_BYTES + payload.length > slotBytes) {
     throw new HcrError({ code: 'out-of-memory', detail: `its ledger holds ${slotBytes} bytes and is full` });
   }
-  const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
+  const bytes = Buffer.alloc(SLOT_HEADER_BYTES + payload.length);
   bytes.writeBigUInt64LE(MAGIC, OFFSET.magic);
   bytes.writeBigUInt64LE(BigInt(slot.sequence), OFFSET.sequence);
   bytes.writeBigUInt64LE(BigInt(payload.length), OFFSET.lengthBytes);
-  bytes.set(payload, HEADER_BYTES);
+  bytes.set(payload, SLOT_HEADER_BYTES);
   bytes.writeUInt32LE(crc32(payload, crc32(bytes.subarray(0, OFFSET.checksum))), OFFSET.checksum);
   return bytes;
 }
@@ -53,12 +52,12 @@ export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
 /** The record in a slot; undefined when the slot was never, or not wholly, written.
  *  @throws HcrError `ledger-corrupt` when it is whole but makes no sense */
 export function decodeSlot(bytes: Uint8Array, pid: number): Slot | undefined {
-  if (bytes.length < HEADER_BYTES) return undefined;
+  if (bytes.length < SLOT_HEADER_BYTES) return undefined;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.readBigUInt64LE(OFFSET.magic) !== MAGIC) return undefined;
   const lengthBytes = buffer.readBigUInt64LE(OFFSET.lengthBytes);
-  if (lengthBytes > BigInt(bytes.length - HEADER_BYTES)) return undefined;
-  const payload = buffer.subarray(HEADER_BYTES, HEADER_BYTES + Number(lengthBytes));
+  if (lengthBytes > BigInt(bytes.length - SLOT_HEADER_BYTES)) return undefined;
+  const payload = buffer.subarray(SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + Number(lengthBytes));
   const checksum = crc32(payload, crc32(buffer.subarray(0, OFFSET.checksum)));
   if (buffer.readUInt32LE(OFFSET.checksum) !== checksum) return undefined;
   try {
@@ -69,7 +68,7 @@ export function decodeSlot(bytes: Uint8Array, pid: number): Slot | undefined {
   }
 }
 
-/** Whether a slot holds anything at all: zeros were never written. */
+/** Whether a slot's header was ever written. */
 export function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
 }

@@ -8,10 +8,7 @@
  * roll back to 1, the next patch is one more than the highest there ever was, with parent 1.
  */
 import type { Addr, AddrRange } from '../core/address.js';
-
-/** The parts of an area, by how the target may use the pages. */
-export const PARTS = ['data', 'readonly', 'code'] as const;
-export type Part = (typeof PARTS)[number];
+import type { Part } from '../core/part.js';
 
 /** Memory hcr mapped in the target. */
 export interface Area {

@@ -78,9 +78,8 @@ function samePage(start: number, sizeBytes: number, pageBytes: number): boolean 
 /** How far padding is looked for: what a short jump reaches. */
 const ISLAND_REACH_BYTES = 120;
 
-/** Padding comes after an instruction that does not run on into it; so an island is only taken
- *  after a return or a jump, which `padding after` shows by a run that fills up to an aligned
- *  boundary. */
+/** Padding inside a function (before a loop head) is run through; so an island is only taken right
+ *  after a return. */
 function findIsland(
   at: Addr,
   jumps: Jumps,
@@ -88,12 +87,12 @@ function findIsland(
   original: Memory,
   isTaken: (start: Addr, sizeBytes: number) => boolean,
 ): Addr | undefined {
-  const RETURN = 0xc3;
+  const before = jumps.returnInstruction;
   for (let distance = jumps.shortBytes; distance <= ISLAND_REACH_BYTES; distance++) {
     for (const start of [offsetBy(at, distance), offsetBy(at, -distance)]) {
-      const bytes = original.tryRead(offsetBy(start, -1), 1 + 16);
-      if (bytes === undefined || bytes[0] !== RETURN) continue;
-      if (jumps.paddingBytes(bytes.subarray(1)) < jumps.nearBytes) continue;
+      const bytes = original.tryRead(offsetBy(start, -before.length), before.length + 16);
+      if (bytes === undefined || !before.every((byte, i) => byte === bytes[i])) continue;
+      if (jumps.paddingBytes(bytes.subarray(before.length)) < jumps.nearBytes) continue;
       if (!samePage(start, jumps.nearBytes, pageBytes) || isTaken(start, jumps.nearBytes)) continue;
       return start;
     }

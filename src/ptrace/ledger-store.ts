@@ -2,7 +2,7 @@
 import { HcrError } from '../core/failure.js';
 import { type AddrRange, offsetBy } from '../core/address.js';
 import { EMPTY_LEDGER, type Ledger } from '../patch/ledger.js';
-import { type Slot, decodeSlot, encodeSlot, isBlank } from '../patch/ledger-codec.js';
+import { SLOT_HEADER_BYTES, type Slot, decodeSlot, encodeSlot, isBlank } from '../patch/ledger-codec.js';
 import { LEDGER_SLOT_BYTES, findAreas } from './patch-area.js';
 import type { TargetProcess } from './process.js';
 
@@ -32,8 +32,8 @@ export class LedgerStore {
     let blank = true;
     for (const offset of [0, LEDGER_SLOT_BYTES]) {
       const start = offsetBy(area.start, offset);
-      const head = memory.tryRead(start, 4096);
-      if (head === undefined || isBlank(head)) continue;
+      const header = memory.tryRead(start, SLOT_HEADER_BYTES);
+      if (header === undefined || isBlank(header)) continue;
       blank = false;
       const slot = decodeSlot(memory.read(start, LEDGER_SLOT_BYTES), pid);
       if (slot === undefined) continue;
@@ -54,7 +54,10 @@ export class LedgerStore {
     const sequence = (this.slot?.sequence ?? 0) + 1;
     const slot = { sequence, ledger };
     const bytes = encodeSlot(slot, LEDGER_SLOT_BYTES);
-    this.target.memory.writeData(offsetBy(home.start, (sequence % 2) * LEDGER_SLOT_BYTES), bytes);
+    const start = offsetBy(home.start, (sequence % 2) * LEDGER_SLOT_BYTES);
+    // The header last and alone: a slot whose first write was cut off still counts as blank.
+    this.target.memory.writeData(offsetBy(start, SLOT_HEADER_BYTES), bytes.subarray(SLOT_HEADER_BYTES));
+    this.target.memory.writeData(start, bytes.subarray(0, SLOT_HEADER_BYTES));
     this.slot = slot;
     this.home = home;
   }

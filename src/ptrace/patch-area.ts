@@ -8,7 +8,8 @@
  */
 import { type Addr, type AddrRange, addr, alignUp, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { type Area, PARTS, type Part } from '../patch/ledger.js';
+import { PARTS, type Part } from '../core/part.js';
+import type { Area } from '../patch/ledger.js';
 import { ERRNO } from './libc.js';
 import type { TargetProcess } from './process.js';
 import { type Mapping, readProcLink } from './procfs.js';

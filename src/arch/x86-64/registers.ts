@@ -74,6 +74,11 @@ const RESTARTED_BY_KERNEL: ReadonlySet<number> = new Set([
 /** `__USER32_CS`: the thread runs 32-bit code, where call numbers are those of i386. */
 export const COMPATIBILITY_CS = 0x23n;
 
+/** What the kernel makes instead of a call that it restarts with ERESTART_RESTARTBLOCK. It finds
+ *  out what to go on with in the thread's restart block; made at any other time it returns EINTR,
+ *  and the number of the original call is not in the registers any more. */
+const RESTART_SYSCALL = 219;
+
 /** `syscall`, `sysenter` and `int $0x80` are two bytes each. */
 const SYSCALL_INSTRUCTION_BYTES = 2n;
 
@@ -104,7 +109,7 @@ const SYSCALL_INSTRUCTION_BYTES = 2n;
  * - open of a FIFO or device, ioctl, fsync, sendfile, splice, copy_file_range, msync, mount,
  *   request_key, everything that creates or removes: the effect depends on a driver or file system
  *   (FUSE, NFS) that may have done part of it.
- * - restart_syscall (219): after EINTR the block that says what to restart is gone.
+ * - restart_syscall (219), see below.
  */
 const REPEATABLE: ReadonlyMap<number, string> = new Map([
   [0, 'read'],
@@ -189,7 +194,7 @@ function interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined {
   return {
     number,
     errno,
-    repeatable: restartedByKernel || REPEATABLE.has(number),
+    repeatable: number !== RESTART_SYSCALL && (restartedByKernel || REPEATABLE.has(number)),
     restartedByKernel,
   };
 }

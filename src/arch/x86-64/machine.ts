@@ -1,0 +1,21 @@
+/** The x86-64 machine: psABI for AMD64, little-endian, 4 KiB pages. */
+import type { Machine } from '../arch.js';
+import { injection } from './injection.js';
+import { jumps } from './jumps.js';
+import { registers } from './registers.js';
+import { relocations } from './relocations.js';
+import { syscalls } from './syscalls.js';
+
+const EM_X86_64 = 62;
+
+export const x8664: Machine = {
+  name: 'x86-64',
+  elfMachine: EM_X86_64,
+  pageBytes: 4096,
+  relocations,
+  jumps,
+  registers,
+  syscalls,
+  injection,
+  loadDecoder: async () => (await import('./decoder.js')).loadDecoder(),
+};

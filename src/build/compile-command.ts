@@ -1,0 +1,214 @@
+/**
+ * Decides how one source file of the live program is compiled: where the source is, by which
+ * compiler, in which folder, with which flags. What the user says wins over compile_commands.json,
+ * which wins over what the program's debug information records.
+ */
+import { dirname, resolve } from 'node:path';
+import { HcrError } from '../core/failure.js';
+import type { EntryHints } from './choose-entry.js';
+import {
+  type DatabaseFlags,
+  flagsFromFoundDatabase,
+  flagsFromNamedDatabase,
+} from './database-flags.js';
+import { flagsFromDwarf } from './dwarf-flags.js';
+import { isFile, realPath } from './file-kind.js';
+import { findProgram, isSameProgram } from './find-program.js';
+import { decideLanguage, driverNames } from './language.js';
+import { type Producer, parseProducer } from './producer-flags.js';
+import { splitShellWords } from './shell-words.js';
+import { type LocatedSource, locateSource } from './source-search.js';
+
+/** What DWARF says of a translation unit. All of it is hostile input. */
+export interface UnitDescription {
+  readonly name: string;
+  readonly compDir: string;
+  readonly producer: string;
+  /** As a DWARF constant (`DW_LANG_C11`, `C_plus_plus_14`) or as readelf prints it (`C++14`). */
+  readonly language?: string;
+  /** Folders of the line table, relative ones to `compDir`. */
+  readonly includeDirectories?: readonly string[];
+}
+
+/** What the user says, as the command line names it. */
+export interface BuildOverrides {
+  /** Relative to the current folder, like every path the user gives. */
+  readonly source?: string;
+  /** Compiler, with flags of its own if need be (`--cc "gcc -m32"`). */
+  readonly cc?: string;
+  /** Appended after the flags that were found, so that they win. Split as a shell would. */
+  readonly cflags?: string;
+  /** compile_commands.json, or the folder that holds it. */
+  readonly compileCommands?: string;
+}
+
+export interface DiscoveryInput {
+  /** Absent when the program has no debug information; then `overrides.source` is needed. */
+  readonly unit?: UnitDescription;
+  readonly overrides: BuildOverrides;
+  /** Absolute folders near which a moved source may lie: the executable's, the target's current. */
+  readonly searchRoots: readonly string[];
+}
+
+export interface CompileCommand {
+  /** Absolute path of the compiler. */
+  readonly cc: string;
+  /** Flags only: neither input nor output. */
+  readonly args: readonly string[];
+  /** Folder to compile in; relative paths in `args` start there. */
+  readonly directory: string;
+  /** Absolute path. */
+  readonly source: string;
+  /** The source as the build named it to the compiler, for `__FILE__`; starts in `directory`. */
+  readonly input: string;
+  readonly origin: 'options' | 'compile_commands.json' | 'dwarf';
+  /** One short sentence per decision, for --verbose and `hcr doctor`. */
+  readonly explanation: readonly string[];
+}
+
+const UNKNOWN_PRODUCER = parseProducer('');
+
+function givenSource(path: string): string {
+  const source = resolve(path);
+  if (isFile(source)) return source;
+  throw new HcrError({ code: 'source-not-found', source: path, tried: [source] });
+}
+
+/** Where the recorded source is; with --source it may be nowhere. */
+function locate(input: DiscoveryInput): LocatedSource | undefined {
+  if (input.unit === undefined) return undefined;
+  try {
+    return locateSource(input.unit, input.searchRoots);
+  } catch (error) {
+    if (input.overrides.source === undefined) throw error;
+    return undefined;
+  }
+}
+
+/** A place to compile a source that the debug information knows nothing of. */
+function placeOf(source: string): LocatedSource {
+  const directory = dirname(source);
+  return {
+    source,
+    directory,
+    atRecordedPlace: false,
+    toLocal: (path) => resolve(directory, path),
+  };
+}
+
+function findCompiler(names: readonly string[], directory: string): string {
+  const [exact, plain] = names;
+  for (const name of names) {
+    const path = findProgram(name, directory);
+    if (path === undefined) continue;
+    // gcc-12 and gcc are most often one file; then the short name is the one people know.
+    const short = name === exact && plain !== undefined ? findProgram(plain, directory) : undefined;
+    return short !== undefined && isSameProgram(short, path) ? short : path;
+  }
+  throw new HcrError({ code: 'compiler-not-found', compiler: plain ?? exact ?? 'cc' });
+}
+
+interface Compiler {
+  readonly cc: string;
+  /** Words of `--cc` after the first. */
+  readonly leading: readonly string[];
+}
+
+function chooseCompiler(
+  input: DiscoveryInput,
+  source: string,
+  producer: Producer,
+  database: DatabaseFlags | undefined,
+): Compiler {
+  if (input.overrides.cc !== undefined) {
+    const [name = '', ...leading] = splitShellWords(input.overrides.cc, '--cc option');
+    return { cc: findCompiler([name], process.cwd()), leading };
+  }
+  if (database !== undefined) {
+    return { cc: findCompiler([database.compiler], database.directory), leading: [] };
+  }
+  const language = decideLanguage(source, input.unit?.language, producer.language);
+  const names = driverNames(producer.compiler, language, producer.version);
+  return { cc: findCompiler(names, process.cwd()), leading: [] };
+}
+
+function findDatabase(
+  input: DiscoveryInput,
+  sources: readonly string[],
+  producer: Producer,
+  explanation: string[],
+): DatabaseFlags | undefined {
+  const hints: EntryHints = {
+    ...(input.unit === undefined ? {} : { name: input.unit.name, compDir: input.unit.compDir }),
+    flags: producer.flags,
+    near: input.searchRoots,
+  };
+  const named = input.overrides.compileCommands;
+  return named === undefined
+    ? flagsFromFoundDatabase(sources, hints, explanation)
+    : flagsFromNamedDatabase(named, sources, hints, explanation);
+}
+
+/**
+ * The name under which the build knew the source, when it still leads there from `directory`.
+ * A name that the compiler would take for a flag is not one.
+ */
+function inputName(source: string, directory: string, name: string | undefined): string {
+  if (name === undefined || /^[-@]/.test(name)) return source;
+  return realPath(resolve(directory, name)) === realPath(source) ? name : source;
+}
+
+/**
+ * Finds the command. Reads files only; starts nothing and changes nothing.
+ *
+ * @throws HcrError `source-not-found`, `compiler-not-found`, `unsupported-language`,
+ * `no-compile-command` and `malformed-file` for a compile_commands.json that the user named, `usage`
+ * for an option that makes no sense
+ */
+export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
+  const { unit, overrides } = input;
+  const explanation: string[] = [];
+  const recorded = locate(input);
+  const given = overrides.source === undefined ? undefined : givenSource(overrides.source);
+  const source = given ?? recorded?.source;
+  if (source === undefined) {
+    throw new HcrError({
+      code: 'usage',
+      detail: 'The program does not say what it was compiled from.',
+      advice: 'Name the source with --source FILE or a compiled object with --object FILE.',
+    });
+  }
+  const place = recorded ?? placeOf(source);
+  explanation.push(
+    given !== undefined
+      ? `source ${source}, as given`
+      : `source ${source}${place.atRecordedPlace ? '' : ', found near the program'}`,
+  );
+
+  const producer = unit === undefined ? UNKNOWN_PRODUCER : parseProducer(unit.producer);
+  const sources = [...new Set([source, place.source])];
+  const database = findDatabase(input, sources, producer, explanation);
+  const found =
+    database?.args ??
+    (unit === undefined
+      ? []
+      : flagsFromDwarf(producer, unit.includeDirectories ?? [], place, explanation));
+  const { cc, leading } = chooseCompiler(input, source, producer, database);
+  // A copy of the source elsewhere still includes the headers beside the original.
+  const beside = source === place.source ? [] : ['-iquote', dirname(place.source)];
+  const own = splitShellWords(overrides.cflags ?? '', '--cflags option');
+  if (own.length > 0) explanation.push('flags of --cflags appended');
+  explanation.push(`compiler ${cc}${overrides.cc === undefined ? '' : ', as given'}`);
+
+  const directory = database?.directory ?? place.directory;
+  return {
+    cc,
+    args: [...leading, ...found, ...beside, ...own],
+    directory,
+    source,
+    input: inputName(source, directory, database === undefined ? unit?.name : database.input),
+    origin:
+      database !== undefined ? 'compile_commands.json' : unit !== undefined ? 'dwarf' : 'options',
+    explanation,
+  };
+}

@@ -1,0 +1,114 @@
+/** Compiles one source into an object, in memory: nothing of it stays on the disk. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { HcrError } from '../core/failure.js';
+import type { CompileCommand } from './compile-command.js';
+import { isDirectory } from './file-kind.js';
+import { type ProgramOutcome, runProgramToEnd } from './process-group.js';
+import { ScratchDirectory } from './scratch-directory.js';
+import { quoteShellWords } from './shell-words.js';
+
+export interface CompileOptions {
+  /** Appended after all flags of the command, so that they win. */
+  readonly extraFlags: readonly string[];
+  /** Told the command just before the compiler starts. */
+  readonly onStart?: (command: string) => void;
+  /** Default: ten minutes. */
+  readonly timeoutMs?: number;
+}
+
+export interface CompiledObject {
+  /** Where the object was while it was compiled, for messages. The file is gone. */
+  readonly path: string;
+  /** The object file; owned by the caller. */
+  readonly bytes: Uint8Array;
+  /** The command as a line for a shell. */
+  readonly command: string;
+  readonly durationMs: number;
+  /** Warnings; empty when there were none. */
+  readonly diagnostics: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 600_000;
+
+/** Each function and each datum in a section of its own, so that they can be linked one by one. */
+const SECTION_FLAGS = ['-ffunction-sections', '-fdata-sections'];
+
+/** English messages, no files on the side, and intermediate files where they go away with ours. */
+function environmentIn(scratch: string): Record<string, string | undefined> {
+  return {
+    LC_ALL: 'C',
+    TMPDIR: scratch,
+    DEPENDENCIES_OUTPUT: undefined,
+    SUNPRO_DEPENDENCIES: undefined,
+  };
+}
+
+function failed(command: CompileCommand, line: string, outcome: ProgramOutcome): HcrError {
+  const said = `${outcome.stderr}${outcome.stdout}`.trim();
+  const fallback =
+    outcome.exitCode === null
+      ? `${command.cc} did not finish within ${Math.round(outcome.durationMs)} ms.`
+      : `${command.cc} ended with code ${outcome.exitCode} and left no object.`;
+  return new HcrError({
+    code: 'compile-failed',
+    command: line,
+    diagnostics: said === '' || outcome.exitCode === null ? `${said}\n${fallback}`.trim() : said,
+    exitCode: outcome.exitCode,
+    ...(command.origin === 'dwarf'
+      ? {
+          advice:
+            'Fix the error and run hcr again; if a header or macro is missing, pass -I and -D with --cflags or name a compile_commands.json, for the debug information does not record them',
+        }
+      : {}),
+  });
+}
+
+function readObject(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs the compiler, without a shell, in the folder where the build ran it.
+ *
+ * @throws HcrError `compile-failed` with the compiler's own words, also when it took too long;
+ * `compiler-not-found` when it can't be started
+ */
+export async function compileObject(
+  command: CompileCommand,
+  options: CompileOptions,
+): Promise<CompiledObject> {
+  using scratch = new ScratchDirectory();
+  const path = join(scratch.path, 'patch.o');
+  const there = isDirectory(command.directory);
+  const debug = command.args.some((arg) => arg.startsWith('-g')) ? [] : ['-g'];
+  const args = [
+    ...debug,
+    ...command.args,
+    ...options.extraFlags,
+    ...SECTION_FLAGS,
+    ...['-c', '-o', path, there ? command.input : command.source],
+  ];
+  const line = quoteShellWords([command.cc, ...args]);
+  options.onStart?.(line);
+  const outcome = await runProgramToEnd({
+    program: command.cc,
+    args,
+    directory: there ? command.directory : dirname(command.source),
+    environment: environmentIn(scratch.path),
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  });
+  const bytes = outcome.exitCode === 0 ? readObject(path) : undefined;
+  if (bytes === undefined) throw failed(command, line, outcome);
+  return {
+    path,
+    bytes,
+    command: line,
+    durationMs: outcome.durationMs,
+    diagnostics: outcome.stderr.trim(),
+  };
+}

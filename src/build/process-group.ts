@@ -1,0 +1,123 @@
+/**
+ * Runs a program to its end, in a process group of its own, so that a compiler goes together with
+ * everything it started: when it takes too long, and when hcr ends.
+ */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { HcrError } from '../core/failure.js';
+
+export interface ProgramRun {
+  /** Absolute path, or `/bin/sh`; never looked up, never given to a shell. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly directory: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs?: number;
+}
+
+export interface ProgramOutcome {
+  /** As a shell counts: 128 + the signal that ended it. null when it took too long. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+}
+
+/** What is kept of each stream; a compiler in despair writes gigabytes. */
+const MAX_OUTPUT_BYTES = 1 << 20;
+/** How long to wait for output after the end: a daemon it left behind may hold the pipe for ever. */
+const LINGER_MS = 200;
+
+const running = new Set<number>();
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
+
+function endAllGroups(): void {
+  for (const leader of running) endGroup(leader);
+}
+
+/** Keeps the beginning of a stream. */
+class CappedText {
+  private readonly chunks: Buffer[] = [];
+  private lengthBytes = 0;
+  private cut = false;
+
+  add(chunk: Buffer): void {
+    const room = MAX_OUTPUT_BYTES - this.lengthBytes;
+    if (chunk.length > room) this.cut = true;
+    const kept = chunk.subarray(0, room);
+    this.chunks.push(kept);
+    this.lengthBytes += kept.length;
+  }
+
+  text(): string {
+    const text = Buffer.concat(this.chunks).toString('utf8');
+    return this.cut ? `${text}\n[the rest is left out]\n` : text;
+  }
+}
+
+/** @throws HcrError `compiler-not-found` when the program can't be started at all */
+export function runProgramToEnd(run: ProgramRun): Promise<ProgramOutcome> {
+  const startedMs = performance.now();
+  const stdout = new CappedText();
+  const stderr = new CappedText();
+  return new Promise((resolve, reject) => {
+    const child = spawn(run.program, run.args, {
+      cwd: run.directory,
+      env: { ...process.env, ...run.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const leader = child.pid;
+    let timedOut = false;
+    const timer =
+      run.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true;
+            if (leader !== undefined) endGroup(leader);
+          }, run.timeoutMs);
+    if (leader !== undefined) {
+      if (running.size === 0) process.on('exit', endAllGroups);
+      running.add(leader);
+    }
+    const settle = (): void => {
+      clearTimeout(timer);
+      if (leader !== undefined) running.delete(leader);
+      if (running.size === 0) process.off('exit', endAllGroups);
+    };
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout.add(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr.add(chunk);
+    });
+    child.on('error', (cause) => {
+      settle();
+      reject(new HcrError({ code: 'compiler-not-found', compiler: run.program }, { cause }));
+    });
+    const closed = new Promise<void>((done) => child.on('close', () => done()));
+    child.on('exit', (code, signal) => {
+      settle();
+      const linger = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, LINGER_MS);
+      void closed.then(() => {
+        clearTimeout(linger);
+        resolve({
+          exitCode: timedOut ? null : (code ?? 128 + constants.signals[signal ?? 'SIGKILL']),
+          stdout: stdout.text(),
+          stderr: stderr.text(),
+          durationMs: performance.now() - startedMs,
+        });
+      });
+    });
+  });
+}

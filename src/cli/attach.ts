@@ -1,0 +1,65 @@
+/** `hcr attach`: patch the functions named, once. */
+import type { Command } from 'commander';
+import { HcrError } from '../core/failure.js';
+import { parsePid } from './arguments.js';
+import type { CommandContext } from './context.js';
+import {
+  addBuildOptions,
+  addFunctionOption,
+  addOutputOptions,
+  addTransactionOptions,
+  examples,
+  type RawPatchOptions,
+  readPatchOptions,
+} from './options.js';
+
+const EXAMPLES = examples(
+  'hcr attach 4711 --func f1                     recompile f1 and make it live',
+  'hcr attach 4711 --func net.c:parse --func g   a static function of net.c, and g',
+  'hcr attach 4711 --func f1 --dry-run           see what would be patched',
+  "hcr attach 4711 --func f1 --cflags '-DNDEBUG -Iinclude'",
+  'hcr attach $(pidof srv) --func f1 --object build/f1.o --json',
+);
+
+async function attach(
+  context: CommandContext,
+  pid: number,
+  options: RawPatchOptions,
+): Promise<void> {
+  if (options.func.length === 0) {
+    throw new HcrError({
+      code: 'usage',
+      detail: 'No function is named.',
+      advice: `Name at least one with --func NAME; \`hcr functions ${pid}\` lists them.`,
+    });
+  }
+  const [{ attachFunctions }, { formatPatch }, { patchJson }] = await Promise.all([
+    import('../app/attach.js'),
+    import('./format-patch.js'),
+    import('./json-report.js'),
+  ]);
+  const report = await context.terminal.whileReporting(options, (progress) =>
+    attachFunctions(pid, options.func, readPatchOptions(options), progress),
+  );
+  context.terminal.answer(
+    options,
+    () => patchJson(report),
+    (look) => formatPatch(report, 'patch', look),
+  );
+}
+
+export function addAttach(program: Command, context: CommandContext): void {
+  const command = program
+    .command('attach')
+    .summary('patch functions of a running process')
+    .description(
+      'Recompiles the functions named and makes the new code live in the process, which goes on running.',
+    )
+    .argument('<pid>', 'process id', parsePid);
+  addFunctionOption(command);
+  addBuildOptions(command);
+  addTransactionOptions(command);
+  addOutputOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action((pid: number, options: RawPatchOptions) => attach(context, pid, options));
+}

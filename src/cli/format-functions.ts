@@ -1,0 +1,37 @@
+/** The functions of a process, one a line. */
+import { basename } from 'node:path';
+import type { FunctionListing, FunctionsReport } from '../app/report.js';
+import { formatNotes } from './format-patch.js';
+import { type Look, paint } from './look.js';
+import { count } from './quantity.js';
+import { layOutTable } from './table.js';
+
+const HEADER = ['NAME', 'SOURCE', 'MODULE', 'STATE', 'INLINED IN'];
+
+function row(listing: FunctionListing): string[] {
+  return [
+    listing.name,
+    listing.source ?? '?',
+    basename(listing.module),
+    listing.state === 'patched' ? `patched g${listing.generation}` : 'original',
+    listing.inlinedIn.join(', '),
+  ];
+}
+
+export function formatFunctions(report: FunctionsReport, look: Look): string {
+  const { functions, notes } = report;
+  if (functions.length === 0) {
+    return [`No function of ${report.program} fits.`, ...formatNotes(notes, look)].join('\n');
+  }
+  const [header = '', ...lines] = layOutTable([HEADER, ...functions.map(row)], look);
+  return [
+    paint(look, 'bold', header),
+    ...lines,
+    paint(
+      look,
+      'dim',
+      `${count(functions.length, 'function')} of ${report.program} (process ${report.pid})`,
+    ),
+    ...formatNotes(notes, look),
+  ].join('\n');
+}

@@ -1,0 +1,76 @@
+/** The outcome of attach, reload and rollback for people. */
+import type { PatchedFunction, PatchReport, Timings } from '../app/report.js';
+import { arrow, type Look, paint } from './look.js';
+import { count, formatMicros, formatMs } from './quantity.js';
+import { layOutTable } from './table.js';
+
+const WHY: { readonly [R in PatchedFunction['reason']]: string } = {
+  requested: '',
+  clone: 'compiler-made clone',
+  inlined: 'holds an inlined copy',
+  changed: 'changed',
+  'rolled-back': '',
+};
+
+function functionRow(patched: PatchedFunction, look: Look): string[] {
+  const target = patched.body === patched.entry ? 'original code' : patched.body;
+  return [
+    patched.name,
+    patched.source ?? '',
+    `${patched.entry} ${arrow(look)} ${target}`,
+    WHY[patched.reason],
+  ];
+}
+
+export function formatFunctionTable(
+  functions: readonly PatchedFunction[],
+  look: Look,
+  indent = '  ',
+): string[] {
+  return layOutTable(
+    functions.map((patched) => functionRow(patched, look)),
+    look,
+    indent,
+  );
+}
+
+function headline(report: PatchReport, verb: 'patch' | 'rollback'): string {
+  const functions = count(report.functions.length, 'function');
+  const { pid, generation } = report;
+  if (report.functions.length === 0) {
+    return `Nothing to do: process ${pid} stays at generation ${generation}.`;
+  }
+  if (report.dryRun) {
+    const doing = verb === 'patch' ? 'patch' : 'roll back';
+    return `Would ${doing} ${functions} in process ${pid}; nothing was changed.`;
+  }
+  return verb === 'patch'
+    ? `Patched ${functions} in process ${pid}; generation ${generation} is live.`
+    : `Rolled back ${functions} in process ${pid}; generation ${generation} is live.`;
+}
+
+function formatTimings(timings: Timings): string {
+  const { total, ...stages } = timings;
+  const parts = Object.entries(stages).flatMap(([stage, ms]) =>
+    typeof ms === 'number' ? [`${stage} ${formatMs(ms)}`] : [],
+  );
+  return parts.length === 0 ? formatMs(total) : `${formatMs(total)}: ${parts.join(', ')}`;
+}
+
+export function formatNotes(notes: readonly string[], look: Look): string[] {
+  return notes.map((note) => `${paint(look, 'yellow', 'note:')} ${note}`);
+}
+
+export function formatPatch(report: PatchReport, verb: 'patch' | 'rollback', look: Look): string {
+  const changed = report.functions.length > 0;
+  const stood =
+    report.pauseMicros > 0
+      ? `It stood still for ${formatMicros(report.pauseMicros)}`
+      : 'It was not stopped';
+  return [
+    paint(look, changed ? ['bold', 'green'] : 'bold', headline(report, verb)),
+    ...formatFunctionTable(report.functions, look),
+    paint(look, 'dim', `${stood} (${formatTimings(report.timingsMs)} in all).`),
+    ...formatNotes(report.notes, look),
+  ].join('\n');
+}

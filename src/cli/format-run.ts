@@ -1,0 +1,60 @@
+/** What `hcr run` says while the program runs: one short line per reload, or one JSON object. */
+import type { RunEvent } from '../app/run.js';
+import { asHcrError, failureReport, formatFailure } from './failure-output.js';
+import { patchJson } from './json-report.js';
+import { type Look, paint } from './look.js';
+import { formatMicros } from './quantity.js';
+import type { OutputOptions } from './terminal.js';
+
+type Reloaded = Extract<RunEvent, { readonly kind: 'reloaded' }>;
+
+const MAX_NAMES = 5;
+
+function reloadedLine({ report }: Reloaded, look: Look): string {
+  const names = report.functions.filter(({ reason }) => reason !== 'clone').map(({ name }) => name);
+  if (report.functions.length === 0) return 'hcr: nothing changed';
+  const shown = names.slice(0, MAX_NAMES).join(', ');
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  const what = `${shown}${more}`;
+  if (report.dryRun) return `hcr: would reload ${what}`;
+  const line = `hcr: reloaded ${what} (generation ${report.generation}, stood still ${formatMicros(report.pauseMicros)})`;
+  return paint(look, 'green', line);
+}
+
+/** undefined for what is not worth a line. */
+export function formatRunEvent(
+  event: RunEvent,
+  look: Look,
+  options: OutputOptions,
+): string | undefined {
+  switch (event.kind) {
+    case 'started':
+      return options.verbose === true ? `hcr: started process ${event.pid}` : undefined;
+    case 'reloading':
+      return options.verbose === true ? 'hcr: reloading' : undefined;
+    case 'reloaded': {
+      if (options.quiet === true) return undefined;
+      const notes = event.report.notes.map((note) => `\nhcr: note: ${note}`).join('');
+      return `${reloadedLine(event, look)}${notes}`;
+    }
+    case 'refused':
+      return formatFailure(event.error, look, options.verbose === true);
+    case 'exited':
+      return options.verbose === true
+        ? `hcr: the program ended ${event.signal === null ? `with code ${event.code}` : `by ${event.signal}`}`
+        : undefined;
+  }
+}
+
+export function runEventJson(event: RunEvent): object {
+  switch (event.kind) {
+    case 'reloaded':
+      return { event: event.kind, ...patchJson(event.report) };
+    case 'refused':
+      return { event: event.kind, ...failureReport(asHcrError(event.error)) };
+    default: {
+      const { kind, ...fields } = event;
+      return { event: kind, ...fields };
+    }
+  }
+}

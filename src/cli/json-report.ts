@@ -1,0 +1,16 @@
+/** The JSON forms of success: one object with `ok` first, the fields that the brief fixes. */
+import type { PatchReport } from '../app/report.js';
+
+export function patchJson(report: PatchReport): object {
+  const { pid, generation, functions, notes, timingsMs, pauseMicros } = report;
+  return {
+    ok: true,
+    pid,
+    generation,
+    functions,
+    notes,
+    timingsMs,
+    pauseMicros,
+    ...(report.dryRun ? { dryRun: true } : {}),
+  };
+}

@@ -1,0 +1,44 @@
+/** How text may look on the stream it goes to: colours, characters beyond ASCII, width. */
+import { styleText } from 'node:util';
+
+type Format = Parameters<typeof styleText>[0];
+
+export interface Look {
+  readonly colour: boolean;
+  /** Whether `→` and `✓` will be seen as such. */
+  readonly unicode: boolean;
+  /** Columns of the terminal; undefined when the output is not one, and lines are not cut. */
+  readonly width: number | undefined;
+  /** Whether a line can be written over: a terminal that knows control sequences. */
+  readonly rewritable: boolean;
+}
+
+/** The part of a stream that decides. */
+export interface Sink {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @see locale(7) for the order of the variables; no-color.org */
+export function lookOf(sink: Sink, environment: Environment): Look {
+  const terminal = sink.isTTY === true;
+  const { NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG } = environment as Record<string, string>;
+  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '');
+  return {
+    colour: terminal && (NO_COLOR ?? '') === '' && TERM !== 'dumb',
+    unicode: /utf-?8/i.test(locale ?? ''),
+    width: terminal ? (sink.columns ?? 80) : undefined,
+    rewritable: terminal && TERM !== 'dumb',
+  };
+}
+
+export function paint(look: Look, format: Format, text: string): string {
+  return look.colour ? styleText(format, text, { validateStream: false }) : text;
+}
+
+export function arrow(look: Look): string {
+  return look.unicode ? '→' : '->';
+}

@@ -1,0 +1,309 @@
+/**
+ * What a type entry says, one level deep: other types are given as their entries, to be read in
+ * turn. No entry at all stands for `void`, as in the file.
+ * @see DWARF 5, 5
+ */
+import { DW_ATE, DW_AT, DW_TAG } from './constants.js';
+import type { Die } from './die.js';
+import { memberOffset } from './expression.js';
+import { Scopes, qualify } from './scope.js';
+
+/** The entry of a type; `undefined` is `void`, or a type that is in another file. */
+export type TypeDie = Die | undefined;
+
+export type Type =
+  | { readonly kind: 'void' }
+  | { readonly kind: 'base'; readonly name: string; readonly encoding: number; readonly sizeBytes: number }
+  | { readonly kind: 'pointer'; readonly symbol: '*' | '&' | '&&'; readonly sizeBytes: number; readonly target: TypeDie }
+  | { readonly kind: 'member-pointer'; readonly sizeBytes: number | undefined; readonly target: TypeDie; readonly record: TypeDie }
+  | { readonly kind: 'qualified'; readonly qualifier: string; readonly target: TypeDie }
+  | { readonly kind: 'alias'; readonly name: string; readonly target: TypeDie }
+  /** `counts` outermost first; `undefined` for a dimension that is not a constant. */
+  | { readonly kind: 'array'; readonly element: TypeDie; readonly counts: readonly (number | undefined)[]; readonly isVector: boolean }
+  | { readonly kind: 'function'; readonly returns: TypeDie; readonly parameters: readonly TypeDie[]; readonly variadic: boolean }
+  | { readonly kind: 'record'; readonly keyword: 'struct' | 'class' | 'union'; readonly name: string | undefined; readonly sizeBytes: number | undefined; readonly isDeclaration: boolean }
+  | { readonly kind: 'enum'; readonly name: string | undefined; readonly sizeBytes: number | undefined; readonly signed: boolean }
+  | { readonly kind: 'other'; readonly name: string; readonly sizeBytes: number | undefined };
+
+export interface Member {
+  /** Empty for anonymous members and base classes. */
+  readonly name: string;
+  readonly type: TypeDie;
+  /** From the start of the record; `undefined` where it is only known at run time. Of a bit field
+   *  the byte in which it starts. */
+  readonly offsetBytes: number | undefined;
+  readonly bits: BitField | undefined;
+  readonly isBaseClass: boolean;
+}
+
+export interface BitField {
+  /** From the start of the record, in the order of memory. */
+  readonly offsetBits: number;
+  readonly sizeBits: number;
+}
+
+/** More typedefs and qualifiers around one type than anybody writes. */
+const MAX_LAYERS = 64;
+
+const scopes = new Scopes();
+
+/** The type of a variable, parameter, member, function (what it returns) or other type. */
+export function typeOf(die: Die): TypeDie {
+  return die.reference(DW_AT.type);
+}
+
+/** @throws HcrError `malformed-file` */
+export function readType(die: TypeDie): Type {
+  if (die === undefined) return { kind: 'void' };
+  switch (die.tag) {
+    case DW_TAG.base_type:
+      return {
+        kind: 'base',
+        name: die.text(DW_AT.name) ?? '',
+        encoding: die.constant(DW_AT.encoding) ?? 0,
+        sizeBytes: byteSize(die) ?? 0,
+      };
+    case DW_TAG.pointer_type:
+      return pointer(die, '*');
+    case DW_TAG.reference_type:
+      return pointer(die, '&');
+    case DW_TAG.rvalue_reference_type:
+      return pointer(die, '&&');
+    case DW_TAG.ptr_to_member_type:
+      return {
+        kind: 'member-pointer',
+        sizeBytes: byteSize(die),
+        target: typeOf(die),
+        record: die.reference(DW_AT.containing_type),
+      };
+    case DW_TAG.const_type:
+      return { kind: 'qualified', qualifier: 'const', target: typeOf(die) };
+    case DW_TAG.volatile_type:
+      return { kind: 'qualified', qualifier: 'volatile', target: typeOf(die) };
+    case DW_TAG.restrict_type:
+      return { kind: 'qualified', qualifier: 'restrict', target: typeOf(die) };
+    case DW_TAG.atomic_type:
+      return { kind: 'qualified', qualifier: '_Atomic', target: typeOf(die) };
+    case DW_TAG.packed_type:
+    case DW_TAG.shared_type:
+    case DW_TAG.immutable_type:
+      return { kind: 'qualified', qualifier: '', target: typeOf(die) };
+    case DW_TAG.typedef:
+    case DW_TAG.template_alias:
+      return { kind: 'alias', name: scopedName(die) ?? '', target: typeOf(die) };
+    case DW_TAG.array_type:
+      return readArray(die);
+    case DW_TAG.subroutine_type:
+    case DW_TAG.subprogram:
+      return { kind: 'function', returns: typeOf(die), ...readParameters(die) };
+    case DW_TAG.structure_type:
+      return record(die, 'struct');
+    case DW_TAG.class_type:
+      return record(die, 'class');
+    case DW_TAG.union_type:
+      return record(die, 'union');
+    case DW_TAG.enumeration_type:
+      return readEnum(die);
+    default:
+      return { kind: 'other', name: scopedName(die) ?? '', sizeBytes: byteSize(die) };
+  }
+}
+
+/** Without typedefs and qualifiers.
+ *  @throws HcrError `malformed-file` */
+export function withoutAliases(die: TypeDie): TypeDie {
+  let at = die;
+  for (let layer = 0; layer < MAX_LAYERS; layer++) {
+    const type = readType(at);
+    if (type.kind !== 'alias' && type.kind !== 'qualified') return at;
+    at = type.target;
+  }
+  return undefined;
+}
+
+/** `undefined` for `void`, functions, incomplete types and arrays of unknown length.
+ *  @throws HcrError `malformed-file` */
+export function sizeOfType(die: TypeDie): number | undefined {
+  return sizeWithin(die, MAX_LAYERS);
+}
+
+function sizeWithin(die: TypeDie, layers: number): number | undefined {
+  if (layers === 0) return undefined;
+  const stated = die && byteSize(die);
+  if (stated !== undefined) return stated;
+  const type = readType(die);
+  switch (type.kind) {
+    case 'alias':
+    case 'qualified':
+      return sizeWithin(type.target, layers - 1);
+    case 'array': {
+      let sizeBytes = sizeWithin(type.element, layers - 1);
+      for (const count of type.counts) {
+        sizeBytes = sizeBytes === undefined || count === undefined ? undefined : sizeBytes * count;
+      }
+      return sizeBytes;
+    }
+    case 'pointer':
+      return type.sizeBytes;
+    default:
+      return undefined;
+  }
+}
+
+/** The data members of a record in the order of the file, base classes included; not its static
+ *  ones.
+ *  @throws HcrError `malformed-file` */
+export function readMembers(die: Die): readonly Member[] {
+  const members: Member[] = [];
+  for (const child of die.children()) {
+    const isBaseClass = child.tag === DW_TAG.inheritance;
+    if (!isBaseClass && child.tag !== DW_TAG.member) continue;
+    if (child.flag(DW_AT.declaration) || child.flag(DW_AT.external)) continue;
+    const name = isBaseClass ? '' : (child.text(DW_AT.name) ?? '');
+    members.push({ name, type: typeOf(child), isBaseClass, ...readPlace(child) });
+  }
+  return members;
+}
+
+/** Parameters of a function or function type in order, in a pack or not. */
+export function readParameters(die: Die): {
+  readonly parameters: readonly TypeDie[];
+  readonly variadic: boolean;
+} {
+  const { entries, variadic } = parameterDies(die);
+  return { parameters: entries.map(typeOfParameter), variadic };
+}
+
+/** The entries of the parameters. */
+export function parameterDies(die: Die): {
+  readonly entries: readonly Die[];
+  readonly variadic: boolean;
+} {
+  const entries: Die[] = [];
+  let variadic = false;
+  for (const child of die.children()) {
+    switch (child.tag) {
+      case DW_TAG.formal_parameter:
+        entries.push(child);
+        break;
+      case DW_TAG.GNU_formal_parameter_pack:
+        for (const inPack of child.children()) {
+          if (inPack.tag === DW_TAG.formal_parameter) entries.push(inPack);
+        }
+        break;
+      case DW_TAG.unspecified_parameters:
+        variadic = true;
+        break;
+      default:
+    }
+  }
+  return { entries, variadic };
+}
+
+function typeOfParameter(die: Die): TypeDie {
+  const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
+  const typed = origins.find((origin) => origin.has(DW_AT.type));
+  return typed && typeOf(typed);
+}
+
+function byteSize(die: Die): number | undefined {
+  return die.constant(DW_AT.byte_size);
+}
+
+function pointer(die: Die, symbol: '*' | '&' | '&&'): Type {
+  const sizeBytes = byteSize(die) ?? die.unit.header.encoding.addressBytes;
+  return { kind: 'pointer', symbol, sizeBytes, target: typeOf(die) };
+}
+
+function record(die: Die, keyword: 'struct' | 'class' | 'union'): Type {
+  return {
+    kind: 'record',
+    keyword,
+    name: scopedName(die),
+    sizeBytes: byteSize(die),
+    isDeclaration: die.flag(DW_AT.declaration),
+  };
+}
+
+function readEnum(die: Die): Type {
+  const underlying = withoutAliases(typeOf(die));
+  const encoding = die.constant(DW_AT.encoding) ?? underlying?.constant(DW_AT.encoding);
+  return {
+    kind: 'enum',
+    name: scopedName(die),
+    sizeBytes: byteSize(die) ?? sizeOfType(underlying),
+    signed: encoding === DW_ATE.signed || encoding === DW_ATE.signed_char,
+  };
+}
+
+function readArray(die: Die): Type {
+  const counts: (number | undefined)[] = [];
+  for (const child of die.children()) {
+    if (child.tag === DW_TAG.subrange_type || child.tag === DW_TAG.enumeration_type) {
+      counts.push(readCount(child));
+    }
+  }
+  const isVector = die.flag(DW_AT.GNU_vector);
+  return { kind: 'array', element: typeOf(die), counts, isVector };
+}
+
+/** `int a[0]` has an upper bound of -1, written in the width of the index type. */
+function readCount(die: Die): number | undefined {
+  const count = die.constant(DW_AT.count);
+  if (count !== undefined) return count;
+  const upper = die.value(DW_AT.upper_bound);
+  if (upper?.kind !== 'constant') return undefined;
+  const lower = die.constant(DW_AT.lower_bound) ?? 0;
+  const bits = upper.sizeBytes * 8;
+  const isMinusOne =
+    upper.value === -1 || (bits > 0 && BigInt(upper.value) === (1n << BigInt(bits)) - 1n && bits >= 32);
+  if (isMinusOne) return 0;
+  return typeof upper.value === 'number' ? Math.max(0, upper.value - lower + 1) : undefined;
+}
+
+/** @see DWARF 5, 5.7.6; DWARF 3, 5.6.6 for `DW_AT_bit_offset` */
+function readPlace(die: Die): Pick<Member, 'offsetBytes' | 'bits'> {
+  const offset = memberLocation(die);
+  const sizeBits = die.constant(DW_AT.bit_size);
+  if (sizeBits === undefined) return { offsetBytes: offset, bits: undefined };
+  const offsetBits = bitFieldOffset(die, offset ?? 0, sizeBits);
+  return { offsetBytes: Math.floor(offsetBits / 8), bits: { offsetBits, sizeBits } };
+}
+
+function bitFieldOffset(die: Die, offsetBytes: number, sizeBits: number): number {
+  const fromStart = die.constant(DW_AT.data_bit_offset);
+  if (fromStart !== undefined) return offsetBytes * 8 + fromStart;
+  // Counted from the most significant bit of the storage unit.
+  const fromTop = signedConstant(die, DW_AT.bit_offset) ?? 0;
+  if (!die.unit.littleEndian) return offsetBytes * 8 + fromTop;
+  const storageBytes = byteSize(die) ?? sizeOfType(typeOf(die)) ?? 0;
+  return offsetBytes * 8 + storageBytes * 8 - fromTop - sizeBits;
+}
+
+function memberLocation(die: Die): number | undefined {
+  const value = die.value(DW_AT.data_member_location);
+  switch (value?.kind) {
+    case undefined:
+      return 0;
+    case 'constant':
+      return typeof value.value === 'number' ? value.value : undefined;
+    case 'block':
+      return memberOffset(value.bytes, die.unit.littleEndian);
+    default:
+      return undefined;
+  }
+}
+
+/** gcc writes a negative bit offset in as few bytes as hold it. */
+function signedConstant(die: Die, attribute: number): number | undefined {
+  const value = die.value(attribute);
+  if (value?.kind !== 'constant') return undefined;
+  const bits = value.sizeBytes * 8;
+  return bits === 0 ? Number(value.value) : Number(BigInt.asIntN(bits, BigInt(value.value)));
+}
+
+/** `ns::Type`; `undefined` for a type without a name. */
+function scopedName(die: Die): string | undefined {
+  const name = die.text(DW_AT.name);
+  return name === undefined ? undefined : qualify(scopes.around(die), name);
+}

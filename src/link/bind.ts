@@ -1,0 +1,261 @@
+/**
+ * What each symbol of the new object means in the live process.
+ *
+ * The rules, and why:
+ * - Writable data that exists live is bound to where it is: its value is the program's state.
+ * - A function that exists live is bound to its original entry, for ever: pointers to it stay
+ *   equal, and every call of it finds the newest body through the redirect.
+ * - A section symbol stands for a whole section. It is bound to live data only when everything in
+ *   that section is found live at the same distances; else the addend could point anywhere.
+ * - What only this compilation knows (clones, parts, string constants, switch tables, `CSWTCH.1`)
+ *   is fresh: it is linked into the patch area.
+ */
+import { type Addr, offsetBy } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { STB } from '../elf/constants.js';
+import type { Section } from '../elf/sections.js';
+import type { ElfSymbol } from '../elf/symbols.js';
+import type { LiveSymbol, LiveSymbols } from './live-symbols.js';
+import {
+  type LiveUnit,
+  isCompilerConstant,
+  isCompilerMade,
+  numberedLike,
+  numberedName,
+} from './live-unit.js';
+import { type ObjectFunction, type ObjectUnit, datumKind, isAllocated, isCode, objectsIn } from './object-unit.js';
+
+export type Binding =
+  | { readonly kind: 'live'; readonly address: Addr; readonly name: string; readonly symbol: LiveSymbol | undefined }
+  | { readonly kind: 'ifunc'; readonly symbol: LiveSymbol }
+  | { readonly kind: 'thread-local'; readonly threadOffset: number; readonly name: string }
+  | { readonly kind: 'fresh'; readonly section: Section; readonly offset: number }
+  | { readonly kind: 'absent'; readonly name: string };
+
+/** Functions and variables that earlier patches brought into the process. */
+export interface AddedSymbols {
+  function(name: string): Addr | undefined;
+  variable(key: string): Addr | undefined;
+}
+
+export interface BindingContext {
+  readonly unit: ObjectUnit;
+  readonly live: LiveUnit;
+  readonly symbols: LiveSymbols;
+  readonly added: AddedSymbols;
+  /** True for a function that must be linked anew although it exists live: its live version
+   *  cannot be called the way the new code calls it. */
+  mustCopy(fn: ObjectFunction): boolean;
+  /** Whether a constant has the same content as the live one at an address. */
+  sameConstant(section: Section, address: Addr): boolean;
+}
+
+/** Names a variable of the patched unit in the ledger. */
+export function variableKey(unit: string, symbol: ElfSymbol, scopedName: string | undefined): string {
+  return symbol.binding === STB.LOCAL ? `${unit}:${scopedName ?? symbol.name}` : symbol.name;
+}
+
+export class Binder {
+  private readonly context: BindingContext;
+  private readonly sections = new Map<Section, Addr | undefined | 'thread-local'>();
+  private readonly functionsBySection = new Map<Section, ObjectFunction[]>();
+
+  constructor(context: BindingContext) {
+    this.context = context;
+    for (const fn of context.unit.functions) {
+      const list = this.functionsBySection.get(fn.section);
+      if (list === undefined) this.functionsBySection.set(fn.section, [fn]);
+      else list.push(fn);
+    }
+  }
+
+  /** The function that starts at an offset of a code section. */
+  functionAt(section: Section, offset: number): ObjectFunction | undefined {
+    return this.functionsBySection.get(section)?.find((fn) => fn.offset === offset);
+  }
+
+  /** Where calls of a function of this object go. */
+  bindFunction(fn: ObjectFunction): Binding {
+    const live = this.liveEntry(fn);
+    if (live !== undefined && !this.context.mustCopy(fn)) {
+      return { kind: 'live', address: live.address, name: fn.name, symbol: live };
+    }
+    const added = live === undefined ? this.context.added.function(this.functionKey(fn)) : undefined;
+    if (added !== undefined) return { kind: 'live', address: added, name: fn.name, symbol: undefined };
+    return { kind: 'fresh', section: fn.section, offset: fn.offset };
+  }
+
+  /** The live function that this one is the new version of. */
+  liveEntry(fn: ObjectFunction): LiveSymbol | undefined {
+    const { live, symbols } = this.context;
+    if (isCompilerMade(fn.name)) return undefined;
+    const found = fn.isLocal ? live.functions.get(fn.name) : symbols.inModule(fn.name, live.module);
+    return found?.kind === 'function' ? found : undefined;
+  }
+
+  /** Names a new function in the ledger. */
+  functionKey(fn: ObjectFunction): string {
+    return fn.isLocal ? `${this.context.live.name}:${fn.name}` : fn.name;
+  }
+
+  /**
+   * A symbol that a relocation names. The result stands for the symbol's own value: the addend is
+   * still to be added.
+   * @throws HcrError `unresolved-symbol`, `function-not-patchable`
+   */
+  bind(symbol: ElfSymbol): Binding {
+    if (symbol.home === 'section') {
+      const section = this.context.unit.object.sections[symbol.sectionIndex];
+      if (section === undefined) return this.unresolved(symbol.name);
+      return isCode(section) ? this.bindInCode(section, symbol) : this.bindInData(section, symbol.value);
+    }
+    if (symbol.home === 'absolute') {
+      return { kind: 'live', address: symbol.value as Addr, name: symbol.name, symbol: undefined };
+    }
+    return this.bindGlobal(symbol);
+  }
+
+  private bindInCode(section: Section, symbol: ElfSymbol): Binding {
+    const fn = this.functionAt(section, symbol.value);
+    return fn?.name === symbol.name ? this.bindFunction(fn) : { kind: 'fresh', section, offset: symbol.value };
+  }
+
+  private bindGlobal(symbol: ElfSymbol): Binding {
+    const { symbols, live, added } = this.context;
+    const { name } = symbol;
+    const address = added.function(name) ?? added.variable(name);
+    const found = symbols.global(name, live.module);
+    if (found === undefined) {
+      if (address !== undefined) return { kind: 'live', address, name, symbol: undefined };
+      if (symbol.binding === STB.WEAK || name === '') return { kind: 'absent', name };
+      return this.unresolved(name);
+    }
+    switch (found.kind) {
+      case 'ifunc': {
+        const resolved = symbols.resolvedIfunc(found);
+        if (resolved === undefined) return { kind: 'ifunc', symbol: found };
+        return { kind: 'live', address: resolved, name, symbol: found };
+      }
+      case 'thread-local':
+        return this.threadLocal(name, found.threadOffset);
+      case 'function':
+      case 'object':
+        return { kind: 'live', address: found.address, name, symbol: found };
+    }
+  }
+
+  private threadLocal(name: string, threadOffset: number | undefined): Binding {
+    if (threadOffset === undefined) {
+      throw new HcrError({
+        code: 'function-not-patchable',
+        function: name,
+        reason: 'it is a thread-local variable of a shared object or a new one',
+        advice: 'Use thread-local variables that the executable already has.',
+      });
+    }
+    return { kind: 'thread-local', threadOffset, name };
+  }
+
+  private unresolved(name: string): never {
+    const { symbols, live } = this.context;
+    throw new HcrError({ code: 'unresolved-symbol', symbol: name, near: symbols.nearNames(name, live.module) });
+  }
+
+  private bindInData(section: Section, offset: number): Binding {
+    if (!isAllocated(section)) return { kind: 'fresh', section, offset };
+    const kind = datumKind(section);
+    if (kind === 'thread-local') return this.bindThreadLocal(section, offset);
+    let base = this.sections.get(section);
+    if (!this.sections.has(section)) {
+      base = kind === 'writable' ? this.liveBase(section) : this.liveConstant(section);
+      this.sections.set(section, base);
+    }
+    if (base === undefined || base === 'thread-local') return { kind: 'fresh', section, offset };
+    const name = objectsIn(this.context.unit.object, section)[0]?.name ?? section.name;
+    return { kind: 'live', address: offsetBy(base, offset), name, symbol: undefined };
+  }
+
+  private bindThreadLocal(section: Section, offset: number): Binding {
+    const symbol = objectsIn(this.context.unit.object, section).find(
+      (candidate) => candidate.value <= offset && offset < candidate.value + Math.max(1, candidate.sizeBytes),
+    );
+    if (symbol === undefined) return this.threadLocal(section.name, undefined);
+    const { live, symbols } = this.context;
+    const variable = this.scopedVariable(section, symbol);
+    const found =
+      variable?.threadOffset ??
+      (symbol.binding === STB.LOCAL
+        ? this.numberedObject(section, symbol)?.threadOffset
+        : symbols.inModule(symbol.name, live.module)?.threadOffset);
+    const bound = this.threadLocal(symbol.name, found);
+    if (bound.kind !== 'thread-local') return bound;
+    return { ...bound, threadOffset: bound.threadOffset + offset - symbol.value };
+  }
+
+  /** Where the start of a writable section is, when all its variables live on; undefined when all
+   *  of them are new. */
+  private liveBase(section: Section): Addr | undefined {
+    const objects = objectsIn(this.context.unit.object, section);
+    const bases = objects.map((symbol) => {
+      const address = this.liveVariable(section, symbol);
+      return address === undefined ? undefined : offsetBy(address, -symbol.value);
+    });
+    const base = bases[0];
+    if (bases.every((candidate) => candidate === base)) return base;
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: section.name,
+      reason: `its variables ${objects.map((symbol) => symbol.name).join(', ')} share one section but are not at these distances in the program`,
+      advice: 'Compile the object with -ffunction-sections -fdata-sections.',
+    });
+  }
+
+  private liveVariable(section: Section, symbol: ElfSymbol): Addr | undefined {
+    const { live, symbols, added, unit } = this.context;
+    const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
+    const known = added.variable(key);
+    if (symbol.binding !== STB.LOCAL) return symbols.inModule(symbol.name, live.module)?.address ?? known;
+    return this.scopedVariable(section, symbol)?.address ?? this.numberedObject(section, symbol)?.address ?? known;
+  }
+
+  private scopedVariable(section: Section, symbol: ElfSymbol) {
+    const scoped = this.context.unit.scopedName(section, symbol.value);
+    return scoped === undefined ? undefined : this.context.live.variables.get(scoped);
+  }
+
+  /** Without scopes: by name, and for numbered names by their order when both have as many. */
+  private numberedObject(section: Section, symbol: ElfSymbol): LiveSymbol | undefined {
+    const { live, unit } = this.context;
+    const numbered = numberedName(symbol.name);
+    if (numbered === undefined) return live.objects.get(symbol.name);
+    const scopesKnown = live.variables.size > 0 && unit.scopedName(section, symbol.value) !== undefined;
+    if (scopesKnown) return undefined;
+    const ours = numberedLike(unit.object.symbols, numbered.base);
+    const theirs = numberedLike(live.objects.values(), numbered.base);
+    if (theirs.length === 0) return undefined;
+    if (ours.length !== theirs.length) {
+      throw new HcrError({
+        code: 'function-not-patchable',
+        function: numbered.base,
+        reason: `the program has ${theirs.length} static variables of that name and the new code ${ours.length}; without debug information they cannot be told apart`,
+        advice: 'Build with -g, or give the variables different names.',
+      });
+    }
+    return theirs[ours.findIndex((candidate) => candidate.index === symbol.index)];
+  }
+
+  /** A named constant keeps its address while its content is the same. */
+  private liveConstant(section: Section): Addr | undefined {
+    const { live, symbols, unit } = this.context;
+    const objects = objectsIn(unit.object, section);
+    const [symbol] = objects;
+    if (symbol === undefined || objects.length > 1 || symbol.value !== 0) return undefined;
+    if (isCompilerConstant(symbol.name)) return undefined;
+    const address =
+      symbol.binding === STB.LOCAL
+        ? (this.scopedVariable(section, symbol)?.address ?? live.objects.get(symbol.name)?.address)
+        : symbols.inModule(symbol.name, live.module)?.address;
+    if (address === undefined) return undefined;
+    return this.context.sameConstant(section, address) ? address : undefined;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Which sections of the new object are linked, and how they lie relative to each other. Addresses
+ * come later: the area that will hold them may not be reserved yet.
+ */
+import type { Machine, RegisterSet } from '../arch/arch.js';
+import { alignUp } from '../core/address.js';
+import type { Part } from '../core/part.js';
+import type { Section } from '../elf/sections.js';
+import type { Binder, Binding } from './bind.js';
+import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from './object-unit.js';
+import { type Reference, resolveReferences } from './resolve.js';
+
+export interface Placement {
+  readonly part: Part;
+  /** From the start of the part, in bytes. */
+  readonly offset: number;
+}
+
+export interface SectionPlacement extends Placement {
+  readonly section: Section;
+}
+
+/** Something the linker makes itself. */
+export interface Synthetic extends Placement {
+  readonly binding: Binding;
+}
+
+/** A stub in front of a body that gives registers back which old callers rely on. */
+export interface KeepingStub extends Placement {
+  readonly fn: ObjectFunction;
+  readonly keep: RegisterSet;
+}
+
+export interface Layout {
+  readonly unit: ObjectUnit;
+  readonly sections: ReadonlyMap<Section, SectionPlacement>;
+  readonly references: readonly Reference[];
+  /** Jumps to far functions and IFUNCs, by {@link bindingKey}. */
+  readonly stubs: ReadonlyMap<string, Synthetic>;
+  /** 8-byte slots that hold an address or a thread-pointer offset. */
+  readonly slots: ReadonlyMap<string, Synthetic>;
+  /** Writable slots of IFUNC stubs. */
+  readonly ifuncSlots: ReadonlyMap<string, Synthetic>;
+  readonly keepingStubs: readonly KeepingStub[];
+  readonly sizeBytes: Readonly<Record<Part, number>>;
+  readonly alignment: Readonly<Record<Part, number>>;
+}
+
+export interface Root {
+  readonly fn: ObjectFunction;
+  readonly keep: RegisterSet;
+}
+
+const SLOT_BYTES = 8;
+const STUB_ALIGNMENT = 16;
+
+export function bindingKey(binding: Binding): string {
+  switch (binding.kind) {
+    case 'live':
+      return `live:${binding.address}`;
+    case 'ifunc':
+      return `ifunc:${binding.symbol.module.path}:${binding.symbol.address}`;
+    case 'thread-local':
+      return `tp:${binding.threadOffset}`;
+    case 'fresh':
+      return `fresh:${binding.section.index}:${binding.offset}`;
+    case 'absent':
+      return 'absent';
+  }
+}
+
+/** All sections that the roots need, found through their relocations.
+ *  @throws HcrError as {@link resolveReferences} */
+export function collectReferences(roots: readonly Section[], unit: ObjectUnit, binder: Binder, machine: Machine): { sections: Set<Section>; references: Reference[] } {
+  const sections = new Set<Section>(roots);
+  const references: Reference[] = [];
+  for (const section of sections) {
+    for (const reference of resolveReferences(section, unit, binder, machine.relocations)) {
+      references.push(reference);
+      // A Set hands out what is added to it while it is walked.
+      if (reference.binding.kind === 'fresh') sections.add(reference.binding.section);
+    }
+  }
+  return { sections, references };
+}
+
+function partOf(section: Section): Part {
+  if (isCode(section)) return 'code';
+  return datumKind(section) === 'writable' ? 'data' : 'readonly';
+}
+
+class PartCursor {
+  readonly sizeBytes: Record<Part, number> = { data: 0, readonly: 0, code: 0 };
+  readonly alignment: Record<Part, number> = { data: 1, readonly: 1, code: 1 };
+
+  place(part: Part, sizeBytes: number, alignment: number): Placement {
+    const offset = alignUp(this.sizeBytes[part], alignment);
+    this.sizeBytes[part] = offset + sizeBytes;
+    this.alignment[part] = Math.max(this.alignment[part], alignment);
+    return { part, offset };
+  }
+}
+
+/** @throws HcrError as {@link resolveReferences} */
+export function layOut(roots: readonly Root[], unit: ObjectUnit, binder: Binder, machine: Machine): Layout {
+  const collected = collectReferences(
+    roots.map((root) => root.fn.section),
+    unit,
+    binder,
+    machine,
+  );
+  const cursor = new PartCursor();
+  const sections = new Map<Section, SectionPlacement>();
+  for (const section of collected.sections) {
+    const alignment = Math.max(1, section.alignment);
+    sections.set(section, { section, ...cursor.place(partOf(section), section.sizeBytes, alignment) });
+  }
+  const stubs = new Map<string, Synthetic>();
+  const slots = new Map<string, Synthetic>();
+  const ifuncSlots = new Map<string, Synthetic>();
+  const { jumps } = machine;
+  for (const { rule, binding, symbol } of collected.references) {
+    const key = bindingKey(binding);
+    if ((rule.needs === 'got' || rule.needs === 'got-tp-offset') && !slots.has(key)) {
+      slots.set(key, { binding, ...cursor.place('readonly', SLOT_BYTES, SLOT_BYTES) });
+    }
+    if (binding.kind === 'ifunc' && !stubs.has(key)) {
+      ifuncSlots.set(key, { binding, ...cursor.place('data', SLOT_BYTES, SLOT_BYTES) });
+      stubs.set(key, { binding, ...cursor.place('code', jumps.ifuncStubBytes, STUB_ALIGNMENT) });
+    }
+    // Room for a stub wherever one may turn out to be needed: functions of other modules.
+    const isForeign = binding.kind === 'live' && symbol.home === 'undefined' && binding.symbol?.kind !== 'object';
+    if (isForeign && rule.needs !== 'got' && !stubs.has(key)) {
+      stubs.set(key, { binding, ...cursor.place('code', jumps.farStubBytes, STUB_ALIGNMENT) });
+    }
+  }
+  const keepingStubs = roots
+    .filter((root) => root.keep !== 0n)
+    .map(({ fn, keep }) => ({ fn, keep, ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT) }));
+  return {
+    unit,
+    sections,
+    references: collected.references,
+    stubs,
+    slots,
+    ifuncSlots,
+    keepingStubs,
+    sizeBytes: cursor.sizeBytes,
+    alignment: cursor.alignment,
+  };
+}

@@ -1,0 +1,197 @@
+/** Gives a layout its addresses and applies its relocations: what `ld` does, into memory that is
+ *  already in use. Pure: the result is bytes and where they go. */
+import type { Machine } from '../arch/arch.js';
+import { type Addr, hex, offsetBy } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { PARTS, type Part } from '../core/part.js';
+import type { Section } from '../elf/sections.js';
+import type { Binding } from './bind.js';
+import { type Layout, type Placement, bindingKey } from './layout.js';
+import { type ObjectFunction, isZeroFilled } from './object-unit.js';
+import type { Reference } from './resolve.js';
+
+export interface LinkedPart {
+  readonly part: Part;
+  readonly start: Addr;
+  readonly bytes: Uint8Array;
+}
+
+export interface LinkedImage {
+  readonly parts: readonly LinkedPart[];
+  /** Where a function of the object starts now; undefined when it was not linked. */
+  addressOf(fn: ObjectFunction): Addr | undefined;
+  /** Where the entry of a function must lead: its body, or the stub in front of it. */
+  targetOf(fn: ObjectFunction): Addr | undefined;
+  addressInSection(section: Section, offset: number): Addr | undefined;
+}
+
+export type PartStarts = Readonly<Partial<Record<Part, Addr>>>;
+
+/**
+ * @param starts where each part of non-zero size goes
+ * @throws HcrError `out-of-reach` when a value does not fit its field
+ */
+export function linkAt(layout: Layout, starts: PartStarts, machine: Machine): LinkedImage {
+  const linker = new Linker(layout, starts, machine);
+  return linker.link();
+}
+
+class Linker {
+  private readonly layout: Layout;
+  private readonly starts: PartStarts;
+  private readonly machine: Machine;
+  private readonly bytes: Readonly<Record<Part, Uint8Array>>;
+
+  constructor(layout: Layout, starts: PartStarts, machine: Machine) {
+    this.layout = layout;
+    this.starts = starts;
+    this.machine = machine;
+    const { sizeBytes } = layout;
+    this.bytes = {
+      data: new Uint8Array(sizeBytes.data),
+      readonly: new Uint8Array(sizeBytes.readonly),
+      code: new Uint8Array(sizeBytes.code),
+    };
+  }
+
+  link(): LinkedImage {
+    const { layout } = this;
+    for (const placement of layout.sections.values()) this.copySection(placement.section, placement);
+    for (const synthetic of layout.slots.values()) this.writeSlot(synthetic, this.slotValue(synthetic.binding));
+    for (const [key, stub] of layout.stubs) this.writeStub(key, stub, stub.binding);
+    for (const reference of layout.references) this.relocate(reference);
+    const keeping = new Map(layout.keepingStubs.map((stub) => [stub.fn, this.writeKeepingStub(stub)]));
+    const addressInSection = (section: Section, offset: number): Addr | undefined => {
+      const placement = layout.sections.get(section);
+      return placement === undefined ? undefined : offsetBy(this.addressOf(placement), offset);
+    };
+    const addressOf = (fn: ObjectFunction): Addr | undefined => addressInSection(fn.section, fn.offset);
+    return {
+      parts: PARTS.flatMap((part) => {
+        const start = this.starts[part];
+        return start === undefined || this.bytes[part].length === 0 ? [] : [{ part, start, bytes: this.bytes[part] }];
+      }),
+      addressOf,
+      targetOf: (fn) => keeping.get(fn) ?? addressOf(fn),
+      addressInSection,
+    };
+  }
+
+  private addressOf({ part, offset }: Placement): Addr {
+    const start = this.starts[part];
+    if (start === undefined) throw new HcrError({ code: 'unexpected', detail: `the ${part} part has no address` });
+    return offsetBy(start, offset);
+  }
+
+  private copySection(section: Section, { part, offset }: Placement): void {
+    if (!isZeroFilled(section)) this.bytes[part].set(this.layout.unit.object.bytesOf(section), offset);
+  }
+
+  private writeSlot({ part, offset }: Placement, value: number): void {
+    const bytes = this.bytes[part];
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { littleEndian } = this.layout.unit.object.elf.header;
+    view.setBigInt64(offset, BigInt(value), littleEndian);
+  }
+
+  private slotValue(binding: Binding): number {
+    return binding.kind === 'thread-local' ? binding.threadOffset : this.valueOf(binding);
+  }
+
+  /** The address that a binding stands for. */
+  private valueOf(binding: Binding): number {
+    switch (binding.kind) {
+      case 'live':
+        return binding.address;
+      case 'fresh': {
+        const placement = this.layout.sections.get(binding.section);
+        if (placement === undefined) {
+          throw new HcrError({ code: 'unexpected', detail: `section ${binding.section.name} was not laid out` });
+        }
+        return offsetBy(this.addressOf(placement), binding.offset);
+      }
+      case 'ifunc':
+        return this.stubFor(binding);
+      case 'absent':
+        return 0;
+      case 'thread-local':
+        return binding.threadOffset;
+    }
+  }
+
+  private stubFor(binding: Binding): Addr {
+    const stub = this.layout.stubs.get(bindingKey(binding));
+    if (stub === undefined) throw new HcrError({ code: 'unexpected', detail: 'a stub was not laid out' });
+    return this.addressOf(stub);
+  }
+
+  private writeStub(key: string, placement: Placement, binding: Binding): void {
+    const { jumps } = this.machine;
+    const code = this.bytes[placement.part];
+    if (binding.kind === 'ifunc') {
+      const slot = this.layout.ifuncSlots.get(key);
+      if (slot === undefined) return;
+      code.set(jumps.ifuncStub(this.addressOf(placement), binding.symbol.address, this.addressOf(slot)), placement.offset);
+    } else if (binding.kind === 'live') {
+      code.set(jumps.farStub(binding.address), placement.offset);
+    }
+  }
+
+  private writeKeepingStub(stub: Layout['keepingStubs'][number]): Addr {
+    const at = this.addressOf(stub);
+    const body = this.valueOf({ kind: 'fresh', section: stub.fn.section, offset: stub.fn.offset }) as Addr;
+    const code = this.machine.jumps.keepingStub(at, body, stub.keep);
+    if (code === undefined) {
+      throw new HcrError({ code: 'out-of-reach', symbol: stub.fn.name, detail: 'from its register-keeping stub' });
+    }
+    this.bytes[stub.part].set(code, stub.offset);
+    return at;
+  }
+
+  private relocate(reference: Reference): void {
+    const placement = this.layout.sections.get(reference.section);
+    if (placement === undefined) return;
+    const { relocation, rule, binding } = reference;
+    const offset = placement.offset + relocation.offset;
+    const P = this.addressOf(placement) + relocation.offset;
+    const A = relocation.addend;
+    const apply = (S: number): boolean =>
+      this.machine.relocations.apply(relocation.type, this.bytes[placement.part], offset, { S, A, P });
+    switch (rule.needs) {
+      case 'address':
+      case 'branch':
+        if (apply(this.valueOf(binding))) return;
+        // A function's address may be that of a stub where the real one does not fit.
+        if (this.layout.stubs.has(bindingKey(binding)) && apply(this.stubFor(binding))) return;
+        break;
+      case 'got':
+      case 'got-tp-offset': {
+        const slot = this.layout.slots.get(bindingKey(binding));
+        if (slot !== undefined && apply(this.addressOf(slot))) return;
+        break;
+      }
+      case 'tp-offset':
+        if (binding.kind === 'thread-local' && apply(binding.threadOffset)) return;
+        break;
+      case 'size':
+        if (apply(reference.symbol.sizeBytes)) return;
+        break;
+      case 'tls-descriptor':
+      case 'tls-module':
+      case 'module-tls-offset':
+      case 'nothing':
+        throw new HcrError({
+          code: 'unsupported-relocation',
+          relocation: rule.name,
+          section: reference.section.name,
+          symbol: reference.symbol.name,
+        });
+    }
+    throw new HcrError({
+      code: 'out-of-reach',
+      symbol: reference.symbol.name || reference.section.name,
+      detail: `${rule.name} at ${hex(P)} cannot hold ${binding.kind === 'live' ? hex(binding.address) : 'its value'}`,
+    });
+  }
+}
+

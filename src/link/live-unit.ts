@@ -1,0 +1,60 @@
+/**
+ * What is private to one translation unit in the live program: its static functions and its
+ * static variables, those inside functions included.
+ *
+ * Several units may have a static of the same name, so a name alone means nothing. A variable is
+ * told by its scope: `counter#0` at file level, `next_id/n#0` inside a function; the number counts
+ * variables of the same name in the same scope. Scopes come from debug information. Without it the
+ * names of the symbol table serve, and `n.1` of the old code is the second `n.*` of the new.
+ */
+import type { Addr } from '../core/address.js';
+import type { LoadedModule } from '../elf/loaded-module.js';
+import type { LiveSymbol } from './live-symbols.js';
+
+export interface LiveVariable {
+  readonly address: Addr;
+  /** Undefined when debug information does not tell. */
+  readonly sizeBytes: number | undefined;
+  readonly threadOffset: number | undefined;
+}
+
+export interface LiveUnit {
+  readonly module: LoadedModule;
+  /** Name of the source, for messages and to tell units apart. */
+  readonly name: string;
+  /** Static functions by symbol name. */
+  readonly functions: ReadonlyMap<string, LiveSymbol>;
+  /** Static variables by symbol name (`n.0`). */
+  readonly objects: ReadonlyMap<string, LiveSymbol>;
+  /** Static variables by scoped name; empty without debug information. */
+  readonly variables: ReadonlyMap<string, LiveVariable>;
+}
+
+/** `n.12` taken apart; undefined for a name that the compiler did not number. */
+export function numberedName(name: string): { readonly base: string; readonly number: number } | undefined {
+  const match = /^(.+)\.(\d+)$/.exec(name);
+  return match?.[1] === undefined ? undefined : { base: match[1], number: Number(match[2]) };
+}
+
+/** Symbols `base.N` of a table, by ascending N. */
+export function numberedLike<S extends { readonly name: string }>(symbols: Iterable<S>, base: string): S[] {
+  return [...symbols]
+    .filter((symbol) => numberedName(symbol.name)?.base === base)
+    .sort((a, b) => (numberedName(a.name)?.number ?? 0) - (numberedName(b.name)?.number ?? 0));
+}
+
+/** A clone or a part of a function that the compiler made: it belongs to its function, and no two
+ *  compilations need to agree on what it takes. */
+export function isCompilerMade(functionName: string): boolean {
+  return /\.(isra|constprop|part|cold|lto_priv|localalias)(\.|$)/.test(functionName);
+}
+
+/** `f` for `f.isra.0`, `f.part.0.cold`. */
+export function sourceName(functionName: string): string {
+  return functionName.replace(/\.(isra|constprop|part|cold|lto_priv|localalias)(\.\d+)?(?=\.|$).*$/, '');
+}
+
+/** Constants that the compiler names itself and numbers anew each time. */
+export function isCompilerConstant(objectName: string): boolean {
+  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH|C|__unnamed_\d+|\.LC?\w*)(\.\d+)*$/.test(objectName);
+}

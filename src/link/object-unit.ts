@@ -1,0 +1,71 @@
+/**
+ * The freshly compiled object, seen as functions and variables with names that can be compared
+ * with the live program's.
+ */
+import { SHF, SHT, STB, STT } from '../elf/constants.js';
+import type { ObjectFile } from '../elf/object-file.js';
+import type { Section } from '../elf/sections.js';
+import type { ElfSymbol } from '../elf/symbols.js';
+
+export interface ObjectFunction {
+  readonly name: string;
+  readonly section: Section;
+  /** Offset of its first byte in the section. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly isLocal: boolean;
+}
+
+export type DatumKind = 'writable' | 'constant' | 'thread-local';
+
+export interface ObjectUnit {
+  readonly object: ObjectFile;
+  readonly functions: readonly ObjectFunction[];
+  /** Scoped name of the variable that starts at an offset of a section, where the object's debug
+   *  information tells. */
+  scopedName(section: Section, offset: number): string | undefined;
+}
+
+export function isCode(section: Section): boolean {
+  return (section.flags & SHF.EXECINSTR) !== 0;
+}
+
+export function isAllocated(section: Section): boolean {
+  return (section.flags & SHF.ALLOC) !== 0;
+}
+
+/** Pages that are writable only until the dynamic linker has relocated them count as constant. */
+export function datumKind(section: Section): DatumKind {
+  if ((section.flags & SHF.TLS) !== 0) return 'thread-local';
+  if ((section.flags & SHF.WRITE) === 0) return 'constant';
+  return /^\.data\.rel\.ro(\.|$)/.test(section.name) ? 'constant' : 'writable';
+}
+
+export function isZeroFilled(section: Section): boolean {
+  return section.type === SHT.NOBITS;
+}
+
+export function readObjectFunctions(object: ObjectFile): ObjectFunction[] {
+  const functions: ObjectFunction[] = [];
+  for (const symbol of object.symbols) {
+    if (symbol.type !== STT.FUNC || symbol.home !== 'section') continue;
+    const section = object.sections[symbol.sectionIndex];
+    if (section === undefined) continue;
+    functions.push({
+      name: symbol.name,
+      section,
+      offset: symbol.value,
+      sizeBytes: symbol.sizeBytes,
+      isLocal: symbol.binding === STB.LOCAL,
+    });
+  }
+  return functions;
+}
+
+/** Variables defined in a section, the one at the lowest offset first. */
+export function objectsIn(object: ObjectFile, section: Section): ElfSymbol[] {
+  return object
+    .symbolsIn(section)
+    .filter((symbol) => symbol.type === STT.OBJECT || symbol.type === STT.TLS)
+    .sort((a, b) => a.value - b.value);
+}
