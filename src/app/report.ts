@@ -1,5 +1,5 @@
 /** What the verbs of hcr answer: plain values, printed by `src/cli` as text or as JSON. */
-import type { Failure } from '../core/failure.js';
+import type { Failure, HcrError } from '../core/failure.js';
 
 /** A function as a result names it. Addresses are `0x…` strings: results are for people and JSON. */
 export interface PatchedFunction {
@@ -142,3 +142,20 @@ export interface PatchOptions {
   /** How long to wait for a safe moment, in milliseconds. */
   readonly timeoutMs: number;
 }
+
+export interface RunOptions {
+  /** Signal that triggers a reload instead of reaching the program, as `SIGINT`. */
+  readonly on?: string;
+  /** Functions to patch on each reload. */
+  readonly functions: readonly string[];
+  readonly patch: PatchOptions;
+}
+
+/** What happens while `hcr run` watches over a program. */
+export type RunEvent =
+  | { readonly kind: 'started'; readonly pid: number }
+  | { readonly kind: 'reloading' }
+  | { readonly kind: 'reloaded'; readonly report: PatchReport }
+  | { readonly kind: 'refused'; readonly error: HcrError }
+  /** One of the two is null. */
+  | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null };

@@ -11,6 +11,7 @@ export interface Machine {
   readonly pageBytes: number;
   readonly relocations: Relocations;
   readonly jumps: Jumps;
+  readonly patterns: CodePatterns;
   readonly registers: Registers;
   readonly syscalls: SyscallNumbers;
   readonly injection: Injection;
@@ -134,6 +135,31 @@ export interface Jumps {
 }
 
 // ---------------------------------------------------------------------------------------------
+// Patterns: what can be told from bytes alone, without a decoder
+
+export interface CodePatterns {
+  /** The slot through which a PLT entry at `at` jumps; undefined when `code` is no such entry. */
+  pltSlot(code: Uint8Array, at: Addr): Addr | undefined;
+  /** Offsets of the fields of calls and address loads that point exactly at `code[target]`. The
+   *  assembler resolves a function's references to itself, so no relocation shows them. */
+  selfReferences(code: Uint8Array, target: number): readonly number[];
+  /** Points such a field elsewhere. `place` is the field's own address. False out of reach. */
+  retarget(code: Uint8Array, offset: number, place: Addr, to: Addr): boolean;
+  /** What the linker made of a GOT access whose field is at `offset`: left it (`slot`), or
+   *  relaxed it to a direct access (`address`); undefined when the instructions differ. */
+  gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotAccess | undefined;
+}
+
+export interface GotAccess {
+  readonly kind: 'slot' | 'address';
+  /** Bytes of the live instruction that count as equal although they differ, from `start` on. */
+  readonly start: number;
+  readonly end: number;
+  /** The address that the live field refers to. */
+  target(place: Addr): number;
+}
+
+// ---------------------------------------------------------------------------------------------
 // Decoding
 
 /** A set of registers as a bit mask; bit numbers are the machine's own. Narrow names (`al`) count
@@ -158,23 +184,28 @@ export interface Instruction {
   /** Target of a direct jump or call. */
   readonly target: Addr | undefined;
   readonly reads: RegisterSet;
-  /** Registers that are certainly or possibly written, all parts of them. */
+  /** Registers that are certainly or possibly written, all parts of them (`vzeroupper` excepted:
+   *  it is known to change the upper parts only). */
   readonly writes: RegisterSet;
   /** Registers that are certainly and wholly overwritten, with what does not depend on their old
    *  value (`xor %eax,%eax` does not). */
   readonly kills: RegisterSet;
   /** Equal for two instructions that do the same but for the bytes of a relocated field or of a
-   *  direct branch's displacement and size: mnemonic and operands without the displacement. */
+   *  direct branch's displacement and size: the mnemonic of a direct branch, the encoding of any
+   *  other instruction without the fields that are wide enough for a relocation. Those fields are
+   *  left to compare. */
   readonly shape: string;
   /** Where within the instruction its displacement or immediate bytes are, so that a relocation
-   *  can be told to fall on one; offsets from the instruction's start, 0 when there is none. */
+   *  can be told to fall on one; offsets from the instruction's start, 0 when there is none. The
+   *  distance of a direct branch is a displacement. */
   readonly displacementOffset: number;
   readonly immediateOffset: number;
   readonly isPadding: boolean;
 }
 
 export interface Decoder {
-  /** Decodes `code` as if it stood at `address`; stops at the first undecodable byte. */
+  /** Decodes `code`, which is borrowed, as if it stood at `address`; stops at the first undecodable
+   *  byte. */
   decode(code: Uint8Array, address: Addr): readonly Instruction[];
   /** Assembly text, one line an instruction, for people. */
   format(code: Uint8Array, address: Addr): readonly string[];

@@ -96,16 +96,16 @@ function placeOf(source: string): LocatedSource {
   };
 }
 
+/** The first of the names that is installed. */
 function findCompiler(names: readonly string[], directory: string): string {
-  const [exact, plain] = names;
   for (const name of names) {
     const path = findProgram(name, directory);
     if (path === undefined) continue;
     // gcc-12 and gcc are most often one file; then the short name is the one people know.
-    const short = name === exact && plain !== undefined ? findProgram(plain, directory) : undefined;
+    const short = findProgram(name.replace(/-\d+$/, ''), directory);
     return short !== undefined && isSameProgram(short, path) ? short : path;
   }
-  throw new HcrError({ code: 'compiler-not-found', compiler: plain ?? exact ?? 'cc' });
+  throw new HcrError({ code: 'compiler-not-found', compiler: names.join(' or ') });
 }
 
 interface Compiler {

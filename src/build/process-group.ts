@@ -102,7 +102,11 @@ export function runProgramToEnd(run: ProgramRun): Promise<ProgramOutcome> {
       settle();
       reject(new HcrError({ code: 'compiler-not-found', compiler: run.program }, { cause }));
     });
-    const closed = new Promise<void>((done) => child.on('close', () => done()));
+    const closed = new Promise<void>((done) => {
+      child.on('close', () => {
+        done();
+      });
+    });
     child.on('exit', (code, signal) => {
       settle();
       const linger = setTimeout(() => {

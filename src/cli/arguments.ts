@@ -44,7 +44,7 @@ export function parseGeneration(text: string): number {
 }
 
 /** Option values that may be given several times. */
-export function collect(value: string, previous: readonly string[]): string[] {
+export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }
 

@@ -26,7 +26,8 @@ async function attach(
   pid: number,
   options: RawPatchOptions,
 ): Promise<void> {
-  if (options.func.length === 0) {
+  const { func: names } = options;
+  if (names === undefined) {
     throw new HcrError({
       code: 'usage',
       detail: 'No function is named.',
@@ -39,7 +40,7 @@ async function attach(
     import('./json-report.js'),
   ]);
   const report = await context.terminal.whileReporting(options, (progress) =>
-    attachFunctions(pid, options.func, readPatchOptions(options), progress),
+    attachFunctions(pid, names, readPatchOptions(options), progress),
   );
   context.terminal.answer(
     options,

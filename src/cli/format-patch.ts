@@ -22,16 +22,10 @@ function functionRow(patched: PatchedFunction, look: Look): string[] {
   ];
 }
 
-export function formatFunctionTable(
-  functions: readonly PatchedFunction[],
-  look: Look,
-  indent = '  ',
-): string[] {
-  return layOutTable(
-    functions.map((patched) => functionRow(patched, look)),
-    look,
-    indent,
-  );
+/** One indented line each. Addresses come last and are never cut off. */
+export function formatFunctionTable(functions: readonly PatchedFunction[], look: Look): string[] {
+  const rows = functions.map((patched) => functionRow(patched, look));
+  return layOutTable(rows, { ...look, width: undefined }, '  ');
 }
 
 function headline(report: PatchReport, verb: 'patch' | 'rollback'): string {
@@ -49,12 +43,11 @@ function headline(report: PatchReport, verb: 'patch' | 'rollback'): string {
     : `Rolled back ${functions} in process ${pid}; generation ${generation} is live.`;
 }
 
-function formatTimings(timings: Timings): string {
-  const { total, ...stages } = timings;
+function formatTimings({ total, ...stages }: Timings): string {
   const parts = Object.entries(stages).flatMap(([stage, ms]) =>
     typeof ms === 'number' ? [`${stage} ${formatMs(ms)}`] : [],
   );
-  return parts.length === 0 ? formatMs(total) : `${formatMs(total)}: ${parts.join(', ')}`;
+  return `${formatMs(total)} in all${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
 }
 
 export function formatNotes(notes: readonly string[], look: Look): string[] {
@@ -65,12 +58,12 @@ export function formatPatch(report: PatchReport, verb: 'patch' | 'rollback', loo
   const changed = report.functions.length > 0;
   const stood =
     report.pauseMicros > 0
-      ? `It stood still for ${formatMicros(report.pauseMicros)}`
+      ? `It stood still for ${formatMicros(report.pauseMicros, look)}`
       : 'It was not stopped';
   return [
     paint(look, changed ? ['bold', 'green'] : 'bold', headline(report, verb)),
     ...formatFunctionTable(report.functions, look),
-    paint(look, 'dim', `${stood} (${formatTimings(report.timingsMs)} in all).`),
+    paint(look, 'dim', `${stood}; ${formatTimings(report.timingsMs)}.`),
     ...formatNotes(report.notes, look),
   ].join('\n');
 }

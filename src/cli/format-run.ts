@@ -1,6 +1,6 @@
 /** What `hcr run` says while the program runs: one short line per reload, or one JSON object. */
-import type { RunEvent } from '../app/run.js';
-import { asHcrError, failureReport, formatFailure } from './failure-output.js';
+import type { RunEvent } from '../app/report.js';
+import { failureReport, formatFailure } from './failure-output.js';
 import { patchJson } from './json-report.js';
 import { type Look, paint } from './look.js';
 import { formatMicros } from './quantity.js';
@@ -17,7 +17,7 @@ function reloadedLine({ report }: Reloaded, look: Look): string {
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   const what = `${shown}${more}`;
   if (report.dryRun) return `hcr: would reload ${what}`;
-  const line = `hcr: reloaded ${what} (generation ${report.generation}, stood still ${formatMicros(report.pauseMicros)})`;
+  const line = `hcr: reloaded ${what} (generation ${report.generation}, stood still ${formatMicros(report.pauseMicros, look)})`;
   return paint(look, 'green', line);
 }
 
@@ -51,7 +51,7 @@ export function runEventJson(event: RunEvent): object {
     case 'reloaded':
       return { event: event.kind, ...patchJson(event.report) };
     case 'refused':
-      return { event: event.kind, ...failureReport(asHcrError(event.error)) };
+      return { event: event.kind, ...failureReport(event.error) };
     default: {
       const { kind, ...fields } = event;
       return { event: kind, ...fields };

@@ -30,7 +30,8 @@ export function lookOf(sink: Sink, environment: Environment): Look {
   return {
     colour: terminal && (NO_COLOR ?? '') === '' && TERM !== 'dumb',
     unicode: /utf-?8/i.test(locale ?? ''),
-    width: terminal ? (sink.columns ?? 80) : undefined,
+    // A terminal that was never told its size says 0.
+    width: terminal ? sink.columns || 80 : undefined,
     rewritable: terminal && TERM !== 'dumb',
   };
 }

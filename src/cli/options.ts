@@ -9,7 +9,7 @@ const DEFAULT_TIMEOUT_MS = 5000;
 /** As commander hands them over: absent options have no key. */
 export interface RawPatchOptions extends OutputOptions, Partial<Omit<PatchOptions, 'timeoutMs'>> {
   readonly timeout: number;
-  readonly func: readonly string[];
+  readonly func?: readonly string[];
 }
 
 export function addOutputOptions(command: Command): Command {
@@ -35,7 +35,6 @@ export function addFunctionOption(command: Command): Command {
     '--func <name>',
     'function to patch, as name or file.c:name; may be repeated',
     collect,
-    [],
   );
 }
 

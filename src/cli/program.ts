@@ -35,7 +35,7 @@ export function buildProgram(context: CommandContext): Command {
   const program = new Command('hcr')
     .description('Patches functions of running programs: edit, recompile, live, without a restart.')
     .version(ownVersion(), '--version', 'print the version')
-    .helpOption('--help', 'print help')
+    .helpOption('-h, --help', 'print help')
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
@@ -63,7 +63,8 @@ function guessOutput(args: readonly string[]): OutputOptions {
 }
 
 function usageError(error: CommanderError, program: Command): HcrError {
-  const detail = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  const detail = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   const commands = program.commands.map((command) => command.name()).join(', ');
   return new HcrError({
     code: 'usage',

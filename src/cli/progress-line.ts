@@ -57,7 +57,9 @@ export class ProgressLine implements Disposable {
     this.text = describe(progress);
     this.sinceMs = performance.now();
     this.draw();
-    this.timer ??= setInterval(() => this.draw(), TICK_MS).unref();
+    this.timer ??= setInterval(() => {
+      this.draw();
+    }, TICK_MS).unref();
   };
 
   private draw(): void {

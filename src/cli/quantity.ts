@@ -1,7 +1,8 @@
 /** Numbers with their units, as people read them. */
+import type { Look } from './look.js';
 
-export function formatMicros(micros: number): string {
-  if (micros < 1000) return `${Math.round(micros)} us`;
+export function formatMicros(micros: number, look: Look): string {
+  if (micros < 1000) return `${Math.round(micros)} ${look.unicode ? 'µs' : 'us'}`;
   return formatMs(micros / 1000);
 }
 

@@ -1,6 +1,6 @@
 /** `hcr run`: start a program under hcr, which reloads it when a signal comes. */
 import type { Command } from 'commander';
-import type { RunEvent } from '../app/run.js';
+import type { RunEvent } from '../app/report.js';
 import { parseSignal } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
@@ -42,7 +42,7 @@ async function run(
   };
   const choice = {
     ...(options.on === undefined ? {} : { on: options.on }),
-    functions: options.func,
+    functions: options.func ?? [],
     patch: readPatchOptions(options),
   };
   context.exitCode = await runProgram(command, choice, tell);

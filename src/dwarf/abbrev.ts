@@ -6,9 +6,9 @@
  * units takes the first abbreviation of each table, not the other hundred.
  * @see DWARF 5, 7.5.3
  */
-import type { ByteReader } from '../core/byte-reader.js';
+import { ByteReader } from '../core/byte-reader.js';
 import { DW_FORM } from './constants.js';
-import { type DebugSection, readerOver } from './debug-sections.js';
+import type { DebugSection } from './debug-sections.js';
 import { readUleb128, readWideSleb128 } from './leb128.js';
 import { ReadBudget } from './read-budget.js';
 
@@ -30,6 +30,7 @@ export class AbbrevTables {
   private readonly tables = new Map<number, AbbrevTable>();
   private readonly section: DebugSection;
   private readonly budget: ReadBudget;
+  private bytesOnce: Uint8Array | undefined;
 
   constructor(section: DebugSection) {
     this.section = section;
@@ -41,11 +42,18 @@ export class AbbrevTables {
   at(offset: number): AbbrevTable {
     let table = this.tables.get(offset);
     if (table === undefined) {
-      const reader = readerOver(this.section, 0, this.section.sizeBytes).seek(offset);
+      const { littleEndian, what } = this.section;
+      const reader = new ByteReader(this.bytes(), littleEndian, what).seek(offset);
       table = new AbbrevTable(reader, this.budget);
       this.tables.set(offset, table);
     }
     return table;
+  }
+
+  /** All tables together are small: a few kilobytes for each unit. */
+  private bytes(): Uint8Array {
+    this.bytesOnce ??= this.section.bytes(0, this.section.sizeBytes);
+    return this.bytesOnce;
   }
 }
 

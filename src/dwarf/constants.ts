@@ -91,6 +91,7 @@ export const DW_AT = {
   call_line: 0x59,
   entry_pc: 0x52,
   ranges: 0x55,
+  signature: 0x69,
   data_bit_offset: 0x6b,
   linkage_name: 0x6e,
   str_offsets_base: 0x72,
@@ -191,6 +192,17 @@ export const DW_ATE = {
   UTF: 0x10,
   UCS: 0x11,
   ASCII: 0x12,
+} as const;
+
+/** The C languages; what else there is only matters as being none of these.
+ *  @see DWARF 5, 7.12, table 7.17 */
+export const DW_LANG = {
+  C89: 0x01,
+  C: 0x02,
+  C99: 0x0c,
+  C11: 0x1d,
+  C17: 0x2c,
+  C23: 0x3e,
 } as const;
 
 /** @see DWARF 5, 7.15, table 7.18 */

@@ -31,11 +31,7 @@ const USUAL_DIE_BYTES = 10;
  * @param reader over the whole unit, standing at its root entry
  * @throws HcrError `malformed-file` for an unknown abbreviation or form, or nesting too deep
  */
-export function indexDies(
-  reader: ByteReader,
-  abbrevs: AbbrevTable,
-  encoding: Encoding,
-): DieTree {
+export function indexDies(reader: ByteReader, abbrevs: AbbrevTable, encoding: Encoding): DieTree {
   let tree = allocate(Math.ceil(reader.remaining / USUAL_DIE_BYTES) + 16);
   let count = 0;
   const open: number[] = [];

@@ -12,6 +12,8 @@ import type { UnitHeader } from './unit-header.js';
 export interface DieOwner {
   readonly header: UnitHeader;
   readonly littleEndian: boolean;
+  /** `DW_AT_language`. */
+  readonly language: number | undefined;
   /** @throws HcrError `malformed-file` */
   textOf(value: FormValue): string | undefined;
   /** @throws HcrError `malformed-file` */

@@ -5,8 +5,8 @@
  * @see DWARF 5, 2.13.2 (specification) and 3.3.8 (abstract instances)
  */
 import { DW_AT } from './constants.js';
-import type { Die } from './die.js';
-import { firstText, qualify, type Scope, Scopes } from './scope.js';
+import type { Die, DieOwner } from './die.js';
+import { firstText, qualify, type Scope, scopeAround } from './scope.js';
 
 export interface Entity {
   /** As the source has it, without scope; empty for what has no name. */
@@ -28,40 +28,38 @@ export interface Entity {
   readonly offset: number;
 }
 
-/** Entities met in one unit, each made once. */
-export class Entities {
-  private readonly known = new Map<number, Entity>();
-  private readonly scopes = new Scopes();
+const known = new WeakMap<DieOwner, Map<number, Entity>>();
 
-  /** @param die any instance of the entity
-   *  @throws HcrError `malformed-file` */
-  of(die: Die): Entity {
-    const abstract = abstractInstance(die);
-    let entity = this.known.get(abstract.offset);
-    if (entity === undefined) {
-      entity = this.read(abstract);
-      this.known.set(abstract.offset, entity);
-    }
-    return entity;
+/** What an entry is an instance of; one object for all its instances.
+ *  @throws HcrError `malformed-file` */
+export function entityOf(die: Die): Entity {
+  const abstract = abstractInstance(die);
+  const ofUnit = known.get(abstract.unit) ?? new Map<number, Entity>();
+  known.set(abstract.unit, ofUnit);
+  let entity = ofUnit.get(abstract.index);
+  if (entity === undefined) {
+    entity = readEntity(abstract);
+    ofUnit.set(abstract.index, entity);
   }
+  return entity;
+}
 
-  private read(abstract: Die): Entity {
-    const origins = abstract.origins([DW_AT.specification]);
-    const name = firstText(origins, DW_AT.name) ?? '';
-    const scope = this.scopes.around(origins.at(-1) ?? abstract);
-    return {
-      name,
-      linkageName:
-        firstText(origins, DW_AT.linkage_name) ?? firstText(origins, DW_AT.MIPS_linkage_name),
-      scope,
-      qualifiedName: qualify(scope, name),
-      declFile: declFile(origins),
-      declLine: firstConstant(origins, DW_AT.decl_line),
-      external: origins.some((die) => die.flag(DW_AT.external)),
-      inline: abstract.constant(DW_AT.inline) ?? 0,
-      offset: abstract.offset,
-    };
-  }
+function readEntity(abstract: Die): Entity {
+  const origins = abstract.origins([DW_AT.specification]);
+  const name = firstText(origins, DW_AT.name) ?? '';
+  const scope = scopeAround(origins.at(-1) ?? abstract);
+  return {
+    name,
+    linkageName:
+      firstText(origins, DW_AT.linkage_name) ?? firstText(origins, DW_AT.MIPS_linkage_name),
+    scope,
+    qualifiedName: qualify(scope, name),
+    declFile: declFile(origins),
+    declLine: firstConstant(origins, DW_AT.decl_line),
+    external: origins.some((die) => die.flag(DW_AT.external)),
+    inline: abstract.constant(DW_AT.inline) ?? 0,
+    offset: abstract.offset,
+  };
 }
 
 /** The entry all copies of a function or variable lead to; itself when it is no copy.

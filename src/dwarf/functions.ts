@@ -9,12 +9,15 @@
 import type { Vaddr, VaddrRange } from '../core/address.js';
 import { DW_AT, DW_INL, DW_TAG } from './constants.js';
 import type { Die } from './die.js';
-import { abstractInstance, type Entities, type Entity } from './entity.js';
+import { abstractInstance, type Entity, entityOf } from './entity.js';
 import type { Scope } from './scope.js';
 import type { UnitDies } from './unit-dies.js';
 
 export class FunctionEntry {
   readonly entity: Entity;
+  /** The name in the symbol table, where it differs from {@link name}. A constructor has one for
+   *  each of its bodies. */
+  readonly linkageName: string | undefined;
   /** Where it is entered; `undefined` when it has no code in the program. */
   readonly entry: Vaddr | undefined;
   readonly isDeclaration: boolean;
@@ -25,15 +28,13 @@ export class FunctionEntry {
     this.unit = unit;
     this.index = die.index;
     this.entity = entity;
+    this.linkageName = die.text(DW_AT.linkage_name) ?? entity.linkageName;
     this.entry = unit.entryOf(die);
     this.isDeclaration = die.flag(DW_AT.declaration);
   }
 
   get name(): string {
     return this.entity.name;
-  }
-  get linkageName(): string | undefined {
-    return this.entity.linkageName;
   }
   get scope(): Scope | undefined {
     return this.entity.scope;
@@ -78,7 +79,7 @@ export class FunctionEntry {
 
 /** In the unit's order.
  *  @throws HcrError `malformed-file` */
-export function readFunctions(unit: UnitDies, entities: Entities): readonly FunctionEntry[] {
+export function readFunctions(unit: UnitDies): readonly FunctionEntry[] {
   const dies: Die[] = [];
   unit.tags.forEach((tag, index) => {
     if (tag === DW_TAG.subprogram) dies.push(unit.dieAtIndex(index));
@@ -90,7 +91,7 @@ export function readFunctions(unit: UnitDies, entities: Entities): readonly Func
   }
   return dies
     .filter((die) => hasBody(die) || !(stoodFor.has(die.offset) || isEmptyCopy(die)))
-    .map((die) => new FunctionEntry(unit, die, entities.of(die)));
+    .map((die) => new FunctionEntry(unit, die, entityOf(die)));
 }
 
 function hasBody(die: Die): boolean {

@@ -4,7 +4,7 @@
  * @see DWARF 5, 3.3.8.2
  */
 import { DW_AT, DW_TAG } from './constants.js';
-import type { Entities, Entity } from './entity.js';
+import { type Entity, entityOf } from './entity.js';
 import type { FunctionEntry } from './functions.js';
 import type { UnitDies } from './unit-dies.js';
 
@@ -21,7 +21,6 @@ export interface InlinedCopy {
  *  @throws HcrError `malformed-file` */
 export function readInlinedCopies(
   unit: UnitDies,
-  entities: Entities,
   functions: readonly FunctionEntry[],
 ): readonly InlinedCopy[] {
   const bodies = new Map<number, FunctionEntry>();
@@ -35,7 +34,7 @@ export function readInlinedCopies(
     const caller = bodies.get(around[index] ?? -1);
     if (caller === undefined) return;
     const die = unit.dieAtIndex(index);
-    copies.push({ callee: entities.of(die), caller, callLine: die.constant(DW_AT.call_line) });
+    copies.push({ callee: entityOf(die), caller, callLine: die.constant(DW_AT.call_line) });
   });
   return copies;
 }

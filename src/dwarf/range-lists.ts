@@ -156,7 +156,6 @@ function readOldList(reader: ByteReader, context: RangeContext): readonly VaddrR
   }
 }
 
-
 function plus(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : a + b;
 }

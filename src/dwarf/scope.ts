@@ -4,7 +4,7 @@
  */
 import { HcrError } from '../core/failure.js';
 import { DW_AT, DW_TAG } from './constants.js';
-import type { Die } from './die.js';
+import type { Die, DieOwner } from './die.js';
 
 export interface Scope {
   readonly kind: 'namespace' | 'type' | 'function';
@@ -24,41 +24,40 @@ export function scopePath(scope: Scope | undefined): readonly string[] {
   return names.reverse();
 }
 
-/** Scopes of the entries of one unit, each made once. */
-export class Scopes {
-  private readonly known = new Map<number, Scope | undefined>();
+const known = new WeakMap<DieOwner, Map<number, Scope>>();
 
-  /** What encloses an entry; `undefined` at the top level.
-   *  @throws HcrError `malformed-file` */
-  around(die: Die): Scope | undefined {
-    return this.enclosing(die, 0);
-  }
+/** What encloses an entry; `undefined` at the top level. Each scope is one object.
+ *  @throws HcrError `malformed-file` */
+export function scopeAround(die: Die): Scope | undefined {
+  return enclosing(die, 0);
+}
 
-  private enclosing(die: Die, depth: number): Scope | undefined {
-    for (let parent = die.parent; parent !== undefined; parent = parent.parent) {
-      const kind = kindOf(parent.tag);
-      if (kind !== undefined) return this.of(parent, kind, depth);
-    }
-    return undefined;
+function enclosing(die: Die, depth: number): Scope | undefined {
+  for (let parent = die.parent; parent !== undefined; parent = parent.parent) {
+    const kind = kindOf(parent.tag);
+    if (kind !== undefined) return scopeOf(parent, kind, depth);
   }
+  return undefined;
+}
 
-  private of(die: Die, kind: Scope['kind'], depth: number): Scope | undefined {
-    if (this.known.has(die.offset)) return this.known.get(die.offset);
-    if (depth > MAX_DEPTH) {
-      throw new HcrError({
-        code: 'malformed-file',
-        what: '.debug_info',
-        detail: `scopes nested deeper than ${MAX_DEPTH}`,
-      });
-    }
-    const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
-    const parent = this.enclosing(origins.at(-1) ?? die, depth + 1);
-    const name = firstText(origins, DW_AT.name) ?? unnamed(kind);
-    const qualifiedName = qualify(parent, name);
-    const scope: Scope = { kind, name, parent, qualifiedName };
-    this.known.set(die.offset, scope);
-    return scope;
+function scopeOf(die: Die, kind: Scope['kind'], depth: number): Scope {
+  const ofUnit = known.get(die.unit) ?? new Map<number, Scope>();
+  known.set(die.unit, ofUnit);
+  const found = ofUnit.get(die.index);
+  if (found !== undefined) return found;
+  if (depth > MAX_DEPTH) {
+    throw new HcrError({
+      code: 'malformed-file',
+      what: '.debug_info',
+      detail: `scopes nested deeper than ${MAX_DEPTH}`,
+    });
   }
+  const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
+  const parent = enclosing(origins.at(-1) ?? die, depth + 1);
+  const name = firstText(origins, DW_AT.name) ?? unnamed(kind);
+  const scope: Scope = { kind, name, parent, qualifiedName: qualify(parent, name) };
+  ofUnit.set(die.index, scope);
+  return scope;
 }
 
 /** `name` as it is called from outside its scope. */

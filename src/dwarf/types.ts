@@ -5,51 +5,76 @@
  */
 import { DW_ATE, DW_AT, DW_TAG } from './constants.js';
 import type { Die } from './die.js';
-import { memberOffset } from './expression.js';
-import { Scopes, qualify } from './scope.js';
+import { firstText, qualify, scopeAround } from './scope.js';
 
 /** The entry of a type; `undefined` is `void`, or a type that is in another file. */
 export type TypeDie = Die | undefined;
 
 export type Type =
   | { readonly kind: 'void' }
-  | { readonly kind: 'base'; readonly name: string; readonly encoding: number; readonly sizeBytes: number }
-  | { readonly kind: 'pointer'; readonly symbol: '*' | '&' | '&&'; readonly sizeBytes: number; readonly target: TypeDie }
-  | { readonly kind: 'member-pointer'; readonly sizeBytes: number | undefined; readonly target: TypeDie; readonly record: TypeDie }
+  | {
+      readonly kind: 'base';
+      readonly name: string;
+      readonly encoding: number;
+      readonly sizeBytes: number;
+    }
+  | {
+      readonly kind: 'pointer';
+      readonly symbol: '*' | '&' | '&&';
+      readonly sizeBytes: number;
+      readonly target: TypeDie;
+    }
+  | {
+      readonly kind: 'member-pointer';
+      readonly sizeBytes: number | undefined;
+      readonly target: TypeDie;
+      readonly record: TypeDie;
+    }
   | { readonly kind: 'qualified'; readonly qualifier: string; readonly target: TypeDie }
   | { readonly kind: 'alias'; readonly name: string; readonly target: TypeDie }
   /** `counts` outermost first; `undefined` for a dimension that is not a constant. */
-  | { readonly kind: 'array'; readonly element: TypeDie; readonly counts: readonly (number | undefined)[]; readonly isVector: boolean }
-  | { readonly kind: 'function'; readonly returns: TypeDie; readonly parameters: readonly TypeDie[]; readonly variadic: boolean }
-  | { readonly kind: 'record'; readonly keyword: 'struct' | 'class' | 'union'; readonly name: string | undefined; readonly sizeBytes: number | undefined; readonly isDeclaration: boolean }
-  | { readonly kind: 'enum'; readonly name: string | undefined; readonly sizeBytes: number | undefined; readonly signed: boolean }
+  | {
+      readonly kind: 'array';
+      readonly element: TypeDie;
+      readonly counts: readonly (number | undefined)[];
+      readonly isVector: boolean;
+    }
+  | {
+      readonly kind: 'function';
+      readonly returns: TypeDie;
+      readonly parameters: readonly TypeDie[];
+      readonly variadic: boolean;
+    }
+  | {
+      readonly kind: 'record';
+      readonly keyword: 'struct' | 'class' | 'union';
+      readonly name: string | undefined;
+      readonly sizeBytes: number | undefined;
+      readonly isDeclaration: boolean;
+    }
+  | {
+      readonly kind: 'enum';
+      readonly name: string | undefined;
+      readonly sizeBytes: number | undefined;
+      readonly signed: boolean;
+    }
   | { readonly kind: 'other'; readonly name: string; readonly sizeBytes: number | undefined };
-
-export interface Member {
-  /** Empty for anonymous members and base classes. */
-  readonly name: string;
-  readonly type: TypeDie;
-  /** From the start of the record; `undefined` where it is only known at run time. Of a bit field
-   *  the byte in which it starts. */
-  readonly offsetBytes: number | undefined;
-  readonly bits: BitField | undefined;
-  readonly isBaseClass: boolean;
-}
-
-export interface BitField {
-  /** From the start of the record, in the order of memory. */
-  readonly offsetBits: number;
-  readonly sizeBits: number;
-}
 
 /** More typedefs and qualifiers around one type than anybody writes. */
 const MAX_LAYERS = 64;
 
-const scopes = new Scopes();
-
-/** The type of a variable, parameter, member, function (what it returns) or other type. */
+/** The type of a variable, parameter, member, function (what it returns) or other type. A
+ *  definition or copy may leave it to its declaration to say.
+ *  @throws HcrError `malformed-file` */
 export function typeOf(die: Die): TypeDie {
-  return die.reference(DW_AT.type);
+  const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
+  return complete(origins.find((origin) => origin.has(DW_AT.type))?.reference(DW_AT.type));
+}
+
+/** What a type that is in a unit of its own leaves behind is only its signature.
+ *  @see DWARF 5, 5.7.1 and 3.1.4 */
+function complete(die: TypeDie): TypeDie {
+  return die?.has(DW_AT.signature) ? (die.reference(DW_AT.signature) ?? die) : die;
 }
 
 /** @throws HcrError `malformed-file` */
@@ -74,7 +99,7 @@ export function readType(die: TypeDie): Type {
         kind: 'member-pointer',
         sizeBytes: byteSize(die),
         target: typeOf(die),
-        record: die.reference(DW_AT.containing_type),
+        record: complete(die.reference(DW_AT.containing_type)),
       };
     case DW_TAG.const_type:
       return { kind: 'qualified', qualifier: 'const', target: typeOf(die) };
@@ -150,28 +175,13 @@ function sizeWithin(die: TypeDie, layers: number): number | undefined {
   }
 }
 
-/** The data members of a record in the order of the file, base classes included; not its static
- *  ones.
- *  @throws HcrError `malformed-file` */
-export function readMembers(die: Die): readonly Member[] {
-  const members: Member[] = [];
-  for (const child of die.children()) {
-    const isBaseClass = child.tag === DW_TAG.inheritance;
-    if (!isBaseClass && child.tag !== DW_TAG.member) continue;
-    if (child.flag(DW_AT.declaration) || child.flag(DW_AT.external)) continue;
-    const name = isBaseClass ? '' : (child.text(DW_AT.name) ?? '');
-    members.push({ name, type: typeOf(child), isBaseClass, ...readPlace(child) });
-  }
-  return members;
-}
-
 /** Parameters of a function or function type in order, in a pack or not. */
 export function readParameters(die: Die): {
   readonly parameters: readonly TypeDie[];
   readonly variadic: boolean;
 } {
   const { entries, variadic } = parameterDies(die);
-  return { parameters: entries.map(typeOfParameter), variadic };
+  return { parameters: entries.map(typeOf), variadic };
 }
 
 /** The entries of the parameters. */
@@ -198,12 +208,6 @@ export function parameterDies(die: Die): {
     }
   }
   return { entries, variadic };
-}
-
-function typeOfParameter(die: Die): TypeDie {
-  const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
-  const typed = origins.find((origin) => origin.has(DW_AT.type));
-  return typed && typeOf(typed);
 }
 
 function byteSize(die: Die): number | undefined {
@@ -256,54 +260,15 @@ function readCount(die: Die): number | undefined {
   const lower = die.constant(DW_AT.lower_bound) ?? 0;
   const bits = upper.sizeBytes * 8;
   const isMinusOne =
-    upper.value === -1 || (bits > 0 && BigInt(upper.value) === (1n << BigInt(bits)) - 1n && bits >= 32);
+    upper.value === -1 ||
+    (bits > 0 && BigInt(upper.value) === (1n << BigInt(bits)) - 1n && bits >= 32);
   if (isMinusOne) return 0;
   return typeof upper.value === 'number' ? Math.max(0, upper.value - lower + 1) : undefined;
 }
 
-/** @see DWARF 5, 5.7.6; DWARF 3, 5.6.6 for `DW_AT_bit_offset` */
-function readPlace(die: Die): Pick<Member, 'offsetBytes' | 'bits'> {
-  const offset = memberLocation(die);
-  const sizeBits = die.constant(DW_AT.bit_size);
-  if (sizeBits === undefined) return { offsetBytes: offset, bits: undefined };
-  const offsetBits = bitFieldOffset(die, offset ?? 0, sizeBits);
-  return { offsetBytes: Math.floor(offsetBits / 8), bits: { offsetBits, sizeBits } };
-}
-
-function bitFieldOffset(die: Die, offsetBytes: number, sizeBits: number): number {
-  const fromStart = die.constant(DW_AT.data_bit_offset);
-  if (fromStart !== undefined) return offsetBytes * 8 + fromStart;
-  // Counted from the most significant bit of the storage unit.
-  const fromTop = signedConstant(die, DW_AT.bit_offset) ?? 0;
-  if (!die.unit.littleEndian) return offsetBytes * 8 + fromTop;
-  const storageBytes = byteSize(die) ?? sizeOfType(typeOf(die)) ?? 0;
-  return offsetBytes * 8 + storageBytes * 8 - fromTop - sizeBits;
-}
-
-function memberLocation(die: Die): number | undefined {
-  const value = die.value(DW_AT.data_member_location);
-  switch (value?.kind) {
-    case undefined:
-      return 0;
-    case 'constant':
-      return typeof value.value === 'number' ? value.value : undefined;
-    case 'block':
-      return memberOffset(value.bytes, die.unit.littleEndian);
-    default:
-      return undefined;
-  }
-}
-
-/** gcc writes a negative bit offset in as few bytes as hold it. */
-function signedConstant(die: Die, attribute: number): number | undefined {
-  const value = die.value(attribute);
-  if (value?.kind !== 'constant') return undefined;
-  const bits = value.sizeBytes * 8;
-  return bits === 0 ? Number(value.value) : Number(BigInt.asIntN(bits, BigInt(value.value)));
-}
-
 /** `ns::Type`; `undefined` for a type without a name. */
 function scopedName(die: Die): string | undefined {
-  const name = die.text(DW_AT.name);
-  return name === undefined ? undefined : qualify(scopes.around(die), name);
+  const origins = die.origins([DW_AT.specification]);
+  const name = firstText(origins, DW_AT.name);
+  return name === undefined ? undefined : qualify(scopeAround(origins.at(-1) ?? die), name);
 }

@@ -12,6 +12,7 @@ import { type DieTree, indexDies } from './die-tree.js';
 import type { UnitHeader } from './unit-header.js';
 
 export interface UnitContent {
+  readonly unitOffset: number;
   /** The whole unit, header included; borrowed. */
   readonly bytes: Uint8Array;
   readonly tree: DieTree;
@@ -25,6 +26,7 @@ export class UnitContents {
   /** In the order of last use, by the unit's offset. */
   private readonly kept = new Map<number, UnitContent>();
   private keptBytes = 0;
+  private latest: UnitContent | undefined;
 
   constructor(info: DebugSection) {
     this.info = info;
@@ -32,30 +34,28 @@ export class UnitContents {
 
   /** @throws HcrError `malformed-file` when the unit's entries are damaged */
   of(header: UnitHeader, abbrevs: AbbrevTable): UnitContent {
-    const found = this.kept.get(header.offset);
-    if (found !== undefined) {
-      this.kept.delete(header.offset);
-      this.kept.set(header.offset, found);
-      return found;
-    }
-    const bytes = this.info.bytes(header.offset, header.sizeBytes);
-    const reader = new ByteReader(
-      bytes,
-      this.info.littleEndian,
-      this.info.what,
-      header.headerBytes,
-    );
-    const content = { bytes, tree: indexDies(reader, abbrevs, header.encoding) };
+    // Nearly always the same unit as last time.
+    if (this.latest?.unitOffset === header.offset) return this.latest;
+    const content = this.kept.get(header.offset) ?? this.read(header, abbrevs);
+    this.kept.delete(header.offset);
     this.kept.set(header.offset, content);
-    this.keptBytes += bytes.length;
-    this.dropOldest(header.offset);
+    this.latest = content;
+    this.dropOldest();
     return content;
   }
 
-  private dropOldest(except: number): void {
+  private read(header: UnitHeader, abbrevs: AbbrevTable): UnitContent {
+    const bytes = this.info.bytes(header.offset, header.sizeBytes);
+    const { littleEndian, what } = this.info;
+    const reader = new ByteReader(bytes, littleEndian, what, header.headerBytes);
+    const tree = indexDies(reader, abbrevs, header.encoding);
+    this.keptBytes += bytes.length;
+    return { unitOffset: header.offset, bytes, tree };
+  }
+
+  private dropOldest(): void {
     for (const [offset, content] of this.kept) {
-      if (this.keptBytes <= KEPT_BYTES) return;
-      if (offset === except) continue;
+      if (this.keptBytes <= KEPT_BYTES || content === this.latest) return;
       this.kept.delete(offset);
       this.keptBytes -= content.bytes.length;
     }

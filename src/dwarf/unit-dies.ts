@@ -45,8 +45,10 @@ const USUAL_ROOT_BYTES = 512;
 /** Where the first entry of a version 5 table is, when the unit doesn't say: after its header. */
 const STR_OFFSETS_HEADER_BYTES = { 4: 8, 8: 16 } as const;
 
-/** Where this unit's part of each section of indexed values starts. */
-interface Bases {
+/** What the root entry says that other entries need. */
+interface SharedValues {
+  readonly language: number | undefined;
+  /** Where the unit's part of each section of indexed values starts. */
   readonly strOffsetsBase: number;
   readonly addrBase: number;
   readonly rnglistsBase: number;
@@ -58,7 +60,7 @@ export class UnitDies implements DieOwner {
   private readonly around: UnitSurroundings;
   private readonly abbrevs: AbbrevTable;
   private rangeContextOnce: RangeContext | undefined;
-  private basesOnce: Bases | undefined;
+  private shared: SharedValues | undefined;
   private readonly filePaths = new Map<number, string | undefined>();
 
   /** @throws HcrError `malformed-file` when the root entry is damaged */
@@ -71,6 +73,10 @@ export class UnitDies implements DieOwner {
 
   get littleEndian(): boolean {
     return this.around.sections.littleEndian;
+  }
+
+  get language(): number | undefined {
+    return this.sharedValues().language;
   }
 
   get sections(): DebugSections {
@@ -120,7 +126,7 @@ export class UnitDies implements DieOwner {
       case 'text-offset':
         return this.around.strings.text(value.section, value.offset);
       case 'text-index': {
-        const { strOffsetsBase } = this.bases();
+        const { strOffsetsBase } = this.sharedValues();
         return this.around.strings.indexed(value.index, strOffsetsBase, this.header.encoding);
       }
       default:
@@ -151,7 +157,7 @@ export class UnitDies implements DieOwner {
 
   /** @throws HcrError `malformed-file` when the index is outside `.debug_addr` */
   indexedAddress(index: number): number | undefined {
-    const { addrBase } = this.bases();
+    const { addrBase } = this.sharedValues();
     return indexedAddress(this.around.sections, index, addrBase, this.header.encoding);
   }
 
@@ -167,8 +173,7 @@ export class UnitDies implements DieOwner {
     const low = die.address(DW_AT.low_pc);
     const high = die.value(DW_AT.high_pc);
     if (low === undefined || high === undefined) return [];
-    const end =
-      high.kind === 'constant' ? low + Number(high.value) : (this.addressOf(high) ?? low);
+    const end = high.kind === 'constant' ? low + Number(high.value) : (this.addressOf(high) ?? low);
     const range = liveRange(low, end);
     return range === undefined ? [] : [range];
   }
@@ -204,7 +209,7 @@ export class UnitDies implements DieOwner {
       case 'constant':
         return Number(value.value);
       case 'list-index': {
-        const { rnglistsBase } = this.bases();
+        const { rnglistsBase } = this.sharedValues();
         return this.around.rangeLists.offsetOfIndex(
           value.index,
           rnglistsBase,
@@ -225,9 +230,10 @@ export class UnitDies implements DieOwner {
     return this.rangeContextOnce;
   }
 
-  private bases(): Bases {
+  private sharedValues(): SharedValues {
     const { version, offsetBytes } = this.header.encoding;
-    this.basesOnce ??= {
+    this.shared ??= {
+      language: this.root.constant(DW_AT.language),
       strOffsetsBase:
         this.root.sectionOffset(DW_AT.str_offsets_base) ??
         (version < 5 ? 0 : STR_OFFSETS_HEADER_BYTES[offsetBytes]),
@@ -237,7 +243,7 @@ export class UnitDies implements DieOwner {
         0,
       rnglistsBase: this.root.sectionOffset(DW_AT.rnglists_base) ?? 0,
     };
-    return this.basesOnce;
+    return this.shared;
   }
 
   private content(): UnitContent {

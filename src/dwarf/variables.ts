@@ -8,7 +8,7 @@
  */
 import { DW_AT, DW_TAG } from './constants.js';
 import type { Die } from './die.js';
-import { abstractInstance, type Entities, type Entity } from './entity.js';
+import { abstractInstance, type Entity, entityOf } from './entity.js';
 import { staticLocation, type StaticLocation } from './expression.js';
 import { enclosingIndexes } from './inlined-copies.js';
 import { type Scope, scopePath } from './scope.js';
@@ -86,13 +86,13 @@ export class VariableEntry {
 
 /** In the unit's order.
  *  @throws HcrError `malformed-file` */
-export function readVariables(unit: UnitDies, entities: Entities): readonly VariableEntry[] {
+export function readVariables(unit: UnitDies): readonly VariableEntry[] {
   const functionAround = enclosingIndexes(unit, isFunction);
   const ordinals = new Map<string, number>();
   return findInstances(unit, functionAround).map(({ index, location }) => {
-    const entity = entities.of(unit.dieAtIndex(index));
+    const entity = entityOf(unit.dieAtIndex(index));
     const functionIndex = functionAround[index] ?? -1;
-    const owner = functionIndex < 0 ? undefined : entities.of(unit.dieAtIndex(functionIndex));
+    const owner = functionIndex < 0 ? undefined : entityOf(unit.dieAtIndex(functionIndex));
     const key = `${owner?.offset ?? entity.scope?.qualifiedName ?? ''} ${entity.name}`;
     const ordinal = ordinals.get(key) ?? 0;
     ordinals.set(key, ordinal + 1);

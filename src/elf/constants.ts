@@ -177,7 +177,6 @@ export const DF = {
 export const DF_1 = { NOW: 0x1, NODELETE: 0x8, NOOPEN: 0x40, PIE: 0x08000000 } as const;
 
 /** Types of notes whose owner is `GNU`. */
-export const NT_GNU_ABI_TAG = 1;
 export const NT_GNU_BUILD_ID = 3;
 export const NT_GNU_PROPERTY_TYPE_0 = 5;
 

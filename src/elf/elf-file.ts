@@ -21,7 +21,7 @@ import { buildIdOf, gnuPropertiesOf, type Note, readNotes } from './notes.js';
 import { readRelocations, type Relocation } from './relocations.js';
 import { readSectionBytes, readSectionRange } from './section-content.js';
 import { readSections, type Section } from './sections.js';
-import { readSegments, type Segment, vaddrOfOffset } from './segments.js';
+import { offsetOfVaddr, readSegments, type Segment, vaddrOfOffset } from './segments.js';
 import { StringTable } from './string-table.js';
 import { SymbolTable } from './symbols.js';
 
@@ -164,6 +164,11 @@ export class ElfFile implements Disposable {
   /** Where the byte at a file offset is loaded; `undefined` when it is not. */
   vaddrOfOffset(offset: number): Vaddr | undefined {
     return vaddrOfOffset(this.segments, offset);
+  }
+
+  /** Where in the file the byte loaded at `address` is; `undefined` for zeros that no file holds. */
+  offsetOfVaddr(address: Vaddr): number | undefined {
+    return offsetOfVaddr(this.segments, address);
   }
 
   /** The section at `index`, for links between sections. */

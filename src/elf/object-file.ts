@@ -2,8 +2,8 @@
  * A relocatable object file: what a compiler makes and a linker takes. Small compared with
  * programs, so its bytes are in memory and its tables are decoded whole.
  */
-import { GRP_COMDAT, SHF, SHN, SHT, STT, ET } from './constants.js';
 import { ByteReader } from '../core/byte-reader.js';
+import { ET, GRP_COMDAT, SHF, SHT, STT } from './constants.js';
 import { ElfFile } from './elf-file.js';
 import { bytesInMemory, openFile, type FileBytes } from './file-bytes.js';
 import { malformed } from './malformed.js';
@@ -110,7 +110,8 @@ export class ObjectFile {
         throw malformed(what, 'relocations without addend are unsupported');
       return readRelocations(this.bytesOf(table), this.elf.header.littleEndian, what);
     });
-    const sizeBytes = all.length === 0 ? 0 : this.relocatedSizeBytes(section);
+    // Offsets count in the inflated bytes.
+    const sizeBytes = all.length === 0 ? 0 : this.bytesOf(section).length;
     for (const { offset, symbolIndex } of all) {
       if (offset >= sizeBytes) throw malformed(what, `one is at ${offset} of ${sizeBytes} bytes`);
       // Symbol 0 needs no table: it stands for no symbol.
@@ -119,11 +120,6 @@ export class ObjectFile {
       }
     }
     return all.sort((a, b) => a.offset - b.offset);
-  }
-
-  /** Offsets of relocations count in the inflated bytes. */
-  private relocatedSizeBytes(section: Section): number {
-    return this.bytesOf(section).length;
   }
 }
 

@@ -29,7 +29,7 @@ function inflate(deflated: Uint8Array, sizeBytes: number, what: string): Uint8Ar
   if (sizeBytes > MAX_READ_BYTES || sizeBytes > deflated.length * MAX_DEFLATE_RATIO) {
     throw malformed(what, `${deflated.length} bytes cannot be inflated to ${sizeBytes}`);
   }
-  let inflated: Uint8Array;
+  let inflated: Buffer;
   try {
     inflated = inflateSync(deflated, {
       maxOutputLength: sizeBytes,
@@ -41,7 +41,8 @@ function inflate(deflated: Uint8Array, sizeBytes: number, what: string): Uint8Ar
   if (inflated.length !== sizeBytes) {
     throw malformed(what, `inflates to ${inflated.length} bytes, not to ${sizeBytes}`);
   }
-  return inflated;
+  // Not a Buffer, whose `slice` would view where Uint8Array's copies.
+  return new Uint8Array(inflated.buffer, inflated.byteOffset, inflated.length);
 }
 
 function inflateGnu(bytes: Uint8Array, what: string): Uint8Array {

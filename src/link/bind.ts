@@ -34,7 +34,7 @@ export type Binding =
 
 /** Functions and variables that earlier patches brought into the process. */
 export interface AddedSymbols {
-  function(name: string): Addr | undefined;
+  function(key: string): { readonly address: Addr; readonly sizeBytes: number } | undefined;
   variable(key: string): Addr | undefined;
 }
 
@@ -80,17 +80,17 @@ export class Binder {
     if (live !== undefined && !this.context.mustCopy(fn)) {
       return { kind: 'live', address: live.address, name: fn.name, symbol: live };
     }
-    const added = live === undefined ? this.context.added.function(this.functionKey(fn)) : undefined;
-    if (added !== undefined) return { kind: 'live', address: added, name: fn.name, symbol: undefined };
     return { kind: 'fresh', section: fn.section, offset: fn.offset };
   }
 
-  /** The live function that this one is the new version of. */
+  /** The live function that this one is the new version of; an earlier patch may have added it. */
   liveEntry(fn: ObjectFunction): LiveSymbol | undefined {
     const { live, symbols } = this.context;
     if (isCompilerMade(fn.name)) return undefined;
     const found = fn.isLocal ? live.functions.get(fn.name) : symbols.inModule(fn.name, live.module);
-    return found?.kind === 'function' ? found : undefined;
+    if (found?.kind === 'function') return found;
+    const added = this.context.added.function(this.functionKey(fn));
+    return added && { name: fn.name, module: live.module, kind: 'function', threadOffset: undefined, ...added };
   }
 
   /** Names a new function in the ledger. */
@@ -123,7 +123,7 @@ export class Binder {
   private bindGlobal(symbol: ElfSymbol): Binding {
     const { symbols, live, added } = this.context;
     const { name } = symbol;
-    const address = added.function(name) ?? added.variable(name);
+    const address = added.function(name)?.address ?? added.variable(name);
     const found = symbols.global(name, live.module);
     if (found === undefined) {
       if (address !== undefined) return { kind: 'live', address, name, symbol: undefined };

@@ -35,8 +35,7 @@ function firstFit(ranges: readonly AddrRange[], sizeBytes: number, alignment: nu
 
 /** Places all parts in one area, so that they reach each other.
  *  @returns undefined when the area is too full */
-export function allocateIn(area: Area, ledger: Ledger, sizes: PartSizes): Block[] | undefined {
-  const used = blocksInUse(ledger);
+export function allocateIn(area: Area, used: readonly Block[], sizes: PartSizes): Block[] | undefined {
   const blocks: Block[] = [];
   for (const part of PARTS) {
     const sizeBytes = sizes.sizeBytes[part];
@@ -48,7 +47,8 @@ export function allocateIn(area: Area, ledger: Ledger, sizes: PartSizes): Block[
   return blocks;
 }
 
-function blocksInUse(ledger: Ledger): Block[] {
+/** Blocks that a new generation must leave alone. */
+export function blocksInUse(ledger: Ledger): Block[] {
   return ledger.generations.flatMap((generation) =>
     // Variables outlive their generation: code of later ones uses them.
     generation.retired ? generation.blocks.filter((block) => block.part === 'data') : generation.blocks,

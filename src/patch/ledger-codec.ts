@@ -208,7 +208,8 @@ function readPending(json: Json): Pending {
     before: base64(item['before']),
     after: base64(item['after']),
   });
-  return { from: count(json['from']), to: count(json['to']), writes: list(json['writes'], readWrite) };
+  const created = flag(json['created']);
+  return { from: count(json['from']), to: count(json['to']), created, writes: list(json['writes'], readWrite) };
 }
 
 /** What the checksum cannot tell: that the parts fit each other. */

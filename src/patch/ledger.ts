@@ -92,6 +92,8 @@ export interface CodeWrite {
 export interface Pending {
   readonly from: number;
   readonly to: number;
+  /** True when generation `to` is new, so that it goes away when nothing was written. */
+  readonly created: boolean;
   readonly writes: readonly CodeWrite[];
 }
 

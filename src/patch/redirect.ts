@@ -7,7 +7,7 @@
  * the whole jump. A jump never crosses a page: the kernel writes two pages in two steps, and hcr
  * may be killed between them.
  */
-import type { Jumps } from '../arch/arch.js';
+import type { Decoder, Jumps } from '../arch/arch.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
@@ -113,4 +113,16 @@ export function redirectBytes(places: RedirectPlaces, name: string, body: Addr, 
     }
     return code;
   });
+}
+
+/** Whether the original body jumps to bytes that a redirect overwrites, its entry included: a loop
+ *  whose head is the entry would run on into the new body with its registers half used. A call of
+ *  the entry is only recursion. */
+export function branchesBackInto(body: Uint8Array, entry: Addr, places: RedirectPlaces, decoder: Decoder): boolean {
+  const last = places.places.at(-1);
+  if (last === undefined) return false;
+  const end = last.address + last.sizeBytes;
+  return decoder
+    .decode(body, entry)
+    .some(({ flow, target }) => flow !== 'call' && target !== undefined && target >= entry && target < end);
 }

@@ -121,6 +121,24 @@ function layOut(start: Addr, sizes: Readonly<Record<Part, number>>): Area {
   return { start, sizeBytes: at - start, parts };
 }
 
+/** Where a new area would be, without making it.
+ *  @throws HcrError `out-of-reach` */
+export function planArea(target: TargetProcess, window: Window, needs: Readonly<Record<Part, number>>): Area {
+  const sizes = partSizes(needs, target.machine.pageBytes);
+  const { sizeBytes } = layOut(addr(0), sizes);
+  const start = findGap(target.maps(), window, sizeBytes, target.machine.pageBytes);
+  if (start === undefined) throw noGap(sizeBytes);
+  return layOut(start, sizes);
+}
+
+function noGap(sizeBytes: number): HcrError {
+  return new HcrError({
+    code: 'out-of-reach',
+    symbol: 'the patch area',
+    detail: `there is no gap of ${sizeBytes} bytes in the address space near the code`,
+  });
+}
+
 /**
  * Maps a new area. The only step of a patch that makes system calls in the target.
  * @param needs bytes each part must hold at least
@@ -186,11 +204,7 @@ function mapSomewhere(
     if (result > 0) calls.call(machine.syscalls.munmap, result, sizeBytes);
     else if (result !== -ERRNO.EEXIST) throw refusedBy('mmap', result);
   }
-  throw new HcrError({
-    code: 'out-of-reach',
-    symbol: 'the patch area',
-    detail: `there is no gap of ${sizeBytes} bytes in its address space near the code`,
-  });
+  throw noGap(sizeBytes);
 }
 
 /** Descriptors of an earlier memfd that a killed hcr did not come to close. */

@@ -105,22 +105,52 @@ describe('refuses', () => {
       () => readHeader(bytesInMemory(samples.bytes('pie').subarray(0, 63)), 'x'),
       'needs',
     ],
-    ['a 32-bit file', () => patched('pie', (view) => view.setUint8(4, 1)), '64-bit'],
-    ['an unknown byte order', () => patched('pie', (view) => view.setUint8(5, 3)), 'byte order'],
-    ['an unknown version', () => patched('pie', (view) => view.setUint8(6, 2)), 'version'],
+    [
+      'a 32-bit file',
+      () =>
+        patched('pie', (view) => {
+          view.setUint8(4, 1);
+        }),
+      '64-bit',
+    ],
+    [
+      'an unknown byte order',
+      () =>
+        patched('pie', (view) => {
+          view.setUint8(5, 3);
+        }),
+      'byte order',
+    ],
+    [
+      'an unknown version',
+      () =>
+        patched('pie', (view) => {
+          view.setUint8(6, 2);
+        }),
+      'version',
+    ],
     [
       'odd section entries',
-      () => patched('pie', (view) => view.setUint16(58, 40, true)),
+      () =>
+        patched('pie', (view) => {
+          view.setUint16(58, 40, true);
+        }),
       '40 bytes, not 64',
     ],
     [
       'odd segment entries',
-      () => patched('pie', (view) => view.setUint16(54, 0, true)),
+      () =>
+        patched('pie', (view) => {
+          view.setUint16(54, 0, true);
+        }),
       '0 bytes, not 56',
     ],
     [
       'a table past the end',
-      () => patched('pie', (view) => view.setBigUint64(40, 1n << 40n, true)),
+      () =>
+        patched('pie', (view) => {
+          view.setBigUint64(40, 1n << 40n, true);
+        }),
       'past the end',
     ],
   ])('%s', (_, read, detail) => {

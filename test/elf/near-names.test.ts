@@ -15,7 +15,7 @@ const NAMES = [
 test.each([
   ['parse_lien', ['parse_line', 'parse_lines']],
   ['parseline', ['parse_line', 'parse_lines']],
-  ['mian', ['main', 'Main']],
+  ['mian', ['Main', 'main']],
   ['MAIN', ['Main', 'main']],
   ['start', ['_ZN3app5startEv']],
   ['zzzzzzzzz', []],

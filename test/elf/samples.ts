@@ -55,7 +55,7 @@ const RECIPES = {
   stripped: 'gcc -O1 -s -o $out main.c helper.c',
   object: 'gcc -O1 -g -c -ffunction-sections -fdata-sections -o $out main.c',
   compressedObject: 'gcc -O1 -g -gz=zlib -c -o $out main.c',
-  cxxObject: 'g++ -O1 -c -ffunction-sections -o $out groups.cc',
+  cxxObject: 'g++ -O0 -c -ffunction-sections -o $out groups.cc',
   sharedWithDebug: 'gcc -O1 -g -shared -fPIC -o $out helper.c',
 } as const;
 
@@ -69,6 +69,7 @@ export interface Samples {
   build(fileName: string, source: string, command: string): string;
   /** A path for a file of the test's own. */
   scratch(fileName: string): string;
+  readScratch(fileName: string): Uint8Array;
 }
 
 /** Call at the top of a test file: what is built goes away after its tests. */
@@ -105,5 +106,6 @@ export function useSamples(): Samples {
       return out;
     },
     scratch: (fileName) => join(folder, fileName),
+    readScratch: (fileName) => new Uint8Array(readFileSync(join(folder, fileName))),
   };
 }

@@ -2,6 +2,7 @@
 import type { Machine } from '../arch.js';
 import { injection } from './injection.js';
 import { jumps } from './jumps.js';
+import { patterns } from './patterns.js';
 import { registers } from './registers.js';
 import { relocations } from './relocations.js';
 import { syscalls } from './syscalls.js';
@@ -14,6 +15,7 @@ export const x8664: Machine = {
   pageBytes: 4096,
   relocations,
   jumps,
+  patterns,
   registers,
   syscalls,
   injection,

@@ -45,7 +45,7 @@ function longNopBytes(bytes: Uint8Array, at: number): number {
 }
 
 /** Length of the padding instruction at `at`, or 0. */
-function paddingInstructionBytes(bytes: Uint8Array, at: number): number {
+export function paddingInstructionBytes(bytes: Uint8Array, at: number): number {
   if (bytes[at] === INT3) return 1;
   let opcode = at;
   while (bytes[opcode] === OPERAND_SIZE || bytes[opcode] === CS_SEGMENT) opcode += 1;

@@ -80,12 +80,13 @@ export const VECTOR_UPPER_PARTS: RegisterSet = union(
   range(0, 16).map((n) => zmmBits(n) & ~xmmBit(n)),
 );
 
+/** All vector and mask registers: what XSAVE may save. */
+export const VECTOR_STATE: RegisterSet =
+  union(range(0, 32).map(zmmBits)) | union(range(0, 8).map(maskBit));
+
 /** Everything that the convention lets a callee change. */
 export const CALL_CLOBBERED: RegisterSet =
-  general('rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11') |
-  union(range(0, 32).map(zmmBits)) |
-  union(range(0, 8).map(maskBit)) |
-  FLAGS;
+  general('rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11') | VECTOR_STATE | FLAGS;
 
 /** Where any function may return a value: two integers, two vectors, or a mix. */
 export const RETURNED: RegisterSet = general('rax', 'rdx') | zmmBits(0) | zmmBits(1);

@@ -163,6 +163,7 @@ function read(
 
 /** @see psABI for AMD64, 4.4.1 */
 export const relocations: Relocations = {
+  pcBiasBytes: 4,
   rule: (type) => FIELDS.get(type),
   nameOf: relocationName,
   apply,

@@ -88,8 +88,8 @@ describe('landing pads', () => {
 describe('padding', () => {
   it('knows what gas fills with, up to every length of one instruction and beyond', () => {
     for (let length = 1; length <= 32; length += 1) {
-      for (const largest of [length, 15, 9]) {
-        shop.write('nops.s', `.nops ${length}, ${Math.min(largest, length, 11)}\nret\n`);
+      for (const largest of [1, 9, 11]) {
+        shop.write('nops.s', `.nops ${length}, ${Math.min(largest, length)}\nret\n`);
         shop.run('as', '-o', 'nops.o', 'nops.s');
         const bytes = shop.section('nops.o', '.text');
         expect(jumps.paddingBytes(bytes), disassemble(bytes, 0).join('; ')).toBe(length);

@@ -15,14 +15,21 @@ import {
   zmmBits,
 } from '../../../src/arch/x86-64/register-set.js';
 import { addr } from '../../../src/core/address.js';
-import { cArray, cpuHas, Workshop } from './build-with-gcc.js';
+import { cArray, Workshop } from './build-with-gcc.js';
+import {
+  avx,
+  avx512,
+  enterFunction,
+  literal,
+  numbered,
+  STATE,
+  vectorBytes,
+  vectorCount,
+} from './set-all-registers.js';
 
 const STUB = addr(0x10000000);
 const CALLEE = addr(0x20000000);
 const SLOT = addr(0x10000800);
-
-const avx = cpuHas('avx');
-const avx512 = cpuHas('avx512bw');
 
 let shop: Workshop;
 beforeAll(() => {
@@ -30,73 +37,57 @@ beforeAll(() => {
 });
 afterAll(() => shop[Symbol.dispose]());
 
-const vectors = avx512 ? 32 : 16;
-const load = avx512 ? 'vmovups' : avx ? 'vmovups' : 'movups';
-const width = avx512 ? 'zmm' : avx ? 'ymm' : 'xmm';
-const each = (count: number, line: (n: number) => string): string =>
-  Array.from({ length: count }, (_, n) => line(n)).join('\n');
-
-/** Registers that a test can set: all but rsp. */
-const SETTABLE = GENERAL_NAMES.filter((name) => name !== 'rsp');
-
-/**
- * A program with `struct state in, out` and `enter(entry)`, which sets every register to a pattern,
- * calls entry and stores what it finds afterwards.
- */
+/** A program with `enter(entry)`, which calls entry with every register at a pattern. */
 const HARNESS = `
   #include <pthread.h>
   #include <stdio.h>
-  #include <stdlib.h>
   #include <string.h>
   #include <sys/mman.h>
-  struct state { unsigned long general[16]; unsigned char vector[32][64]; unsigned long mask[8], flags; };
-  struct state in, out, seen;
-  long misaligned, calls;
+  ${STATE}
+  struct state in, out;
+  long misaligned, calls, saved_sp;
+  void *entry;
   void fill(struct state *s, int seed) {
     unsigned char *p = (void *)s;
     for (unsigned long i = 0; i < sizeof *s; i++) p[i] = i * 7 + (i >> 6) + seed;
     s->flags = 0x202 | 0x8d5; /* carry, parity, adjust, zero, sign, overflow */
   }
-  long saved_sp; void *entry;
-  void enter(void *to);
-  asm("enter:\\n"
-      "push %rbx\\n push %rbp\\n push %r12\\n push %r13\\n push %r14\\n push %r15\\n sub $8,%rsp\\n"
-      "mov %rsp,saved_sp\\n mov %rdi,entry\\n"
-      ${JSON.stringify(`${each(vectors, (n) => `${load} in+${128 + 64 * n},%${width}${n}`)}\n`)}
-      ${JSON.stringify(avx512 ? `${each(8, (n) => `kmovq in+${2176 + 8 * n},%k${n}`)}\n` : '')}
-      ${JSON.stringify(`${SETTABLE.map((name) => `mov in+${8 * GENERAL_NAMES.indexOf(name)},%${name}`).join('\n')}\n`)}
-      "pushq in+2240\\n popfq\\n"
-      "call *entry\\n"
-      "pushfq\\n popq out+2240\\n"
-      ${JSON.stringify(`${SETTABLE.map((name) => `mov %${name},out+${8 * GENERAL_NAMES.indexOf(name)}`).join('\n')}\n`)}
-      ${JSON.stringify(`${each(vectors, (n) => `${load} %${width}${n},out+${128 + 64 * n}`)}\n`)}
-      ${JSON.stringify(avx512 ? `${each(8, (n) => `kmovq %k${n},out+${2176 + 8 * n}`)}\n` : '')}
-      "cmp %rsp,saved_sp\\n je 1f\\n ud2\\n 1: mov saved_sp,%rsp\\n cld\\n"
-      "add $8,%rsp\\n pop %r15\\n pop %r14\\n pop %r13\\n pop %r12\\n pop %rbp\\n pop %rbx\\n ret\\n");
+  void enter(void);
+  ${enterFunction('enter', 'call *entry')}
   void *at(unsigned long address) {
     return mmap((void *)address, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   }
   /* One line a register which is as it was: its kind, its number, how many bytes from the bottom. */
   void report(void) {
     for (int i = 0; i < 16; i++) if (i != 4 && in.general[i] == out.general[i]) printf("g %d 8\\n", i);
-    for (int i = 0; i < ${vectors}; i++) {
+    for (int i = 0; i < ${vectorCount}; i++) {
       int n = 0;
-      while (n < ${avx512 ? 64 : avx ? 32 : 16} && in.vector[i][n] == out.vector[i][n]) n++;
+      while (n < ${vectorBytes} && in.vector[i][n] == out.vector[i][n]) n++;
       if (n >= 16) printf("v %d %d\\n", i, n & -16);
     }
-    ${avx512 ? 'for (int i = 0; i < 8; i++) if (in.mask[i] == out.mask[i]) printf("k %d 8\\n", i);' : ''}
+    for (int i = 0; i < ${avx512 ? 8 : 0}; i++) if (in.mask[i] == out.mask[i]) printf("k %d 8\\n", i);
     if ((in.flags & 0x8d5) == (out.flags & 0x8d5)) printf("f 0 8\\n");
   }
 `;
 
-/** Changes every register that it may and notes whether the stack was aligned. */
-const CLOBBER_ALL = `
-      "lea 8(%rsp),%rax\\n and $15,%eax\\n add %rax,misaligned\\n incq calls\\n"
-      ${JSON.stringify(`${each(vectors, (n) => (avx512 ? `vpternlogd $255,%zmm${n},%zmm${n},%zmm${n}` : avx ? `vxorps %ymm${n},%ymm${n},%ymm${n}` : `pcmpeqd %xmm${n},%xmm${n}`))}\n`)}
-      ${JSON.stringify(avx512 ? `${each(8, (n) => `kxnorq %k${n},%k${n},%k${n}`)}\n` : '')}
-      "mov $-1,%rax\\n mov %rax,%rcx\\n mov %rax,%rdx\\n mov %rax,%rsi\\n mov %rax,%rdi\\n"
-      "mov %rax,%r8\\n mov %rax,%r9\\n mov %rax,%r10\\n mov %rax,%r11\\n xor %eax,%eax\\n inc %eax\\n"
-`;
+const setAllBits = (n: number): string => {
+  if (avx512) return `vpternlogd $255,%zmm${n},%zmm${n},%zmm${n}`;
+  return avx ? `vxorps %ymm${n},%ymm${n},%ymm${n}` : `pcmpeqd %xmm${n},%xmm${n}`;
+};
+
+/** Changes every register that a callee may, and notes whether the stack was aligned. */
+const CLOBBER_ALL = literal([
+  'lea 8(%rsp),%rax',
+  'and $15,%eax',
+  'add %rax,misaligned',
+  'incq calls',
+  ...numbered(vectorCount, setAllBits),
+  ...(avx512 ? numbered(8, (n) => `kxnorq %k${n},%k${n},%k${n}`) : []),
+  'mov $-1,%rax',
+  ...['rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11'].map((r) => `mov %rax,%${r}`),
+  'xor %eax,%eax',
+  'inc %eax',
+]);
 
 const FIXED_CALLEE = ['-no-pie', '-pthread', `-Wl,--section-start=.callee=0x${CALLEE.toString(16)}`];
 
@@ -129,7 +120,8 @@ describe('the keeping stub', () => {
       int main(void) {
         memcpy(at(${STUB}), stub, sizeof stub);
         fill(&in, 3);
-        enter((void *)${STUB}l);
+        entry = (void *)${STUB}l;
+        enter();
         if (misaligned) puts("misaligned");
         report();
       }`,
@@ -146,16 +138,14 @@ describe('the keeping stub', () => {
     ['one narrow vector', xmmBit(9)],
     ['a mix', general('rdi', 'r8', 'r10') | xmmBit(2) | xmmBit(15)],
     ['flags', FLAGS | general('rcx')],
-    ...(avx ? ([['wide vectors', ymmBits(3) | ymmBits(12) | xmmBit(4)]] as const) : []),
-    ...(avx512
-      ? ([
-          ['the widest', zmmBits(7) | zmmBits(14) | zmmBits(16) | zmmBits(31) | ymmBits(8)],
-          ['mask registers', maskBit(1) | maskBit(7) | xmmBit(5)],
-          ['everything but where values are returned', CALL_CLOBBERED & ~RETURNED],
-        ] as const)
-      : []),
   ];
-  it.each(sets)('gives back %s and nothing else', (_, keep) => {
+  const wide: readonly [string, bigint][] = [['wide vectors', ymmBits(3) | ymmBits(12) | xmmBit(4)]];
+  const widest: readonly [string, bigint][] = [
+    ['the widest', zmmBits(7) | zmmBits(14) | zmmBits(16) | zmmBits(31) | ymmBits(8)],
+    ['mask registers', maskBit(1) | maskBit(7) | xmmBit(5)],
+    ['everything but where values are returned', CALL_CLOBBERED & ~RETURNED],
+  ];
+  it.each([...sets, ...(avx ? wide : []), ...(avx512 ? widest : [])])('gives back %s and nothing else', (_, keep) => {
     expect(namesOf(run(keep))).toEqual(namesOf(keep | CALLEE_SAVED));
   });
 
@@ -227,10 +217,11 @@ describe('the ifunc stub', () => {
       int main(void) {
         memcpy(at(${STUB}), stub, sizeof stub);
         fill(&in, 5);
-        enter((void *)${STUB}l);
+        entry = (void *)${STUB}l;
+        enter();
         report();
-        enter((void *)${STUB}l);
-        enter((void *)${STUB}l);
+        enter();
+        enter();
         if (calls != 1) printf("%ld calls\\n", calls);
         if (misaligned) puts("misaligned");
       }`),

@@ -1,0 +1,74 @@
+/** The build stage for one translation unit: from what the live program says of it to an object. */
+import { resolve } from 'node:path';
+import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
+import { compileObject } from '../build/compile.js';
+import { readGivenObject, runUserBuild } from '../build/user-build.js';
+import { HcrError } from '../core/failure.js';
+import type { WantedUnit } from './locate.js';
+import type { PatchOptions, ReportProgress } from './report.js';
+
+export interface BuiltUnit {
+  readonly bytes: Uint8Array;
+  /** Names the object in messages. */
+  readonly what: string;
+  /** Absent for an object that the user brought. */
+  readonly command?: CompileCommand;
+  readonly notes: readonly string[];
+}
+
+/** @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `no-debug-info`, `usage` */
+export async function buildUnit(
+  wanted: WantedUnit,
+  options: PatchOptions,
+  roots: readonly string[],
+  extraFlags: readonly string[],
+  onProgress: ReportProgress,
+): Promise<BuiltUnit> {
+  if (options.build !== undefined) {
+    await runUserBuild(options.build, {
+      directory: process.cwd(),
+      onStart: (line) => {
+        onProgress({ stage: 'build', command: line });
+      },
+    });
+  }
+  if (options.object !== undefined) {
+    return { bytes: readGivenObject(options.object), what: resolve(options.object), notes: [] };
+  }
+  const command = findCommand(wanted, options, roots);
+  for (const text of command.explanation) onProgress({ stage: 'log', text });
+  const built = await compileObject(command, {
+    extraFlags,
+    onStart: (line) => {
+      onProgress({ stage: 'build', command: line });
+    },
+  });
+  const notes = built.diagnostics.trim() === '' ? [] : [`The compiler warned:\n${built.diagnostics.trimEnd()}`];
+  return { bytes: built.bytes, what: command.source, command, notes };
+}
+
+function findCommand(wanted: WantedUnit, options: PatchOptions, roots: readonly string[]): CompileCommand {
+  const { unit, functions, module } = wanted;
+  if (unit === undefined && options.source === undefined) {
+    throw new HcrError({ code: 'no-debug-info', module: module.path, function: functions[0]?.name ?? '' });
+  }
+  return discoverCompileCommand({
+    ...(unit === undefined
+      ? {}
+      : {
+          unit: {
+            name: unit.name,
+            compDir: unit.compDir ?? '',
+            producer: unit.producer ?? '',
+            includeDirectories: unit.includeDirectories(),
+          },
+        }),
+    overrides: {
+      ...(options.source === undefined ? {} : { source: options.source }),
+      ...(options.cc === undefined ? {} : { cc: options.cc }),
+      ...(options.cflags === undefined ? {} : { cflags: options.cflags }),
+      ...(options.compileCommands === undefined ? {} : { compileCommands: options.compileCommands }),
+    },
+    searchRoots: roots,
+  });
+}

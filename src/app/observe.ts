@@ -1,0 +1,56 @@
+/** The first stage: everything that is known about a process before anything is built. */
+import { pid as toPid } from '../core/address.js';
+import { type DebugInfo, openDebugInfo } from '../dwarf/debug-info.js';
+import type { LoadedModule } from '../elf/loaded-module.js';
+import { LiveSymbols } from '../link/live-symbols.js';
+import { OriginalMemory } from '../patch/original-memory.js';
+import { LedgerStore } from '../ptrace/ledger-store.js';
+import { observeModules } from '../ptrace/modules.js';
+import { TargetProcess } from '../ptrace/process.js';
+
+export class ProcessImage implements Disposable {
+  readonly target: TargetProcess;
+  readonly store: LedgerStore;
+  /** In link-map order, the executable first. */
+  readonly modules: readonly LoadedModule[];
+  readonly symbols: LiveSymbols;
+  private readonly debugInfos = new Map<LoadedModule, DebugInfo | undefined>();
+
+  private constructor(target: TargetProcess, store: LedgerStore, modules: readonly LoadedModule[]) {
+    this.target = target;
+    this.store = store;
+    this.modules = modules;
+    this.symbols = new LiveSymbols(modules, target.memory);
+  }
+
+  /** Reads /proc and the mapped files; the process is not stopped and not changed.
+   *  @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ledger-corrupt` */
+  static of(processId: number): ProcessImage {
+    const target = TargetProcess.open(toPid(processId));
+    try {
+      return new ProcessImage(target, new LedgerStore(target), observeModules(target));
+    } catch (error) {
+      target[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Memory with every redirect undone. */
+  get original(): OriginalMemory {
+    return new OriginalMemory(this.target.memory, this.store.ledger.entries);
+  }
+
+  get program(): string {
+    return this.modules[0]?.path ?? '';
+  }
+
+  debugInfo(module: LoadedModule): DebugInfo | undefined {
+    if (!this.debugInfos.has(module)) this.debugInfos.set(module, openDebugInfo(module.file));
+    return this.debugInfos.get(module);
+  }
+
+  [Symbol.dispose](): void {
+    for (const module of this.modules) module.file[Symbol.dispose]();
+    this.target[Symbol.dispose]();
+  }
+}

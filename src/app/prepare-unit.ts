@@ -1,0 +1,211 @@
+/**
+ * Diff and check for one translation unit: which functions of the fresh object go live, and
+ * whether they may.
+ */
+import type { Decoder } from '../arch/arch.js';
+import type { Addr } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { compareSignatures, signatureOf } from '../dwarf/signature.js';
+import { type AddedSymbols, Binder } from '../link/bind.js';
+import type { LiveSymbol } from '../link/live-symbols.js';
+import { type LiveUnit, sourceName } from '../link/live-unit.js';
+import type { ObjectFunction } from '../link/object-unit.js';
+import { type EditedUnit, readEditedUnit } from '../link/read-object-unit.js';
+import { readLiveUnit } from '../link/read-live-unit.js';
+import { type FunctionState, compareFunctions } from '../patch/changed-functions.js';
+import { CodeComparer } from '../patch/compare-code.js';
+import { type Body, type Ledger, bodiesAt, newVariables } from '../patch/ledger.js';
+import type { BuiltUnit } from './build-unit.js';
+import { type WantedUnit, debugEntryAt } from './locate.js';
+import type { ProcessImage } from './observe.js';
+
+export interface PatchRoot {
+  readonly fn: ObjectFunction;
+  readonly live: LiveSymbol;
+  readonly reason: Body['reason'];
+  /** `file:line` of the definition. */
+  readonly source: string | undefined;
+}
+
+export interface PreparedUnit {
+  readonly wanted: WantedUnit;
+  readonly edited: EditedUnit;
+  readonly live: LiveUnit;
+  readonly binder: Binder;
+  readonly roots: readonly PatchRoot[];
+  readonly states: readonly FunctionState[];
+  readonly notes: readonly string[];
+}
+
+/** Which functions of the unit are wanted: some by name, or all that differ. */
+export type Selection = { readonly names: readonly string[] } | 'changed';
+
+export interface PrepareOptions {
+  /** Skip the signature check. */
+  readonly unchecked: boolean;
+}
+
+/**
+ * @throws HcrError `function-not-found` when the object lacks a function asked for, `abi-changed`,
+ *   `build-mismatch`, and whatever binding its names throws
+ */
+export function prepareUnit(
+  image: ProcessImage,
+  wanted: WantedUnit,
+  built: BuiltUnit,
+  selection: Selection,
+  options: PrepareOptions,
+  decoder: Decoder | undefined,
+): PreparedUnit {
+  const { target, store, symbols } = image;
+  const { ledger } = store;
+  const { machine } = target;
+  const edited = readEditedUnit(built.bytes, built.what, machine);
+  const unitName = wanted.sourceName ?? edited.sourceName ?? '';
+  const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.functions[0]?.entry ?? wanted.module.range.start);
+  const signatures = new SignatureCheck(wanted, edited);
+  let comparer: CodeComparer | undefined;
+  const added = addedSymbols(ledger, wanted.module.path);
+  const binder: Binder = new Binder({
+    unit: edited.unit,
+    live,
+    symbols,
+    added,
+    mustCopy: (fn): boolean => signatures.differences(fn, binder.liveEntry(fn)).length > 0,
+    sameConstant: (section, address) => comparer?.compareConstant(section, address) ?? false,
+  });
+  const context = { unit: edited.unit, binder, symbols, module: wanted.module, machine, original: image.original, decoder };
+  comparer = new CodeComparer(context);
+  const bodies = bodiesAt(ledger, ledger.current);
+  const states = compareFunctions({ unit: edited.unit, binder, comparer, machine, bodies, compilerMade: live.functions });
+  const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
+    entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
+  const roots = selectRoots({ wanted, edited, states, selection, isAdded });
+  if (!options.unchecked) {
+    for (const { fn, live: entry } of roots) signatures.assertSame(fn, entry);
+  }
+  const notes = [...built.notes, ...neighbourNotes(states, roots, selection)];
+  return { wanted, edited, live, binder, roots, states, notes };
+}
+
+/** What earlier patches brought into the process, for this module. */
+function addedSymbols(ledger: Ledger, module: string): AddedSymbols {
+  const functions = new Map<string, { address: Addr; sizeBytes: number }>();
+  const variables = new Map<string, Addr>();
+  for (const generation of ledger.generations) {
+    for (const body of generation.bodies) {
+      if (body.reason !== 'new' || body.module !== module || functions.has(body.name)) continue;
+      functions.set(body.name, { address: body.entry, sizeBytes: body.sizeBytes });
+    }
+  }
+  for (const variable of newVariables(ledger)) {
+    if (variable.module === module) variables.set(variable.key, variable.start);
+  }
+  return { function: (key) => functions.get(key), variable: (key) => variables.get(key) };
+}
+
+/** Compares declarations, by debug information on both sides; without it there is nothing to say. */
+class SignatureCheck {
+  private readonly wanted: WantedUnit;
+  private readonly edited: EditedUnit;
+
+  constructor(wanted: WantedUnit, edited: EditedUnit) {
+    this.wanted = wanted;
+    this.edited = edited;
+  }
+
+  differences(fn: ObjectFunction, live: LiveSymbol | undefined) {
+    if (live === undefined) return [];
+    const before = debugEntryAt(this.wanted.unit, this.wanted.module, live.address);
+    const after = this.edited.debugEntryOf(fn);
+    if (before === undefined || after === undefined) return [];
+    return compareSignatures(signatureOf(before), signatureOf(after));
+  }
+
+  assertSame(fn: ObjectFunction, live: LiveSymbol): void {
+    const differences = this.differences(fn, live);
+    if (differences.length > 0) throw new HcrError({ code: 'abi-changed', function: fn.name, differences });
+  }
+}
+
+interface RootInput {
+  readonly wanted: WantedUnit;
+  readonly edited: EditedUnit;
+  readonly states: readonly FunctionState[];
+  readonly selection: Selection;
+  /** True for a function that an earlier patch brought into the process. */
+  isAdded(state: FunctionState): boolean;
+}
+
+/** The functions to patch: those asked for that differ, those they were inlined into, and those
+ *  that an earlier patch added and that have changed since. */
+function selectRoots(input: RootInput): PatchRoot[] {
+  const { states, selection, edited } = input;
+  const roots: PatchRoot[] = [];
+  const add = ({ fn, live }: FunctionState, reason: PatchRoot['reason']): void => {
+    if (live === undefined || roots.some((root) => root.fn === fn)) return;
+    roots.push({ fn, live, reason, source: sourceOf(edited, fn) });
+  };
+  if (selection === 'changed') {
+    for (const state of states) if (!state.comparison.same) add(state, 'changed');
+    return roots;
+  }
+  const hosts = inliningFunctions(input, selection.names);
+  for (const name of selection.names) {
+    const state = states.find(({ fn }) => fn.name === name);
+    if (state === undefined && !hosts.has(name)) assertDefined(input, name);
+    if (state !== undefined && !state.comparison.same) add(state, 'requested');
+  }
+  for (const state of states) {
+    const isHost = [...hosts.values()].some((callers) => callers.has(state.fn.name));
+    if (isHost && !state.comparison.same) add(state, 'inlined');
+  }
+  if (roots.length > 0) {
+    for (const state of states) {
+      if (input.isAdded(state) && !state.comparison.same) add(state, 'changed');
+    }
+  }
+  return roots;
+}
+
+function assertDefined({ edited, states }: RootInput, name: string): void {
+  if (edited.unit.functions.some((fn) => sourceName(fn.name) === name)) return;
+  throw new HcrError({
+    code: 'function-not-found',
+    function: name,
+    near: states.map(({ fn }) => fn.name).filter((other) => other.includes(name) || name.includes(other)).slice(0, 3),
+    where: 'the edited source (was it renamed or removed?)',
+  });
+}
+
+/** For each name, the functions that hold a copy of it, in the live program or in the new code. */
+function inliningFunctions({ wanted, edited }: RootInput, names: readonly string[]): Map<string, Set<string>> {
+  const hosts = new Map<string, Set<string>>();
+  for (const unit of [wanted.unit, edited.debug]) {
+    for (const { callee, caller } of unit?.inlinedCopies() ?? []) {
+      if (!names.includes(callee.name)) continue;
+      const callers = hosts.get(callee.name) ?? new Set();
+      callers.add(caller.name);
+      hosts.set(callee.name, callers);
+    }
+  }
+  return hosts;
+}
+
+function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
+  const entry = edited.debugEntryOf(fn);
+  if (entry?.declFile === undefined) return undefined;
+  return entry.declLine === undefined ? entry.declFile : `${entry.declFile}:${entry.declLine}`;
+}
+
+/** Functions that differ from the running code as well and stay as they are. */
+function neighbourNotes(states: readonly FunctionState[], roots: readonly PatchRoot[], selection: Selection): string[] {
+  if (selection === 'changed' || roots.length === 0) return [];
+  const patched = new Set(roots.map((root) => root.fn));
+  const others = states.filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn));
+  if (others.length === 0) return [];
+  const names = others.map(({ fn }) => fn.name);
+  return [
+    `Also different from the running code, and left alone: ${names.join(', ')}. Name them with --func to patch them too.`,
+  ];
+}

@@ -1,0 +1,85 @@
+/** `hcr status`: what the ledger in the target says. The target is not stopped. */
+import { addr, hex, offsetBy } from '../core/address.js';
+import { type Body, type Ledger, bodiesAt, lineage, usedBytes } from '../patch/ledger.js';
+import { locateThreads } from '../ptrace/thread-positions.js';
+import { readProcessStatus } from '../ptrace/procfs.js';
+import { ProcessImage } from './observe.js';
+import { interruptedState } from './recover.js';
+import type { BusyThread, GenerationStatus, PatchedFunction, StatusReport } from './report.js';
+
+/** @throws HcrError `no-such-process`, `attach-denied`, `ledger-corrupt` */
+export function readStatus(pid: number): Promise<StatusReport> {
+  using image = ProcessImage.of(pid);
+  const { ledger } = image.store;
+  const live = bodiesAt(ledger, ledger.current);
+  const current = new Set(lineage(ledger, ledger.current).map(({ number }) => number));
+  return Promise.resolve({
+    pid,
+    program: image.program,
+    threads: readProcessStatus(image.target.pid).threads,
+    generation: ledger.current,
+    generations: ledger.generations.map((generation): GenerationStatus => ({
+      generation: generation.number,
+      parent: generation.parent,
+      publishedAt: generation.publishedAt,
+      functions: generation.bodies.filter(({ reason }) => reason !== 'new').map(describeBody),
+      bytes: generation.blocks.reduce((sum, block) => sum + block.sizeBytes, 0),
+      state: generation.retired ? 'retired' : current.has(generation.number) ? 'live' : 'kept',
+    })),
+    functions: [...live.values()].filter(({ reason }) => reason !== 'new').map(describeBody),
+    busyThreads: busyThreads(image, ledger),
+    memory: {
+      reservedBytes: ledger.areas.reduce((sum, area) => sum + area.sizeBytes, 0),
+      usedBytes: usedBytes(ledger),
+    },
+    notes: notesOf(image),
+  });
+}
+
+function describeBody(body: Body): PatchedFunction {
+  return {
+    name: body.name,
+    module: body.module,
+    entry: hex(body.entry),
+    body: hex(body.start),
+    ...(body.source === undefined ? {} : { source: body.source }),
+    reason: body.reason === 'new' ? 'changed' : body.reason,
+  };
+}
+
+/** Threads in a body of a patched function, the original one included. */
+function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
+  const places = [
+    ...ledger.entries.map(({ entry, name, sizeBytes }) => ({
+      range: { start: entry, end: offsetBy(entry, sizeBytes) },
+      function: name,
+      generation: 0,
+    })),
+    ...ledger.generations.flatMap((generation) =>
+      generation.retired
+        ? []
+        : generation.bodies.map((body) => ({
+            range: { start: body.start, end: addr(body.start + body.sizeBytes) },
+            function: body.name,
+            generation: generation.number,
+          })),
+    ),
+  ];
+  return locateThreads(image.target, places.map(({ range }) => range)).flatMap(({ tid, within }) => {
+    const place = places.find(({ range }) => range === within);
+    return place === undefined ? [] : [{ tid, function: place.function, generation: place.generation }];
+  });
+}
+
+function notesOf(image: ProcessImage): string[] {
+  switch (interruptedState(image)) {
+    case undefined:
+      return [];
+    case 'made':
+      return ['An earlier hcr was killed just after a publication; the next attach or rollback completes its record.'];
+    case 'not-made':
+      return ['An earlier hcr was killed before a publication; nothing of it is live.'];
+    case 'partly-made':
+      return ['An earlier hcr was killed in the middle of a publication; the next attach or rollback takes it back.'];
+  }
+}

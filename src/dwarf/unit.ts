@@ -1,0 +1,107 @@
+/**
+ * A compilation unit: one source file as it was compiled, and what is in it. Everything but the
+ * root entry is read when it is first asked for, and then remembered.
+ * @see DWARF 5, 3.1.1
+ */
+import type { Vaddr, VaddrRange } from '../core/address.js';
+import { DW_AT } from './constants.js';
+import { type FunctionEntry, readFunctions } from './functions.js';
+import { type InlinedCopy, readInlinedCopies } from './inlined-copies.js';
+import { pathOfFile } from './line-header.js';
+import { findLineRow } from './line-program.js';
+import type { UnitDies } from './unit-dies.js';
+import { readVariables, type VariableEntry } from './variables.js';
+
+export interface SourceLine {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Every method and accessor: `@throws HcrError malformed-file`. */
+export class Unit {
+  /** The entries themselves. */
+  readonly dies: UnitDies;
+  private functionsOnce: readonly FunctionEntry[] | undefined;
+  private inlinedCopiesOnce: readonly InlinedCopy[] | undefined;
+  private variablesOnce: readonly VariableEntry[] | undefined;
+  private rangesOnce: readonly VaddrRange[] | undefined;
+
+  constructor(dies: UnitDies) {
+    this.dies = dies;
+  }
+
+  /** Where it is in `.debug_info`. */
+  get offset(): number {
+    return this.dies.header.offset;
+  }
+  /** Version of DWARF. */
+  get version(): number {
+    return this.dies.header.encoding.version;
+  }
+  /** Its source as the compiler was given it, perhaps relative to {@link compDir}. */
+  get name(): string {
+    return this.dies.root.text(DW_AT.name) ?? '';
+  }
+  /** The directory in which the compiler ran. */
+  get compDir(): string | undefined {
+    return this.dies.root.text(DW_AT.comp_dir);
+  }
+  /** The compiler, and with gcc the flags it was given. */
+  get producer(): string | undefined {
+    return this.dies.root.text(DW_AT.producer);
+  }
+  /** A `DW_LANG` number. */
+  get language(): number | undefined {
+    return this.dies.language;
+  }
+
+  /** Its code. */
+  get ranges(): readonly VaddrRange[] {
+    this.rangesOnce ??= this.dies.rangesOf(this.dies.root);
+    return this.rangesOnce;
+  }
+
+  /** Number 0 is the compilation directory; others may be relative to it. */
+  includeDirectories(): readonly string[] {
+    return this.dies.lineHeader()?.directories ?? [];
+  }
+
+  /** Paths of its sources and headers by their number, absolute when {@link compDir} is. */
+  files(): readonly string[] {
+    const header = this.dies.lineHeader();
+    return header?.files.map((_, index) => pathOfFile(header, index) ?? '') ?? [];
+  }
+
+  functions(): readonly FunctionEntry[] {
+    this.functionsOnce ??= readFunctions(this.dies);
+    return this.functionsOnce;
+  }
+
+  inlinedCopies(): readonly InlinedCopy[] {
+    this.inlinedCopiesOnce ??= readInlinedCopies(this.dies, this.functions());
+    return this.inlinedCopiesOnce;
+  }
+
+  variables(): readonly VariableEntry[] {
+    this.variablesOnce ??= readVariables(this.dies);
+    return this.variablesOnce;
+  }
+
+  /** The function whose code contains an address, with the copies inlined into it counted as its
+   *  own. */
+  functionAt(address: Vaddr): FunctionEntry | undefined {
+    return this.functions().find((entry) =>
+      entry.ranges().some(({ start, end }) => address >= start && address < end),
+    );
+  }
+
+  /** The source line of the instruction at an address. */
+  lineOf(address: Vaddr): SourceLine | undefined {
+    const header = this.dies.lineHeader();
+    const section = this.dies.sections.section('.debug_line');
+    if (header === undefined || section === undefined) return undefined;
+    const row = findLineRow(section, header, address);
+    const file = row && pathOfFile(header, row.file);
+    return file === undefined ? undefined : { file, line: row?.line ?? 0 };
+  }
+}

@@ -1,0 +1,75 @@
+/** Collects what one translation unit keeps to itself in the live program. */
+import { type Addr, type Vaddr, contains } from '../core/address.js';
+import type { Unit } from '../dwarf/unit.js';
+import type { VariableEntry } from '../dwarf/variables.js';
+import { STB, STT } from '../elf/constants.js';
+import { type LoadedModule, fileAddress, liveAddress, tlsBlockBytes } from '../elf/loaded-module.js';
+import type { ElfSymbol } from '../elf/symbols.js';
+import { type LiveSymbol, liveSymbol } from './live-symbols.js';
+import type { LiveUnit, LiveVariable } from './live-unit.js';
+
+/** The scoped name of a variable, equal in the live program's and the new object's debug
+ *  information: `file level: "#counter#0"`, in a function `next_id#n#0`. */
+export function scopedNameOf(variable: VariableEntry): string {
+  const scope = variable.function?.qualifiedName ?? variable.scopePath.join('::');
+  return `${scope}#${variable.name}#${variable.ordinal}`;
+}
+
+/**
+ * @param unit its debug information, when there is some
+ * @param sourceName basename of its source, to tell local symbols of units apart without it
+ * @param inside an address of a function of the unit
+ */
+export function readLiveUnit(module: LoadedModule, unit: Unit | undefined, sourceName: string, inside: Addr): LiveUnit {
+  const variables = unit === undefined ? new Map<string, LiveVariable>() : readVariables(module, unit);
+  const locals = localSymbols(module, unit, sourceName, inside);
+  const functions = new Map<string, LiveSymbol>();
+  const objects = new Map<string, LiveSymbol>();
+  for (const symbol of locals) {
+    const live = liveSymbol(module, symbol);
+    if (live === undefined) continue;
+    const table = symbol.type === STT.FUNC ? functions : objects;
+    if (symbol.type === STT.FUNC || symbol.type === STT.OBJECT || symbol.type === STT.TLS) table.set(symbol.name, live);
+  }
+  return { module, name: sourceName, functions, objects, variables };
+}
+
+function readVariables(module: LoadedModule, unit: Unit): Map<string, LiveVariable> {
+  const found = new Map<string, LiveVariable>();
+  const block = module.isExecutable ? tlsBlockBytes(module) : undefined;
+  for (const variable of unit.variables()) {
+    const { location } = variable;
+    if (location === undefined) continue;
+    const { sizeBytes } = variable;
+    if (location.kind === 'static') {
+      found.set(scopedNameOf(variable), {
+        address: liveAddress(module, location.vaddr),
+        sizeBytes,
+        threadOffset: undefined,
+      });
+    } else if (block !== undefined) {
+      found.set(scopedNameOf(variable), {
+        address: module.range.start,
+        sizeBytes,
+        threadOffset: location.offset - block,
+      });
+    }
+  }
+  return found;
+}
+
+/** The local symbols of the unit. Units may have sources of the same name; then the one that holds
+ *  the address counts, or the one whose functions lie in the unit's ranges. */
+function localSymbols(module: LoadedModule, unit: Unit | undefined, sourceName: string, inside: Addr): readonly ElfSymbol[] {
+  const groups = module.file.symbols().localsOfFile(sourceName);
+  if (groups.length === 1 && groups[0] !== undefined) return groups[0].symbols;
+  const at = fileAddress(module, inside);
+  const holds = (symbol: ElfSymbol): boolean =>
+    symbol.type === STT.FUNC && symbol.binding === STB.LOCAL && isWithin(symbol, at, unit);
+  return groups.find((group) => group.symbols.some(holds))?.symbols ?? [];
+}
+
+function isWithin(symbol: ElfSymbol, at: Vaddr, unit: Unit | undefined): boolean {
+  if (unit !== undefined) return unit.ranges.some((range) => contains(range, symbol.value));
+  return at >= symbol.value && at < symbol.value + symbol.sizeBytes;
+}

@@ -1,0 +1,59 @@
+/** Reads a freshly compiled object: its functions, its data, and what its debug information says. */
+import type { Machine } from '../arch/arch.js';
+import { openObjectDebugInfo } from '../dwarf/object-debug-info.js';
+import type { FunctionEntry } from '../dwarf/functions.js';
+import type { Unit } from '../dwarf/unit.js';
+import { bytesInMemory } from '../elf/file-bytes.js';
+import { readObjectFile } from '../elf/object-file.js';
+import { type ObjectFunction, type ObjectUnit, readObjectFunctions } from './object-unit.js';
+import { scopedNameOf } from './read-live-unit.js';
+import { STT } from '../elf/constants.js';
+
+export interface EditedUnit {
+  readonly unit: ObjectUnit;
+  /** Basename of the source, from the object's own symbol table. */
+  readonly sourceName: string | undefined;
+  /** Undefined when the object was compiled without -g. */
+  readonly debug: Unit | undefined;
+  debugEntryOf(fn: ObjectFunction): FunctionEntry | undefined;
+}
+
+/** @param what names the object in messages
+ *  @throws HcrError `malformed-file` when it is no relocatable object of this machine */
+export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine): EditedUnit {
+  const object = readObjectFile(bytesInMemory(bytes, what), machine.elfMachine, what);
+  const info = openObjectDebugInfo(object, machine.relocations);
+  const units = info === undefined ? [] : [...info.info.units()];
+  const names = new Map<string, string>();
+  const entries = new Map<string, FunctionEntry>();
+  const key = (sectionIndex: number, offset: number): string => `${sectionIndex}:${offset}`;
+  for (const unit of units) {
+    for (const variable of unit.variables()) {
+      const { location } = variable;
+      if (location === undefined) continue;
+      const place = info?.sectionAt(location.kind === 'static' ? location.vaddr : location.offset);
+      if (place !== undefined) names.set(key(place.sectionIndex, place.offset), scopedNameOf(variable));
+    }
+    for (const entry of unit.functions()) {
+      const place = entry.entry === undefined ? undefined : info?.sectionAt(entry.entry);
+      if (place !== undefined) entries.set(key(place.sectionIndex, place.offset), entry);
+    }
+  }
+  let sourceName: string | undefined;
+  for (const symbol of object.symbols) {
+    if (symbol.type === STT.FILE) {
+      sourceName = symbol.name;
+      break;
+    }
+  }
+  return {
+    unit: {
+      object,
+      functions: readObjectFunctions(object),
+      scopedName: (section, offset) => names.get(key(section.index, offset)),
+    },
+    sourceName,
+    debug: units[0],
+    debugEntryOf: (fn) => entries.get(key(fn.section.index, fn.offset)),
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * Which threads are in given ranges of code, as far as it can be told without stopping them: the
+ * kernel shows pc and stack pointer of a thread that is blocked. A running thread is not reported.
+ * @see proc(5) /proc/pid/task/tid/syscall
+ */
+import { readFileSync } from 'node:fs';
+import { type AddrRange, type Tid, contains } from '../core/address.js';
+import { findWordIn } from '../patch/safety.js';
+import type { TargetProcess } from './process.js';
+import { listThreads } from './procfs.js';
+import { readStack } from './publish.js';
+
+export interface LocatedThread {
+  readonly tid: Tid;
+  /** The first of the ranges that it is in, by its pc or by what its stack holds. */
+  readonly within: AddrRange;
+}
+
+export function locateThreads(target: TargetProcess, ranges: readonly AddrRange[]): LocatedThread[] {
+  if (ranges.length === 0) return [];
+  const mappings = target.maps();
+  return listThreads(target.pid).flatMap((tid) => {
+    const position = blockedAt(target.pid, tid);
+    if (position === undefined) return [];
+    const { pc, stackPointer } = position;
+    const word = findWordIn(readStack(target, mappings, stackPointer), ranges);
+    const within = ranges.find((range) => contains(range, pc) || (word !== undefined && contains(range, word)));
+    return within === undefined ? [] : [{ tid, within }];
+  });
+}
+
+function blockedAt(pid: number, tid: number): { pc: number; stackPointer: number } | undefined {
+  try {
+    const words = readFileSync(`/proc/${pid}/task/${tid}/syscall`, 'latin1').trim().split(' ');
+    const [stackPointer, pc] = words.slice(-2).map(Number);
+    if (words.length < 3 || stackPointer === undefined || pc === undefined) return undefined;
+    return { pc, stackPointer };
+  } catch {
+    return undefined;
+  }
+}
