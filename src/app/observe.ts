@@ -7,6 +7,7 @@ import { OriginalMemory } from '../patch/original-memory.js';
 import { LedgerStore } from '../ptrace/ledger-store.js';
 import { observeModules } from '../ptrace/modules.js';
 import { TargetProcess } from '../ptrace/process.js';
+import type { Tracing } from '../ptrace/tracing.js';
 
 export class ProcessImage implements Disposable {
   readonly target: TargetProcess;
@@ -25,8 +26,8 @@ export class ProcessImage implements Disposable {
 
   /** Reads /proc and the mapped files; the process is not stopped and not changed.
    *  @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ledger-corrupt` */
-  static of(processId: number): ProcessImage {
-    const target = TargetProcess.open(toPid(processId));
+  static of(processId: number, tracing?: Tracing): ProcessImage {
+    const target = TargetProcess.open(toPid(processId), tracing);
     try {
       return new ProcessImage(target, new LedgerStore(target), observeModules(target));
     } catch (error) {

@@ -9,6 +9,8 @@ import { parameterDies, readType, type Type, type TypeDie, typeOf } from './type
  *  many levels. */
 const MAX_VISITS = 500;
 
+type QualifiedType = Extract<Type, { readonly kind: 'qualified' }>;
+
 interface Visits {
   left: number;
 }
@@ -53,17 +55,23 @@ function write(die: TypeDie, declarator: string, visits: Visits): string {
 }
 
 /** `const char *` but `char *const`: what qualifies a pointer goes between it and the name. */
-function writeQualified(
-  type: Extract<Type, { readonly kind: 'qualified' }>,
-  declarator: string,
-  visits: Visits,
-): string {
-  if (type.qualifier === '') return write(type.target, declarator, visits);
+function writeQualified(type: QualifiedType, declarator: string, visits: Visits): string {
+  if (type.qualifier === '' || isQualifiedWithin(type)) {
+    return write(type.target, declarator, visits);
+  }
   const { kind } = readType(type.target);
   if (kind === 'pointer' || kind === 'member-pointer') {
     return write(type.target, after(type.qualifier, declarator), visits);
   }
   return `${type.qualifier} ${write(type.target, declarator, visits)}`;
+}
+
+/** gcc qualifies an array and its elements, which is the same thing said twice. */
+function isQualifiedWithin({ qualifier, target }: QualifiedType): boolean {
+  const type = readType(target);
+  if (type.kind !== 'array') return false;
+  const element = readType(type.element);
+  return element.kind === 'qualified' && element.qualifier === qualifier;
 }
 
 function parameters(die: TypeDie, visits: Visits): string {

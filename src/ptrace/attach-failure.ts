@@ -22,12 +22,12 @@ function nameOf(process: number): string {
   }
 }
 
-/** Refuses a process that someone traces already.
+/** Refuses a process that someone else traces already.
  *  @throws HcrError `no-such-process`, `already-traced` */
 export function assertNotTraced(pid: Pid): void {
   const { tracerPid, state } = readProcessStatus(pid);
   if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
-  if (tracerPid !== 0) {
+  if (tracerPid !== 0 && tracerPid !== process.pid) {
     throw new HcrError({ code: 'already-traced', pid, tracerPid, tracer: nameOf(tracerPid) });
   }
 }

@@ -32,8 +32,12 @@ export interface NativeBuffer {
 /** Below this V8 may keep the bytes inside its own heap, where they move. */
 const OFF_HEAP_MIN_BYTES = 4096;
 
+/** @see glibc's spawn.h */
+const SPAWN = { attributesBytes: 512, fileActionsBytes: 128, signalSetBytes: 128, setSignalDefaults: 4, sigpipe: 13 } as const;
+
 export class Libc {
   readonly backend: ForeignLibrary['name'];
+  private readonly library: ForeignLibrary;
   private readonly memmove: ForeignFunction;
   private readonly ptraceCall: ForeignFunction;
   private readonly waitpidCall: ForeignFunction;
@@ -48,6 +52,7 @@ export class Libc {
 
   constructor(library: ForeignLibrary) {
     this.backend = library.name;
+    this.library = library;
     this.memmove = library.bind('memmove', 'address', ['buffer', 'buffer', 'long']);
     this.ptraceCall = library.bind('ptrace', 'long', ['long', 'long', 'address', 'address']);
     this.waitpidCall = library.bind('waitpid', 'int', ['int', 'address', 'int']);
@@ -127,30 +132,62 @@ export class Libc {
     this.yieldCall();
   }
 
-  /** Starts a program that inherits everything hcr has open for its children. Node's own spawn
-   *  is of no use for a tracee: libuv's waitpid would take its ptrace stops for exits.
-   *  @returns its process id, or a negative errno. @see posix_spawn(3) */
+  /**
+   * Starts a program with hcr's own input and outputs, and with the signal that Node ignores at its
+   * default. Node's own spawn is of no use for a tracee: libuv's waitpid
+   * would take its ptrace stops for exits.
+   * @returns its process id, or a negative errno. @see posix_spawn(3)
+   */
   spawn(file: string, argv: readonly string[], environment: Readonly<Record<string, string | undefined>>): number {
-    const strings = [file, ...argv];
     const variables = Object.entries(environment).flatMap(([k, v]) => (v === undefined ? [] : [`${k}=${v}`]));
-    const encoded = [...strings, ...variables].map((text) => Buffer.from(`${text}\0`, 'utf8'));
-    const pointersBytes = (argv.length + variables.length + 2) * 8;
-    const block = this.allocate(pointersBytes + 8 + encoded.reduce((sum, b) => sum + b.length, 0));
-    let at = pointersBytes + 8;
-    const addresses = encoded.map((bytes) => {
+    const attributes = this.allocate(SPAWN.attributesBytes);
+    const defaults = this.allocate(SPAWN.signalSetBytes);
+    defaults.view.setBigUint64(0, 1n << BigInt(SPAWN.sigpipe - 1), true);
+    this.bindSpawnAttribute('posix_spawnattr_init')(attributes.address, 0);
+    this.bindSpawnAttribute('posix_spawnattr_setsigdefault')(attributes.address, defaults.address);
+    this.bindSpawnAttribute('posix_spawnattr_setflags')(attributes.address, SPAWN.setSignalDefaults);
+    const path = this.stringTable([file]);
+    const words = this.stringTable(argv);
+    const variableTable = this.stringTable(variables);
+    const pid = this.allocate(8);
+    const pathAddress = Number(path.view.getBigUint64(0, true));
+    const error = this.spawnCall(
+      pid.address,
+      pathAddress,
+      this.keepStandardFiles().address,
+      attributes.address,
+      words.address,
+      variableTable.address,
+    );
+    return error === 0 ? pid.bytes.readInt32LE(0) : -Math.abs(error);
+  }
+
+  /** Node closes its standard files in programs that it starts; duplicating one onto itself keeps
+   *  it open. @see posix_spawn_file_actions_adddup2(3) */
+  private keepStandardFiles(): NativeBuffer {
+    const actions = this.allocate(SPAWN.fileActionsBytes);
+    this.library.bind('posix_spawn_file_actions_init', 'int', ['address'])(actions.address);
+    const duplicate = this.library.bind('posix_spawn_file_actions_adddup2', 'int', ['address', 'int', 'int']);
+    for (const file of [0, 1, 2]) duplicate(actions.address, file, file);
+    return actions;
+  }
+
+  private bindSpawnAttribute(symbol: string): ForeignFunction {
+    return this.library.bind(symbol, 'int', ['address', 'address']);
+  }
+
+  /** A NULL-terminated array of C strings, all in one block. */
+  private stringTable(strings: readonly string[]): NativeBuffer {
+    const encoded = strings.map((text) => Buffer.from(`${text}\0`, 'utf8'));
+    const pointersBytes = (strings.length + 1) * 8;
+    const block = this.allocate(pointersBytes + encoded.reduce((sum, bytes) => sum + bytes.length, 0));
+    let at = pointersBytes;
+    for (const [i, bytes] of encoded.entries()) {
+      block.view.setBigUint64(i * 8, BigInt(block.address + at), true);
       block.bytes.set(bytes, at);
       at += bytes.length;
-      return block.address + at - bytes.length;
-    });
-    const [fileAddress, ...rest] = addresses;
-    const argvAddresses = [...rest.slice(0, argv.length), 0];
-    const pointers = [...argvAddresses, ...rest.slice(argv.length), 0];
-    pointers.forEach((pointer, i) => {
-      block.view.setBigUint64(8 + i * 8, BigInt(pointer), true);
-    });
-    const argvAt = block.address + 8;
-    const error = this.spawnCall(block.address, fileAddress ?? 0, 0, 0, argvAt, argvAt + argvAddresses.length * 8);
-    return error === 0 ? block.bytes.readInt32LE(0) : -Math.abs(error);
+    }
+    return block;
   }
 }
 

@@ -152,10 +152,10 @@ export function reserveArea(
   needs: Readonly<Record<Part, number>>,
   abandoned: readonly AddrRange[],
 ): Area {
-  const { machine, memory, pid } = target;
+  const { machine, memory } = target;
   const sizes = partSizes(needs, machine.pageBytes);
   const name = Buffer.from(`${AREA_NAME}\0`, 'latin1');
-  using calls = RemoteCalls.prepare(target.libc, pid, machine, memory, target.maps(), name.length);
+  using calls = RemoteCalls.prepare(target, name.length);
   const { syscalls } = machine;
   for (const range of abandoned) calls.call(syscalls.munmap, range.start, range.end - range.start);
   for (const descriptor of leftDescriptors(target)) calls.call(syscalls.close, descriptor);

@@ -8,25 +8,29 @@ import { assertNotTraced } from './attach-failure.js';
 import { type Libc, libc } from './libc.js';
 import { ProcessMemory } from './process-memory.js';
 import { type Mapping, readMaps, readProcessStatus } from './procfs.js';
+import { MomentaryTracing, type Tracing } from './tracing.js';
 
 export class TargetProcess implements Disposable {
   readonly pid: Pid;
   readonly libc: Libc;
   readonly machine: Machine;
   readonly memory: ProcessMemory;
+  readonly tracing: Tracing;
 
-  private constructor(pid: Pid, calls: Libc, machine: Machine) {
+  private constructor(pid: Pid, calls: Libc, machine: Machine, tracing: Tracing) {
     this.pid = pid;
     this.libc = calls;
     this.machine = machine;
+    this.tracing = tracing;
     this.memory = new ProcessMemory(calls, pid);
   }
 
   /**
    * Looks at a process without touching it.
+   * @param tracing when hcr traces it all the time
    * @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ffi-unavailable`
    */
-  static open(pid: Pid): TargetProcess {
+  static open(pid: Pid, tracing?: Tracing): TargetProcess {
     const { state, threadGroup } = readProcessStatus(pid);
     if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
     if (threadGroup !== pid) {
@@ -41,7 +45,7 @@ export class TargetProcess implements Disposable {
     if (machine === undefined) {
       throw new HcrError({ code: 'unsupported-machine', pid, machine: header.description });
     }
-    return new TargetProcess(pid, libc(), machine);
+    return new TargetProcess(pid, libc(), machine, tracing ?? new MomentaryTracing(libc()));
   }
 
   /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */

@@ -46,7 +46,7 @@ export async function publishWrites(
   for (let attempts = 1; ; attempts++) {
     let reason: string;
     let busyThreads: readonly number[];
-    const world = new StoppedWorld(target.libc, target.pid, target.machine.registers);
+    const world = new StoppedWorld(target);
     try {
       world.stop(performance.now() + STOP_MS);
       const threads = [...positions(target, world)];

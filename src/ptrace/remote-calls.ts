@@ -14,16 +14,17 @@
  *
  * @see ptrace(2), rt_sigreturn(2), linux/arch/x86/kernel/signal_64.c
  */
-import type { Injection, InjectionFrame, Machine } from '../arch/arch.js';
-import { type Addr, type Pid, type Tid, contains, offsetBy } from '../core/address.js';
+import type { Injection, InjectionFrame } from '../arch/arch.js';
+import { type Addr, type Tid, contains, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { seizeFailure } from './attach-failure.js';
 import { repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
+import type { TargetProcess } from './process.js';
 import type { ProcessMemory } from './process-memory.js';
 import { type Mapping, listThreads, mappingAt, readThreadStatus } from './procfs.js';
 import type { StopReason } from './requests.js';
-import { Tracee, allocateRegisterBuffer } from './tracee.js';
+import { Tracee } from './tracee.js';
 
 const ALL_SIGNALS = new Uint8Array(8).fill(0xff);
 /** Room that must be left below the stack pointer in its mapping, beyond the frame. */
@@ -76,9 +77,7 @@ function findBytes(code: Uint8Array, start: Addr, patterns: readonly Uint8Array[
 
 /** A thread that stands ready to make system calls. Dropping it puts the thread back. */
 export class RemoteCalls implements Disposable {
-  private readonly libc: Libc;
-  private readonly machine: Machine;
-  private readonly memory: ProcessMemory;
+  private readonly target: TargetProcess;
   private readonly tracee: Tracee;
   private readonly original: Uint8Array;
   private readonly originalMask: Uint8Array;
@@ -87,16 +86,14 @@ export class RemoteCalls implements Disposable {
   private entered = false;
   private disposed = false;
 
-  private constructor(libc: Libc, machine: Machine, memory: ProcessMemory, tracee: Tracee, frame: InjectionFrame, mask: Uint8Array) {
-    this.libc = libc;
-    this.machine = machine;
-    this.memory = memory;
+  private constructor(target: TargetProcess, tracee: Tracee, frame: InjectionFrame, mask: Uint8Array) {
+    this.target = target;
     this.tracee = tracee;
     this.original = frame.original;
     this.originalMask = mask;
     this.frame = frame;
-    this.overwritten = memory.read(frame.start, frame.bytes.length);
-    memory.writeData(frame.start, frame.bytes);
+    this.overwritten = target.memory.read(frame.start, frame.bytes.length);
+    target.memory.writeData(frame.start, frame.bytes);
   }
 
   /**
@@ -104,18 +101,12 @@ export class RemoteCalls implements Disposable {
    * @param scratchBytes memory for the calls' arguments, at {@link scratch}
    * @throws HcrError `busy` when no thread has a stack that may be used, `attach-denied`, `target-exited`
    */
-  static prepare(
-    libc: Libc,
-    pid: Pid,
-    machine: Machine,
-    memory: ProcessMemory,
-    mappings: readonly Mapping[],
-    scratchBytes: number,
-  ): RemoteCalls {
-    const gadgets = findGadgets(memory, mappings, machine.injection);
-    const buffer = allocateRegisterBuffer(libc);
+  static prepare(target: TargetProcess, scratchBytes: number): RemoteCalls {
+    const { pid, machine, tracing } = target;
+    const mappings = target.maps();
+    const gadgets = findGadgets(target.memory, mappings, machine.injection);
     for (const tid of listThreads(pid)) {
-      const tracee = Tracee.seize(libc, buffer, tid);
+      const tracee = tracing.acquire(tid);
       if (!(tracee instanceof Tracee)) {
         const status = readThreadStatus(pid, tid);
         if (status === undefined || status.state === 'Z' || status.state === 'X') continue;
@@ -123,24 +114,15 @@ export class RemoteCalls implements Disposable {
       }
       let taken = false;
       try {
-        if (!interruptAndWait(libc, tracee)) continue;
-        const registers = tracee.readRegisters();
-        const mask = tracee.readSignalMask();
-        const frame = machine.injection.buildFrame({
-          registers,
-          extended: tracee.readExtendedRegisters(),
-          signalMask: mask,
-          syscallGadget: gadgets.syscall,
-          sigreturnGadget: gadgets.sigreturn,
-          scratchBytes,
-        });
-        const stack = mappingAt(mappings, machine.registers.stackPointer(registers));
-        if (stack === undefined || !isRoomyStack(stack, frame)) continue;
-        const calls = new RemoteCalls(libc, machine, memory, tracee, frame, mask);
+        if (!interruptAndWait(target, tracee)) continue;
+        const prepared = frameOn(target, tracee, gadgets, scratchBytes);
+        const stack = mappingAt(mappings, machine.registers.stackPointer(prepared.frame.original));
+        if (stack === undefined || !isRoomyStack(stack, prepared.frame)) continue;
+        const calls = new RemoteCalls(target, tracee, prepared.frame, prepared.mask);
         taken = true;
         return calls;
       } finally {
-        if (!taken) release(libc, machine, pid, tracee);
+        if (!taken) giveBack(target, tracee);
       }
     }
     if (listThreads(pid).length === 0) throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
@@ -163,7 +145,7 @@ export class RemoteCalls implements Disposable {
 
   /** Makes one system call. @returns its result, negative errno on failure */
   call(number: number, ...args: readonly number[]): number {
-    this.tracee.writeRegisters(this.machine.injection.syscallRegisters(this.frame, number, args));
+    this.tracee.writeRegisters(this.target.machine.injection.syscallRegisters(this.frame, number, args));
     if (!this.entered) {
       this.tracee.writeSignalMask(ALL_SIGNALS);
       this.entered = true;
@@ -172,15 +154,15 @@ export class RemoteCalls implements Disposable {
     this.awaitStop('syscall');
     this.tracee.continueToSyscall();
     this.awaitStop('syscall');
-    return this.machine.injection.syscallResult(this.tracee.readRegisters());
+    return this.target.machine.injection.syscallResult(this.tracee.readRegisters());
   }
 
   private awaitStop(kind: StopReason['kind']): void {
     for (;;) {
-      const stop = waitFor(this.libc, this.tracee, Number.POSITIVE_INFINITY);
+      const stop = waitFor(this.target.libc, this.tracee, Number.POSITIVE_INFINITY);
       if (stop?.kind === kind) return;
       if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') {
-        throw new HcrError({ code: 'target-exited', pid: this.memory.pid, how: 'it ended during a system call' });
+        throw new HcrError({ code: 'target-exited', pid: this.target.pid, how: 'it ended during a system call' });
       }
       // All signals are blocked, so this is job control or an interruption: go on.
       if (kind === 'syscall') this.tracee.continueToSyscall();
@@ -203,12 +185,12 @@ export class RemoteCalls implements Disposable {
         this.tracee.writeSignalMask(this.originalMask);
         this.tracee.writeRegisters(this.original);
       }
-      this.memory.writeData(this.frame.start, this.overwritten);
-      repeatInterruptedCall(this.memory.pid, this.tracee, this.original, this.machine.registers);
+      this.target.memory.writeData(this.frame.start, this.overwritten);
+      repeatInterruptedCall(this.target.pid, this.tracee, this.original, this.target.machine.registers);
     } catch (error) {
       if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
     } finally {
-      this.tracee.detach();
+      if (!this.tracee.isGone) this.target.tracing.release(this.tracee);
     }
   }
 }
@@ -218,7 +200,7 @@ function isRoomyStack(stack: Mapping, frame: InjectionFrame): boolean {
 }
 
 /** False when the thread does not come to a plain stop: leave it alone. */
-function interruptAndWait(libc: Libc, tracee: Tracee): boolean {
+function interruptAndWait({ libc }: TargetProcess, tracee: Tracee): boolean {
   const deadline = performance.now() + STOP_WAIT_MS;
   tracee.interrupt();
   for (;;) {
@@ -227,9 +209,9 @@ function interruptAndWait(libc: Libc, tracee: Tracee): boolean {
     if (stop.kind === 'exec') {
       throw new HcrError({ code: 'target-replaced', pid: tracee.tid, detail: 'before anything was changed' });
     }
-    if (stop.kind !== 'signal') return true;
-    // Let the signal through first; its stop has used up the interruption.
-    tracee.continue(stop.signal);
+    if (stop.kind === 'interrupted' || stop.kind === 'group-stop') return true;
+    // Let the signal through, or the new thread start, first; the stop has used up the interruption.
+    tracee.continue(stop.kind === 'signal' ? stop.signal : 0);
     tracee.interrupt();
   }
 }
@@ -244,9 +226,29 @@ function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | u
   }
 }
 
-function release(libc: Libc, machine: Machine, pid: Pid, tracee: Tracee): void {
+/** Lets a thread go that was stopped and not used. */
+function giveBack(target: TargetProcess, tracee: Tracee): void {
   if (tracee.isGone) return;
-  if (tracee.stop === undefined && !interruptAndWait(libc, tracee)) return;
+  if (tracee.stop === undefined && !interruptAndWait(target, tracee)) return;
+  const { pid, machine, tracing } = target;
   if (tracee.stop?.kind === 'interrupted') repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
-  tracee.detach();
+  tracing.release(tracee);
+}
+
+function frameOn(
+  { machine }: TargetProcess,
+  tracee: Tracee,
+  gadgets: Gadgets,
+  scratchBytes: number,
+): { readonly frame: InjectionFrame; readonly mask: Uint8Array } {
+  const mask = tracee.readSignalMask();
+  const frame = machine.injection.buildFrame({
+    registers: tracee.readRegisters(),
+    extended: tracee.readExtendedRegisters(),
+    signalMask: mask,
+    syscallGadget: gadgets.syscall,
+    sigreturnGadget: gadgets.sigreturn,
+    scratchBytes,
+  });
+  return { frame, mask };
 }

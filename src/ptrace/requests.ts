@@ -3,6 +3,7 @@ export const PTRACE = {
   CONT: 7,
   DETACH: 17,
   SYSCALL: 24,
+  GETEVENTMSG: 0x4201,
   GETREGSET: 0x4204,
   SETREGSET: 0x4205,
   SEIZE: 0x4206,
@@ -15,10 +16,11 @@ export const PTRACE = {
 export const PTRACE_OPTION = {
   /** Syscall stops are reported as SIGTRAP | 0x80, so that they are not taken for signals. */
   TRACESYSGOOD: 1,
+  TRACECLONE: 0x08,
   TRACEEXEC: 0x10,
 } as const;
 
-export const PTRACE_EVENT = { EXEC: 4, STOP: 128 } as const;
+export const PTRACE_EVENT = { CLONE: 3, EXEC: 4, STOP: 128 } as const;
 
 export const REGISTER_SET = {
   /** General registers. */
@@ -27,9 +29,9 @@ export const REGISTER_SET = {
   X86_XSTATE: 0x202,
 } as const;
 
-export const WAIT = { NOHANG: 1, ALL: 0x40000000 } as const;
+export const WAIT = { NOHANG: 1, UNTRACED: 2, ALL: 0x40000000 } as const;
 
-export const SIGNAL = { TRAP: 5, KILL: 9, STOP: 19 } as const;
+export const SIGNAL = { TRAP: 5 } as const;
 
 /** A wait status taken apart. @see waitpid(2), ptrace(2) "Stopped states" */
 export type StopReason =
@@ -39,7 +41,9 @@ export type StopReason =
   | { readonly kind: 'group-stop'; readonly signal: number }
   | { readonly kind: 'signal'; readonly signal: number }
   | { readonly kind: 'syscall' }
-  | { readonly kind: 'exec' };
+  | { readonly kind: 'exec' }
+  /** It has made a new thread, which is traced as well. */
+  | { readonly kind: 'clone' };
 
 export function stopReason(status: number): StopReason {
   const low = status & 0x7f;
@@ -48,6 +52,7 @@ export function stopReason(status: number): StopReason {
   const signal = (status >> 8) & 0xff;
   const event = (status >> 16) & 0xff;
   if (event === PTRACE_EVENT.EXEC) return { kind: 'exec' };
+  if (event === PTRACE_EVENT.CLONE) return { kind: 'clone' };
   if (event === PTRACE_EVENT.STOP) {
     return signal === SIGNAL.TRAP ? { kind: 'interrupted' } : { kind: 'group-stop', signal };
   }

@@ -16,7 +16,9 @@ import { seizeFailure } from './attach-failure.js';
 import { repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import { listThreads, readThreadStatus } from './procfs.js';
-import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
+import type { TargetProcess } from './process.js';
+import { Tracee } from './tracee.js';
+import type { Tracing } from './tracing.js';
 
 /** Polls this often without giving the processor away: an interrupt takes some 10 µs. */
 const SPINS = 200;
@@ -30,22 +32,22 @@ export interface StoppedThread {
 export class StoppedWorld implements Disposable {
   readonly pid: Pid;
   private readonly libc: Libc;
+  private readonly tracing: Tracing;
   private readonly machineRegisters: Registers;
-  private readonly buffer: RegisterBuffer;
   private readonly tracees = new Map<Tid, Tracee>();
   private stopped: StoppedThread[] = [];
   private stoppedAtNanos = 0n;
   private pauseNanos = 0n;
 
   /** Seizes every thread. They go on running until {@link stop}. */
-  constructor(libc: Libc, pid: Pid, registers: Registers) {
-    this.libc = libc;
-    this.pid = pid;
-    this.machineRegisters = registers;
-    this.buffer = allocateRegisterBuffer(libc);
+  constructor(target: TargetProcess) {
+    this.libc = target.libc;
+    this.tracing = target.tracing;
+    this.pid = target.pid;
+    this.machineRegisters = target.machine.registers;
     try {
       this.seizeNewThreads();
-      if (this.tracees.size === 0) throw new HcrError({ code: 'no-such-process', pid });
+      if (this.tracees.size === 0) throw new HcrError({ code: 'no-such-process', pid: this.pid });
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -70,7 +72,7 @@ export class StoppedWorld implements Disposable {
       const unknown = listThreads(this.pid).filter((tid) => !this.tracees.has(tid));
       let seized = 0;
       for (const tid of unknown) {
-        const tracee = Tracee.seize(this.libc, this.buffer, tid);
+        const tracee = this.tracing.acquire(tid);
         if (tracee instanceof Tracee) {
           this.tracees.set(tid, tracee);
           fresh.push(tracee);
@@ -161,7 +163,7 @@ export class StoppedWorld implements Disposable {
     for (const tracee of running) this.interrupt(tracee);
     for (const tracee of this.tracees.values()) {
       if (tracee.stop === undefined) this.awaitOne(tracee);
-      tracee.detach();
+      if (!tracee.isGone) this.tracing.release(tracee);
     }
     this.tracees.clear();
     this.stopped = [];

@@ -7,7 +7,7 @@
 import type { Tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { ERRNO, type Libc, type NativeBuffer } from './libc.js';
-import { PTRACE, PTRACE_OPTION, REGISTER_SET, type StopReason, WAIT, stopReason } from './requests.js';
+import { PTRACE, REGISTER_SET, type StopReason, WAIT, stopReason } from './requests.js';
 
 const MAX_XSTATE_BYTES = 65536;
 /** The kernel's sigset_t. */
@@ -39,10 +39,14 @@ export class Tracee {
 
   /** Starts tracing a thread, which goes on running.
    *  @returns undefined when the thread is gone, or a negative errno */
-  static seize(libc: Libc, buffer: RegisterBuffer, tid: Tid): Tracee | number {
-    const options = PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC;
+  static seize(libc: Libc, buffer: RegisterBuffer, tid: Tid, options: number): Tracee | number {
     const result = libc.ptrace(PTRACE.SEIZE, tid, 0, options);
     return result < 0 ? result : new Tracee(libc, buffer, tid);
+  }
+
+  /** A thread that the kernel traces for hcr already, as a new thread of a traced one is. */
+  static adopt(libc: Libc, buffer: RegisterBuffer, tid: Tid): Tracee {
+    return new Tracee(libc, buffer, tid);
   }
 
   /** True when the thread has gone from under us. */
@@ -73,6 +77,18 @@ export class Tracee {
   continue(signal = 0): void {
     this.request(PTRACE.CONT, 0, signal);
     this.stop = undefined;
+  }
+
+  /** Leaves it stopped by job control, until SIGCONT. */
+  listen(): void {
+    this.request(PTRACE.LISTEN, 0, 0);
+    this.stop = undefined;
+  }
+
+  /** What an event stop is about: the id of a new thread. */
+  readEventMessage(): number {
+    this.request(PTRACE.GETEVENTMSG, 0, this.buffer.data.address);
+    return Number(this.buffer.data.view.getBigUint64(0, true));
   }
 
   /** Lets it run to the next entry into or exit from a system call. */

@@ -24,7 +24,7 @@ const EVERY_KIND = [
 /** What is compiled from our sources, without what the C library adds. */
 const OURS = new Set(
   `main twice_named variadic by_value unused_parameter nothing partly_cold from_other same_name
-   innermost middle from_header`.split(/\s+/),
+   innermost middle from_header rarely`.split(/\s+/),
 );
 
 const functionsOf = (name: SampleName) =>
@@ -67,18 +67,25 @@ describe.each(EVERY_KIND)('in %s', (name) => {
 
   test('declarations agree with addr2line', () => {
     const entries = functionsOf(name).filter((entry) => entry.entry !== undefined);
+    // Its file names are wrong where the first file of a table is not the unit's own.
     const chains = addr2line(
       samples.path(name),
       entries.map((entry) => entry.entry ?? 0),
     );
     for (const [index, entry] of entries.entries()) {
       const frame = chains[index]?.at(-1);
-      expect(entry.name).toBe(frame?.function);
-      expect(entry.declFile).toBe(frame?.file);
+      expect(entry.name).toBe(sourceName(frame?.function ?? ''));
       // The entry's first instruction is of the declaration, in this style of writing.
       if (name === 'o0' || name === 'dwarf4O0') expect(entry.declLine).toBe(frame?.line);
     }
   });
+});
+
+test.each(EVERY_KIND)('in %s the file of a declaration is where it is', (name) => {
+  const files = new Map(functionsOf(name).map((entry) => [entry.name, entry.declFile]));
+  expect(files.get('main')).toBe(`${samples.folder}/main.c`);
+  expect(files.get('same_name')).toBe(`${samples.folder}/other.c`);
+  expect(files.get('from_header')).toBe(`${samples.folder}/shapes.h`);
 });
 
 test('a program optimised for speed has cold parts to find', () => {
@@ -99,7 +106,7 @@ test('a function whose every call was inlined is listed without code', () => {
 test('an out-of-line copy takes its name from the abstract instance and is listed once', () => {
   const named = samples.unit('os', 'main.c').functions().filter((f) => f.name === 'variadic');
   expect(named).toHaveLength(1);
-  expect(named.map(outline)).toMatchObject([{ declLine: 19, external: true }]);
+  expect(named.map(outline)).toMatchObject([{ declLine: 17, external: true }]);
   expect(named[0]?.declaration().offset).toBeGreaterThan(0);
 });
 

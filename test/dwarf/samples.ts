@@ -7,7 +7,11 @@ import { afterAll } from 'vitest';
 import { type DebugInfo, openDebugInfo } from '../../src/dwarf/debug-info.js';
 import type { FunctionEntry } from '../../src/dwarf/functions.js';
 import type { Unit } from '../../src/dwarf/unit.js';
+import { x8664 } from '../../src/arch/x86-64/machine.js';
+import { openObjectDebugInfo } from '../../src/dwarf/object-debug-info.js';
+import { EM } from '../../src/elf/constants.js';
 import { openElf } from '../../src/elf/elf-file.js';
+import { openObjectFile } from '../../src/elf/object-file.js';
 
 export const MAIN_C = `
 #include "shapes.h"
@@ -32,8 +36,12 @@ __attribute__((noinline)) pair_t by_value(struct pair p, int (*callback)(int, ch
 }
 __attribute__((noinline)) static int unused_parameter(int used, int unused) { return used * 3; }
 __attribute__((noinline)) void nothing(void) { per_thread++; per_thread_too += per_thread; }
+__attribute__((noinline, cold)) void rarely(const char *word) { nothing(); __builtin_puts(word); }
 __attribute__((noinline)) int partly_cold(int x) {
-  if (__builtin_expect(x > 1000, 0)) { nothing(); __builtin_printf("%d %s", x, words[1]); __builtin_abort(); }
+  for (int i = 0; i < x; i++) {
+    if (x > 1000) { rarely(words[i & 1]); rarely("twice"); x -= 3; }
+    exported += i;
+  }
   return x + exported;
 }
 int main(int argc, char **argv) {
@@ -152,6 +160,8 @@ export interface Samples {
   function(name: SampleName, source: string, functionName: string): FunctionEntry;
   /** Debug information of any file that has some. */
   open(path: string): DebugInfo;
+  /** As {@link open}, of an object file. */
+  openObject(path: string): DebugInfo;
   /** Compiles other text: `args` end in `-o` and the result's path. */
   build(fileName: string, text: string, ...args: string[]): string;
 }
@@ -199,6 +209,11 @@ export function useSamples(): Samples {
     folder,
     path,
     open,
+    openObject: (file) => {
+      const debug = openObjectDebugInfo(openObjectFile(file, EM.X86_64), x8664.relocations);
+      if (debug === undefined) throw new Error(`${file} has no debug information`);
+      return debug.info;
+    },
     debugInfo,
     unit,
     function: (name, source, functionName) => {

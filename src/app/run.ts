@@ -1,0 +1,148 @@
+/** `hcr run`: starts a program and reloads it when a signal comes. */
+import { constants } from 'node:os';
+import { HcrError } from '../core/failure.js';
+import { type Exit, Supervisor } from '../ptrace/supervisor.js';
+import { attachFunctions } from './attach.js';
+import { reloadChanged } from './reload.js';
+import type { PatchReport, RunEvent, RunOptions } from './report.js';
+
+/** Signals that a terminal sends to hcr and its program alike, or a user to hcr alone. */
+const KEYBOARD_SIGNALS = ['SIGINT', 'SIGQUIT'] as const;
+/** Signals for hcr that are meant for the program. */
+const FORWARDED_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+/** A terminal's signal reaches hcr and the program at about the same time. */
+const SAME_KEYSTROKE_MS = 100;
+
+/**
+ * Runs until the program ends.
+ * @returns the program's exit code, or 128 and the number of the signal that ended it
+ * @throws HcrError `usage` when the program cannot be started
+ */
+export function runProgram(
+  command: readonly string[],
+  options: RunOptions,
+  listener: (event: RunEvent) => void,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    try {
+      new Run(command, options, listener, resolve);
+    } catch (error) {
+      reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+}
+
+class Run {
+  private readonly options: RunOptions;
+  private readonly listener: (event: RunEvent) => void;
+  private readonly supervisor: Supervisor;
+  /** Files written after this are edits. */
+  private sinceMs = Date.now();
+  private reloading = false;
+  private again = false;
+  private readonly undo: (() => void)[] = [];
+
+  constructor(
+    command: readonly string[],
+    options: RunOptions,
+    listener: (event: RunEvent) => void,
+    done: (exitCode: number) => void,
+  ) {
+    this.options = options;
+    this.listener = listener;
+    this.supervisor = new Supervisor(command, signalNumber(options.on), {
+      onStart: () => {
+        listener({ kind: 'started', pid: this.supervisor.pid });
+      },
+      onTrigger: () => void this.reload(),
+      onExit: (exit) => {
+        for (const undo of this.undo) undo();
+        listener({ kind: 'exited', ...describeExit(exit) });
+        done('code' in exit ? exit.code : 128 + exit.signal);
+      },
+      onJobStop: () => {
+        process.kill(process.pid, 'SIGSTOP');
+      },
+    });
+    this.takeSignals();
+  }
+
+  /** Triggers that come while a reload runs ask for one more, not for many. */
+  private async reload(): Promise<void> {
+    this.again = true;
+    if (this.reloading) return;
+    this.reloading = true;
+    try {
+      while (this.again) {
+        this.again = false;
+        await this.reloadOnce();
+      }
+    } finally {
+      this.reloading = false;
+    }
+  }
+
+  private async reloadOnce(): Promise<void> {
+    this.listener({ kind: 'reloading' });
+    const startedMs = Date.now();
+    try {
+      const report = await this.patch();
+      this.sinceMs = startedMs;
+      this.listener({ kind: 'reloaded', report });
+    } catch (error) {
+      if (!(error instanceof HcrError)) throw error;
+      this.listener({ kind: 'refused', error });
+    }
+  }
+
+  private patch(): Promise<PatchReport> {
+    const { functions, patch } = this.options;
+    const { pid } = this.supervisor;
+    const quietly = (): void => undefined;
+    return functions.length > 0
+      ? attachFunctions(pid, functions, patch, quietly, this.supervisor)
+      : reloadChanged(pid, this.sinceMs, patch, quietly, this.supervisor);
+  }
+
+  private takeSignals(): void {
+    const on = (signal: NodeJS.Signals, handler: () => void): void => {
+      process.on(signal, handler);
+      this.undo.push(() => process.off(signal, handler));
+    };
+    for (const signal of KEYBOARD_SIGNALS) on(signal, () => { this.passOn(signal); });
+    for (const signal of FORWARDED_SIGNALS) on(signal, () => { this.send(signal); });
+    // Stopping hcr at once would leave the program waiting for its tracer; see onJobStop.
+    on('SIGTSTP', () => undefined);
+  }
+
+  /** From the keyboard the program has it already; from `kill` it has not. */
+  private passOn(signal: NodeJS.Signals): void {
+    const number = constants.signals[signal];
+    const isTrigger = signal === this.options.on;
+    setTimeout(() => {
+      const elapsed = performance.now() - this.supervisor.lastSeen(number);
+      if (elapsed > 2 * SAME_KEYSTROKE_MS) {
+        if (isTrigger) void this.reload();
+        else this.send(signal);
+      }
+    }, SAME_KEYSTROKE_MS);
+  }
+
+  private send(signal: NodeJS.Signals): void {
+    try {
+      process.kill(this.supervisor.pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
+function signalNumber(name: string | undefined): number | undefined {
+  return name === undefined ? undefined : constants.signals[name as NodeJS.Signals];
+}
+
+function describeExit(exit: Exit): { code: number | null; signal: string | null } {
+  if ('code' in exit) return { code: exit.code, signal: null };
+  const name = Object.entries(constants.signals).find(([, number]) => number === exit.signal)?.[0];
+  return { code: null, signal: name ?? `signal ${exit.signal}` };
+}

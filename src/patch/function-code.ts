@@ -1,0 +1,70 @@
+/**
+ * The machine code of functions as the analyses of calls see it: who calls whom, and where control
+ * goes inside. Nothing here reads a process; a {@link CodeSource} does.
+ */
+import type { Decoder, Instruction, RegisterSet } from '../arch/arch.js';
+import { type Addr, offsetBy } from '../core/address.js';
+
+export interface CodePart {
+  readonly address: Addr;
+  readonly code: Uint8Array;
+}
+
+/** A function: several parts where the compiler split it (`f` and `f.cold`), the entry in one. */
+export interface FunctionCode {
+  readonly entry: Addr;
+  readonly parts: readonly CodePart[];
+}
+
+/**
+ * One state of a module's code: as it was built, or as it is at one generation. Where an entry has
+ * been redirected, the function there is the body that it leads to.
+ */
+export interface CodeSource {
+  /** The function that has the address in one of its parts; `undefined` for PLT entries, other
+   *  modules, and everything else whose code or extent is unknown. */
+  functionAt(address: Addr): FunctionCode | undefined;
+  /** Functions that may hold a direct call of, or jump to, `entry`; too many do no harm. Callers
+   *  compiled apart from it (another translation unit, without LTO) may be left out: their compiler
+   *  knew nothing of its body. */
+  callersOf(entry: Addr): readonly FunctionCode[];
+  /** Registers in which the function at `entry` takes its arguments, `undefined` if unknown. */
+  passedTo(entry: Addr): RegisterSet | undefined;
+  /** Registers in which it returns its value, `undefined` if unknown. */
+  returnedBy(entry: Addr): RegisterSet | undefined;
+}
+
+/** The instructions of one function by address. */
+export interface FlowGraph {
+  readonly entry: Addr;
+  readonly instructions: readonly Instruction[];
+  /** Everything that an instruction of the function reads. */
+  readonly reads: RegisterSet;
+  /** False when some bytes do not decode. */
+  readonly complete: boolean;
+  at(address: Addr): Instruction | undefined;
+}
+
+export function buildFlowGraph(decoder: Decoder, fn: FunctionCode): FlowGraph {
+  const instructions: Instruction[] = [];
+  let complete = true;
+  for (const { address, code } of fn.parts) {
+    const decoded = decoder.decode(code, address);
+    instructions.push(...decoded);
+    const last = decoded.at(-1);
+    const end = last === undefined ? address : endOf(last);
+    complete &&= end === offsetBy(address, code.length);
+  }
+  const byAddress = new Map(instructions.map((each) => [each.address, each]));
+  return {
+    entry: fn.entry,
+    instructions,
+    reads: instructions.reduce((set, { reads }) => set | reads, 0n),
+    complete,
+    at: (address) => byAddress.get(address),
+  };
+}
+
+export function endOf(instruction: Instruction): Addr {
+  return offsetBy(instruction.address, instruction.lengthBytes);
+}

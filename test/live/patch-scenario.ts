@@ -1,0 +1,58 @@
+/** One patch of fixtures/language, watched line by line. */
+import { expect } from 'vitest';
+import { attach } from '../support/hcr.js';
+import type { Fixture } from '../support/fixture.js';
+import type { Target } from '../support/target.js';
+import { type Tick, nextTick } from '../support/ticks.js';
+import type { Rule, Scenario } from './language-scenarios.js';
+
+export function makeEdits(fixture: Fixture, scenario: Scenario): void {
+  for (const { file, from, to } of scenario.edits) fixture.edit(file, from, to);
+}
+
+/** Reads lines that are right by the `old` rule until one is by the `new`; any other fails. */
+export async function readUntilNew(
+  target: Target,
+  last: Tick,
+  rules: { readonly old: Rule; readonly new: Rule },
+): Promise<Tick> {
+  let previous = last;
+  for (;;) {
+    const tick = await nextTick(target);
+    if (rules.new(tick, previous) && !rules.old(tick, previous)) return tick;
+    expect(tick, `after ${JSON.stringify(previous)}`).toSatisfy((now: Tick) =>
+      rules.old(now, previous),
+    );
+    previous = tick;
+  }
+}
+
+/** Reads as many lines as x has values; all must be right. */
+export async function readRound(target: Target, last: Tick, rule: Rule): Promise<Tick> {
+  let previous = last;
+  for (let line = 0; line < 10; line++) {
+    const tick = await nextTick(target);
+    expect(tick, `after ${JSON.stringify(previous)}`).toSatisfy((now: Tick) => rule(now, previous));
+    previous = tick;
+  }
+  return previous;
+}
+
+/** Edits, attaches and reads on: no line is wrong, and from one line on all are new.
+ *  @returns the last line read */
+export async function patchAndWatch(
+  fixture: Fixture,
+  target: Target,
+  scenario: Scenario,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Tick> {
+  target.lines.skipArrived();
+  const first = await readRound(target, await nextTick(target), scenario.old);
+  makeEdits(fixture, scenario);
+  const report = await attach(target.pid, scenario.functions, [], { env });
+  expect(report.pid).toBe(target.pid);
+  expect(report.functions).not.toHaveLength(0);
+  if (scenario.complains !== undefined) await target.errorLines.waitFor(scenario.complains);
+  const changed = await readUntilNew(target, first, scenario);
+  return await readRound(target, changed, scenario.new);
+}
