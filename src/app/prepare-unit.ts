@@ -37,8 +37,12 @@ export interface PreparedUnit {
   readonly notes: readonly string[];
 }
 
-/** Which functions of the unit are wanted: some by name, or all that differ. */
-export type Selection = { readonly names: readonly string[] } | 'changed';
+/** Which functions of the unit are wanted: some by name as far as they differ, all that differ, or
+ *  those that were selected before the unit was compiled once more with other flags. */
+export type Selection =
+  | { readonly names: readonly string[] }
+  | 'changed'
+  | { readonly again: readonly PatchRoot[] };
 
 export interface PrepareOptions {
   /** Skip the signature check. */
@@ -150,6 +154,13 @@ function selectRoots(input: RootInput): PatchRoot[] {
     for (const state of states) if (!state.comparison.same) add(state, 'changed');
     return roots;
   }
+  if ('again' in selection) {
+    for (const state of states) {
+      const before = selection.again.find(({ fn }) => fn.name === state.fn.name);
+      if (before !== undefined) add(state, before.reason);
+    }
+    return roots;
+  }
   const hosts = inliningFunctions(input, selection.names);
   for (const name of selection.names) {
     const state = states.find(({ fn }) => fn.name === name);
@@ -200,7 +211,7 @@ function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
 
 /** Functions that differ from the running code as well and stay as they are. */
 function neighbourNotes(states: readonly FunctionState[], roots: readonly PatchRoot[], selection: Selection): string[] {
-  if (selection === 'changed' || roots.length === 0) return [];
+  if (selection === 'changed' || 'again' in selection || roots.length === 0) return [];
   const patched = new Set(roots.map((root) => root.fn));
   const others = states.filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn));
   if (others.length === 0) return [];

@@ -121,7 +121,7 @@ function placeAll(image: ProcessImage, units: readonly PreparedUnit[], dryRun: b
   const placed: PlacedUnit[] = [];
   for (const prepared of units) {
     const { machine } = image.target;
-    const roots = prepared.roots.map(({ fn }) => ({ fn, keep: NO_REGISTERS }));
+    const roots = prepared.roots.map(({ fn, live }) => ({ fn, entry: live.address, keep: NO_REGISTERS }));
     const layout = layOut(roots, prepared.edited.unit, prepared.binder, machine);
     const taken = placed.flatMap((unit) => unit.blocks);
     const blocks = allocate(image, prepared.wanted.module, layout, taken, dryRun);

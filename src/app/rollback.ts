@@ -5,6 +5,7 @@ import { type Ledger, bodiesAt, generationOf, lineage } from '../patch/ledger.js
 import { writesTo } from '../patch/plan.js';
 import { hazardsOf } from '../patch/safety.js';
 import { publishWrites } from '../ptrace/publish.js';
+import { rehearsePublication } from '../ptrace/rehearse.js';
 import { ProcessImage } from './observe.js';
 import { completeInterrupted } from './recover.js';
 import type { PatchReport, PatchedFunction, ReportProgress } from './report.js';
@@ -34,6 +35,7 @@ export async function rollBack(pid: number, options: RollbackOptions, onProgress
   if (to === ledger.current) {
     return { ...base, generation: to, notes: [...notes, `Generation ${to} is live already.`], timingsMs: watch.timings, pauseMicros: 0 };
   }
+  await rehearsePublication();
   onProgress({ stage: 'publish' });
   const { pauseMicros } = await watch.time('publish', async () => {
     image.store.save({ ...ledger, pending: { from: ledger.current, to, writes, created: false } });

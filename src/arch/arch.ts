@@ -9,6 +9,9 @@ export interface Machine {
   /** `e_machine` of its ELF files. */
   readonly elfMachine: number;
   readonly pageBytes: number;
+  /** Compiler flags with which the address of every external variable is read from memory, so that
+   *  the variable may be anywhere. */
+  readonly indirectDataFlags: readonly string[];
   readonly relocations: Relocations;
   readonly jumps: Jumps;
   readonly patterns: CodePatterns;
@@ -122,7 +125,8 @@ export interface Jumps {
   ifuncStub(at: Addr, resolver: Addr, slot: Addr): Uint8Array;
   /** The call frame instructions of {@link ifuncStub}; see {@link keepingStubCfi}. */
   readonly ifuncStubCfi: Uint8Array;
-  /** Calls `to` and gives back every register of `keep` as it was; see call-clobbers. The callee
+  /** Calls `to` with the stack aligned as the convention has it, and gives back every register of
+   *  `keep` as it was; see call-clobbers and stack-alignment. The callee
    *  must take no arguments on the stack. `keep` must not hold a register in which the function
    *  returns its value: the stub would undo it. `undefined` when out of reach. */
   keepingStub(at: Addr, to: Addr, keep: RegisterSet): Uint8Array | undefined;
@@ -201,7 +205,15 @@ export interface Instruction {
   readonly displacementOffset: number;
   readonly immediateOffset: number;
   readonly isPadding: boolean;
+  readonly stack: StackEffect;
 }
+
+/** What an instruction does to the stack pointer: move it by so many bytes (a push by -8; a call by
+ *  0, once it is back), round it down to a multiple, or something else. */
+export type StackEffect =
+  | { readonly kind: 'moves'; readonly bytes: number }
+  | { readonly kind: 'aligns'; readonly to: number }
+  | { readonly kind: 'unknown' };
 
 export interface Decoder {
   /** Decodes `code`, which is borrowed, as if it stood at `address`; stops at the first undecodable
@@ -218,6 +230,9 @@ export interface Decoder {
   /** Registers that every processor of this machine has. Code that touches another one must know
    *  that the processor has it, from an instruction of the target that names it. */
   readonly baseline: RegisterSet;
+  /** Bytes of which the stack pointer is a multiple before a call, and by how many it is below one
+   *  at the callee's entry. */
+  readonly stackAlignment: { readonly bytes: number; readonly atEntry: number };
   namesOf(set: RegisterSet): readonly string[];
 }
 

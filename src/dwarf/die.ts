@@ -3,7 +3,7 @@
  * attribute of the wrong class is answered as if it were absent, since the file may say anything.
  * @see DWARF 5, 2.2 and 7.5.2
  */
-import { ByteReader } from '../core/byte-reader.js';
+import type { ByteReader } from '../core/byte-reader.js';
 import type { Abbrev } from './abbrev.js';
 import { type FormValue, readForm, skipForm } from './form.js';
 import type { UnitHeader } from './unit-header.js';
@@ -42,23 +42,24 @@ export class Die {
   /** Where it starts, counted from the start of the unit. */
   readonly offsetInUnit: number;
   private readonly abbrev: Abbrev;
-  private readonly bytes: Uint8Array;
+  private readonly reader: ByteReader;
   private readonly attributesOffset: number;
 
-  /** @param bytes the unit's, at least up to the end of this entry; borrowed */
+  /** @param reader over the unit, at least up to the end of this entry. Entries share it: each
+   *  read seeks first, and is done before the next. */
   constructor(
     unit: DieOwner,
     index: number,
     offsetInUnit: number,
     abbrev: Abbrev,
-    bytes: Uint8Array,
+    reader: ByteReader,
     attributesOffset: number,
   ) {
     this.unit = unit;
     this.index = index;
     this.offsetInUnit = offsetInUnit;
     this.abbrev = abbrev;
-    this.bytes = bytes;
+    this.reader = reader;
     this.attributesOffset = attributesOffset;
   }
 
@@ -80,7 +81,7 @@ export class Die {
     const wanted = specs[position];
     if (wanted === undefined) return undefined;
     const { encoding } = this.unit.header;
-    const reader = this.reader(this.attributesOffset);
+    const reader = this.reader.seek(this.attributesOffset);
     for (let passed = 0; passed < position; passed++) {
       skipForm(reader, specs[passed]?.form ?? 0, encoding);
     }
@@ -156,20 +157,17 @@ export class Die {
    */
   origins(attributes: readonly number[]): readonly Die[] {
     const chain: Die[] = [this];
-    for (let last: Die = this; ; ) {
-      const from = last;
-      const attribute = attributes.find((name) => from.has(name));
-      const next = attribute === undefined ? undefined : from.reference(attribute);
-      if (next === undefined) return chain;
+    for (let next = this.origin(attributes); next; next = next.origin(attributes)) {
       if (chain.length > MAX_ORIGINS) {
-        this.reader(this.offsetInUnit).fail('an entry whose origins have no end');
+        this.reader.seek(this.offsetInUnit).fail('an entry whose origins have no end');
       }
       chain.push(next);
-      last = next;
     }
+    return chain;
   }
 
-  private reader(offsetInUnit: number): ByteReader {
-    return new ByteReader(this.bytes, this.unit.littleEndian, '.debug_info unit', offsetInUnit);
+  private origin(attributes: readonly number[]): Die | undefined {
+    const attribute = attributes.find((name) => this.has(name));
+    return attribute === undefined ? undefined : this.reference(attribute);
   }
 }

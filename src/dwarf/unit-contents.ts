@@ -13,8 +13,8 @@ import type { UnitHeader } from './unit-header.js';
 
 export interface UnitContent {
   readonly unitOffset: number;
-  /** The whole unit, header included; borrowed. */
-  readonly bytes: Uint8Array;
+  /** Over the whole unit, header included. */
+  readonly reader: ByteReader;
   readonly tree: DieTree;
 }
 
@@ -50,14 +50,14 @@ export class UnitContents {
     const reader = new ByteReader(bytes, littleEndian, what, header.headerBytes);
     const tree = indexDies(reader, abbrevs, header.encoding);
     this.keptBytes += bytes.length;
-    return { unitOffset: header.offset, bytes, tree };
+    return { unitOffset: header.offset, reader, tree };
   }
 
   private dropOldest(): void {
     for (const [offset, content] of this.kept) {
       if (this.keptBytes <= KEPT_BYTES || content === this.latest) return;
       this.kept.delete(offset);
-      this.keptBytes -= content.bytes.length;
+      this.keptBytes -= content.reader.bytes.length;
     }
   }
 }

@@ -7,7 +7,7 @@
  * @see DWARF 5, 3.1 and 7.5
  */
 import { type Vaddr, type VaddrRange, vaddr } from '../core/address.js';
-import { ByteReader } from '../core/byte-reader.js';
+import type { ByteReader } from '../core/byte-reader.js';
 import { HcrError } from '../core/failure.js';
 import type { AbbrevTable, AbbrevTables } from './abbrev.js';
 import { indexedAddress } from './address-table.js';
@@ -104,19 +104,19 @@ export class UnitDies implements DieOwner {
 
   /** @throws HcrError `malformed-file` when the unit has no such entry */
   dieAtIndex(index: number): Die {
-    const { bytes, tree } = this.content();
+    const { reader, tree } = this.content();
     const offset = index < tree.count ? tree.offsets[index] : undefined;
     if (offset === undefined) return this.fail(`has no entry ${index}`);
-    return this.dieFrom(bytes, index, offset);
+    return this.dieFrom(reader, index, offset);
   }
 
   /** @param offset from the start of the unit
    *  @throws HcrError `malformed-file` when no entry starts there */
   dieAtOffset(offset: number): Die {
-    const { bytes, tree } = this.content();
+    const { reader, tree } = this.content();
     const index = indexOfDieAt(tree, offset);
     if (index < 0) return this.fail(`has no entry at offset 0x${offset.toString(16)}`);
-    return this.dieFrom(bytes, index, offset);
+    return this.dieFrom(reader, index, offset);
   }
 
   textOf(value: FormValue): string | undefined {
@@ -253,7 +253,7 @@ export class UnitDies implements DieOwner {
   private readRoot(): Die {
     const { offset, headerBytes, encoding } = this.header;
     return parseAt(this.around.info, offset, USUAL_ROOT_BYTES, (reader) => {
-      const die = this.dieFrom(reader.bytes, 0, headerBytes);
+      const die = this.dieFrom(reader, 0, headerBytes);
       // Its bytes must reach to the end of its last attribute.
       reader.seek(headerBytes);
       const abbrev = this.abbrevs.find(readUleb128(reader));
@@ -262,12 +262,11 @@ export class UnitDies implements DieOwner {
     });
   }
 
-  private dieFrom(bytes: Uint8Array, index: number, offset: number): Die {
-    const reader = new ByteReader(bytes, this.littleEndian, this.around.info.what, offset);
-    const code = readUleb128(reader);
+  private dieFrom(reader: ByteReader, index: number, offset: number): Die {
+    const code = readUleb128(reader.seek(offset));
     const abbrev = this.abbrevs.find(code);
     if (abbrev === undefined) return this.fail(`uses the unknown abbreviation ${code}`);
-    return new Die(this, index, offset, abbrev, bytes, reader.offset);
+    return new Die(this, index, offset, abbrev, reader, reader.offset);
   }
 
   private fail(detail: string): never {

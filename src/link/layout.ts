@@ -3,7 +3,7 @@
  * come later: the area that will hold them may not be reserved yet.
  */
 import type { Machine, RegisterSet } from '../arch/arch.js';
-import { alignUp } from '../core/address.js';
+import { type Addr, alignUp } from '../core/address.js';
 import type { Part } from '../core/part.js';
 import type { Section } from '../elf/sections.js';
 import type { Binder, Binding } from './bind.js';
@@ -42,12 +42,16 @@ export interface Layout {
   /** Writable slots of IFUNC stubs. */
   readonly ifuncSlots: ReadonlyMap<string, Synthetic>;
   readonly keepingStubs: readonly KeepingStub[];
+  /** Functions whose own address in their own code must be that of their entry. */
+  readonly selfEntries: ReadonlyMap<ObjectFunction, Addr>;
   readonly sizeBytes: Readonly<Record<Part, number>>;
   readonly alignment: Readonly<Record<Part, number>>;
 }
 
 export interface Root {
   readonly fn: ObjectFunction;
+  /** Its original entry, which redirects to the new body. */
+  readonly entry: Addr;
   readonly keep: RegisterSet;
 }
 
@@ -145,6 +149,7 @@ export function layOut(roots: readonly Root[], unit: ObjectUnit, binder: Binder,
     slots,
     ifuncSlots,
     keepingStubs,
+    selfEntries: new Map(roots.map((root) => [root.fn, root.entry])),
     sizeBytes: cursor.sizeBytes,
     alignment: cursor.alignment,
   };

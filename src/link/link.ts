@@ -60,6 +60,7 @@ class Linker {
     for (const synthetic of layout.slots.values()) this.writeSlot(synthetic, this.slotValue(synthetic.binding));
     for (const [key, stub] of layout.stubs) this.writeStub(key, stub, stub.binding);
     for (const reference of layout.references) this.relocate(reference);
+    for (const [fn, entry] of layout.selfEntries) this.pointAtEntry(fn, entry);
     const keeping = new Map(layout.keepingStubs.map((stub) => [stub.fn, this.writeKeepingStub(stub)]));
     const addressInSection = (section: Section, offset: number): Addr | undefined => {
       const placement = layout.sections.get(section);
@@ -146,6 +147,22 @@ class Linker {
     }
     this.bytes[stub.part].set(code, stub.offset);
     return at;
+  }
+
+  /** The assembler resolves what a function says of its own address: a timer that arms itself
+   *  again would hand out the address of a body, which the next patch does not redirect. */
+  private pointAtEntry(fn: ObjectFunction, entry: Addr): void {
+    const placement = this.layout.sections.get(fn.section);
+    if (placement === undefined) return;
+    const { patterns } = this.machine;
+    const start = placement.offset + fn.offset;
+    const code = this.bytes[placement.part].subarray(start, start + fn.sizeBytes);
+    const at = offsetBy(this.addressOf(placement), fn.offset);
+    for (const offset of patterns.selfReferences(code, 0)) {
+      if (!patterns.retarget(code, offset, offsetBy(at, offset), entry)) {
+        throw new HcrError({ code: 'out-of-reach', symbol: fn.name, detail: 'its own entry' });
+      }
+    }
   }
 
   private relocate(reference: Reference): void {

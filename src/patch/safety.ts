@@ -56,13 +56,24 @@ export function findBusy(threads: Iterable<ThreadPosition>, hazards: readonly Ha
 }
 
 function hazardOnStack(stack: Uint8Array, hazards: readonly Hazard[]): Hazard | undefined {
-  const ranges = hazards.map((hazard) => hazard.range);
-  const hit = findWordIn(stack, ranges);
+  const hit = findReturnInto(stack, hazards.map((hazard) => hazard.why === 'overwritten' ? hazard.range : afterStart(hazard.range)));
   return hit === undefined ? undefined : hazards.find(({ range }) => contains(range, hit));
 }
 
+/** No call returns to the start of a function: a word that points there is a function pointer. */
+function afterStart(range: AddrRange): AddrRange {
+  return { start: offsetBy(range.start, 1), end: range.end };
+}
+
+/** Whether a thread is in one of some functions, or comes back to it.
+ *  @param bodies whole functions, from their start */
+export function isInside({ pc, stack }: Pick<ThreadPosition, 'pc' | 'stack'>, bodies: readonly AddrRange[]): AddrRange | undefined {
+  const word = findReturnInto(stack, bodies.map(afterStart));
+  return bodies.find((body) => contains(body, pc) || (word !== undefined && contains(body, word)));
+}
+
 /** The first 8-byte word, at multiples of 8, that lies in one of the ranges. */
-export function findWordIn(memory: Uint8Array, ranges: readonly AddrRange[]): Addr | undefined {
+function findReturnInto(memory: Uint8Array, ranges: readonly AddrRange[]): Addr | undefined {
   if (ranges.length === 0) return undefined;
   const lowest = Math.min(...ranges.map((range) => range.start));
   const highest = Math.max(...ranges.map((range) => range.end));

@@ -2,13 +2,13 @@
  * Makes entries lead elsewhere: stop, check the threads, write, resume. The only step of a patch
  * that stops the whole target; all that can fail has happened before it.
  */
-import { type Addr, type AddrRange, addr, contains, hex } from '../core/address.js';
+import { type Addr, type AddrRange, addr, hex } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import type { CodeWrite } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
-import { type Busy, type Hazard, type ThreadPosition, findBusy, findWordIn } from '../patch/safety.js';
+import { type Busy, type Hazard, type ThreadPosition, findBusy, isInside } from '../patch/safety.js';
 import type { TargetProcess } from './process.js';
-import { type Mapping, mappingAt, readMaps } from './procfs.js';
+import { type Mapping, mappingAt } from './procfs.js';
 import { StoppedWorld } from './stopped-world.js';
 
 /** Bytes below the stack pointer that a function may use without moving it. */
@@ -22,13 +22,13 @@ export interface Publication {
   /** How long the target stood still in the attempt that went through. */
   readonly pauseMicros: number;
   readonly attempts: number;
-  /** Of the ranges watched, those that a thread was in. */
+  /** Of the functions watched, those that a thread was in. */
   readonly active: readonly AddrRange[];
 }
 
 /**
  * Makes all the writes or none.
- * @param watched ranges of code of which to tell whether a thread was in them
+ * @param watched functions of which to tell whether a thread was in them
  * @param timeoutMs how long to try for a moment in which no thread is in the way
  * @throws HcrError `busy` with nothing written; `target-exited`, `target-replaced`, `already-traced`,
  *   `attach-denied`; `unsupported-target` when the bytes are not what hcr left there
@@ -48,14 +48,16 @@ export async function publishWrites(
     let busyThreads: readonly number[];
     const world = new StoppedWorld(target);
     try {
+      const mappings = target.maps();
       world.stop(performance.now() + STOP_MS);
-      const threads = [...positions(target, world)];
+      const threads = positions(target, world, mappings);
       const busy = findBusy(threads, hazards);
       if (busy.length === 0) {
         writeAll(target, writes);
         world.resume();
         const { pauseMicros } = world;
-        return { pauseMicros, attempts, active: watched.filter((range) => isActive(range, threads)) };
+        const active = watched.filter((body) => threads.some((thread) => isInside(thread, [body]) !== undefined));
+        return { pauseMicros, attempts, active };
       }
       reason = describe(busy);
       busyThreads = busy.map(({ tid }) => tid);
@@ -75,10 +77,6 @@ export async function publishWrites(
   }
 }
 
-function isActive(range: AddrRange, threads: readonly ThreadPosition[]): boolean {
-  return threads.some(({ pc, stack }) => contains(range, pc) || findWordIn(stack, [range]) !== undefined);
-}
-
 function describe(busy: readonly Busy[]): string {
   const [first] = busy;
   if (first === undefined) return 'a thread is in the way';
@@ -87,18 +85,17 @@ function describe(busy: readonly Busy[]): string {
   return `thread ${first.tid}${others} ${what} ${first.hazard.function}`;
 }
 
-/** Where each thread is, and its stack. */
-function* positions(target: TargetProcess, world: StoppedWorld): Generator<ThreadPosition> {
+/** Where each thread is, and its stack.
+ *  @param mappings as they were before the stop: reading them takes longer than all the rest */
+function positions(target: TargetProcess, world: StoppedWorld, mappings: readonly Mapping[]): ThreadPosition[] {
   const { registers } = target.machine;
-  let mappings: readonly Mapping[] | undefined;
-  for (const { tracee, registers: values } of world.threads) {
-    mappings ??= readMaps(target.pid);
-    yield {
-      tid: tracee.tid,
-      pc: registers.pc(values),
-      stack: readStack(target, mappings, registers.stackPointer(values)),
-    };
-  }
+  let known = mappings;
+  return world.threads.map(({ tracee, registers: values }) => {
+    const stackPointer = registers.stackPointer(values);
+    // A thread that was made meanwhile has a stack that was mapped meanwhile.
+    if (mappingAt(known, stackPointer) === undefined) known = target.maps();
+    return { tid: tracee.tid, pc: registers.pc(values), stack: readStack(target, known, stackPointer) };
+  });
 }
 
 /** The stack from below the red zone to the end of its mapping. */

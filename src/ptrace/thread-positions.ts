@@ -1,18 +1,18 @@
 /**
- * Which threads are in given ranges of code, as far as it can be told without stopping them: the
+ * Which threads are in given functions, as far as it can be told without stopping them: the
  * kernel shows pc and stack pointer of a thread that is blocked. A running thread is not reported.
  * @see proc(5) /proc/pid/task/tid/syscall
  */
 import { readFileSync } from 'node:fs';
-import { type AddrRange, type Tid, contains } from '../core/address.js';
-import { findWordIn } from '../patch/safety.js';
+import type { AddrRange, Tid } from '../core/address.js';
+import { isInside } from '../patch/safety.js';
 import type { TargetProcess } from './process.js';
 import { listThreads } from './procfs.js';
 import { readStack } from './publish.js';
 
 export interface LocatedThread {
   readonly tid: Tid;
-  /** The first of the ranges that it is in, by its pc or by what its stack holds. */
+  /** The first of the functions that it is in, by its pc or by what its stack holds. */
   readonly within: AddrRange;
 }
 
@@ -23,8 +23,7 @@ export function locateThreads(target: TargetProcess, ranges: readonly AddrRange[
     const position = blockedAt(target.pid, tid);
     if (position === undefined) return [];
     const { pc, stackPointer } = position;
-    const word = findWordIn(readStack(target, mappings, stackPointer), ranges);
-    const within = ranges.find((range) => contains(range, pc) || (word !== undefined && contains(range, word)));
+    const within = isInside({ pc, stack: readStack(target, mappings, stackPointer) }, ranges);
     return within === undefined ? [] : [{ tid, within }];
   });
 }

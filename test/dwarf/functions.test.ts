@@ -45,7 +45,9 @@ describe.each(EVERY_KIND)('in %s', (name) => {
     const entries = functionsOf(name).filter((entry) => entry.entry !== undefined);
     const symbols = nm(samples.path(name)).filter(
       (symbol) =>
-        /t/i.test(symbol.type) && OURS.has(sourceName(symbol.name)) && !symbol.name.includes('.cold'),
+        /t/i.test(symbol.type) &&
+        OURS.has(sourceName(symbol.name)) &&
+        !symbol.name.includes('.cold'),
     );
     expect(symbols.length).toBeGreaterThan(5);
     const found = entries.map((entry) => `${entry.name} ${String(entry.entry)}`).sort();
@@ -95,7 +97,10 @@ test('a program optimised for speed has cold parts to find', () => {
 });
 
 test('a function whose every call was inlined is listed without code', () => {
-  const named = samples.unit('o2', 'main.c').functions().filter((f) => f.name === 'innermost');
+  const named = samples
+    .unit('o2', 'main.c')
+    .functions()
+    .filter((f) => f.name === 'innermost');
   expect(named).toHaveLength(1);
   expect(named.map(outline)).toMatchObject([
     { entry: undefined, isInlined: true, isDeclaration: false },
@@ -104,15 +109,23 @@ test('a function whose every call was inlined is listed without code', () => {
 });
 
 test('an out-of-line copy takes its name from the abstract instance and is listed once', () => {
-  const named = samples.unit('os', 'main.c').functions().filter((f) => f.name === 'variadic');
+  const named = samples
+    .unit('os', 'main.c')
+    .functions()
+    .filter((f) => f.name === 'variadic');
   expect(named).toHaveLength(1);
   expect(named.map(outline)).toMatchObject([{ declLine: 17, external: true }]);
   expect(named[0]?.declaration().offset).toBeGreaterThan(0);
 });
 
 test('what is only declared is told from what has code', () => {
-  const named = samples.unit('o0', 'main.c').functions().filter((f) => f.name === 'from_other');
-  expect(named.map(outline)).toMatchObject([{ isDeclaration: true, entry: undefined, external: true }]);
+  const named = samples
+    .unit('o0', 'main.c')
+    .functions()
+    .filter((f) => f.name === 'from_other');
+  expect(named.map(outline)).toMatchObject([
+    { isDeclaration: true, entry: undefined, external: true },
+  ]);
 });
 
 test('a static function is not external', () => {
@@ -123,7 +136,9 @@ test('a static function is not external', () => {
 test('an address inside a function leads to it', () => {
   const unit = samples.unit('o2', 'main.c');
   const main = samples.function('o2', 'main.c', 'main');
-  expect(unit.functionAt(main.ranges()[0]?.start ?? main.entry ?? expect.fail())?.name).toBe('main');
+  expect(unit.functionAt(main.ranges()[0]?.start ?? main.entry ?? expect.fail())?.name).toBe(
+    'main',
+  );
 });
 
 test('code that the linker discarded has no entry', () => {
@@ -133,7 +148,7 @@ test('code that the linker discarded has no entry', () => {
     ...'gcc -g -ffunction-sections -Wl,--gc-sections'.split(' '),
   );
   expect(nm(path).some(({ name }) => name === 'unused_here')).toBe(false);
-  const functions = [...(samples.open(path).units())].flatMap((unit) => unit.functions());
+  const functions = [...samples.open(path).units()].flatMap((unit) => unit.functions());
   const unused = functions.filter(({ name }) => name === 'unused_here');
   expect(unused.map(outline)).toMatchObject([{ entry: undefined, isDeclaration: false }]);
 });
@@ -151,7 +166,10 @@ describe.each(['classes', 'classesO0', 'classesDwarf4'] as const)('in C++, %s', 
   });
 
   test('names are qualified by what encloses the declaration', () => {
-    const names = samples.unit(name, 'classes.cc').functions().map((f) => f.qualifiedName);
+    const names = samples
+      .unit(name, 'classes.cc')
+      .functions()
+      .map((f) => f.qualifiedName);
     expect(names).toContain('outer::Derived::method');
     expect(names).toContain('outer::Derived::generic<int>');
     expect(names).toContain('outer::implicit');

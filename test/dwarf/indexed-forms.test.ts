@@ -10,7 +10,12 @@ import { useSamples } from './samples.js';
 
 const samples = useSamples();
 
-const abbreviation = (code: number, tag: number, children: number, ...attributes: (number | string)[]) =>
+const abbreviation = (
+  code: number,
+  tag: number,
+  children: number,
+  ...attributes: (number | string)[]
+) =>
   `.uleb128 ${code}\n.uleb128 ${tag}\n.byte ${children}\n` +
   attributes.map((value) => (typeof value === 'string' ? value : `.uleb128 ${value}`)).join('\n') +
   '\n.byte 0, 0\n';
@@ -78,7 +83,7 @@ ${abbreviation(6, 0x2e, 0, 0x55, 0x23, 0x03, 0x25, 0x49, 0x10, 0x3f, 0x0c)}
  .byte 5, 5, 4
  .uleb128 5
  .byte 6
- .uleb128 0x16
+ .uleb128 0x15
  .uleb128 .Lint-.Lunit
  .uleb128 2
  .byte 0xa1
@@ -177,7 +182,9 @@ test('variables are found by number and by either way to a thread-local', () => 
   const path = build();
   const [unit] = samples.open(path).units();
   const symbols = new Map(nm(path).map(({ name, value }) => [name, value]));
-  expect(unit?.variables().map(({ name, location, typeText }) => [name, location, typeText])).toEqual([
+  expect(
+    unit?.variables().map(({ name, location, typeText }) => [name, location, typeText]),
+  ).toEqual([
     ['counter', { kind: 'static', vaddr: symbols.get('counter') }, 'int'],
     ['local', { kind: 'tls', offset: 8 }, 'int'],
   ]);

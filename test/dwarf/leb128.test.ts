@@ -43,7 +43,8 @@ test('reads every unsigned number of 64 bits', () => {
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => {
       const bytes = encode(value, false);
       expect(readWideUleb128(reader(...bytes))).toBe(exact(value));
-      if (value <= Number.MAX_SAFE_INTEGER) expect(readUleb128(reader(...bytes))).toBe(Number(value));
+      if (value <= Number.MAX_SAFE_INTEGER)
+        expect(readUleb128(reader(...bytes))).toBe(Number(value));
     }),
   );
 });
@@ -65,7 +66,9 @@ test('stops after the number', () => {
 });
 
 test('allows padding that adds nothing', () => {
-  expect(readUleb128(reader(0x85, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0))).toBe(5);
+  expect(readUleb128(reader(0x85, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0))).toBe(
+    5,
+  );
   expect(readSleb128(reader(0xfe, 0xff, 0xff, 0xff, 0x7f))).toBe(-2);
 });
 

@@ -29,11 +29,15 @@ test.each(['o0', 'o2', 'dwarf4', 'dwarf64', 'dwarf64Version4'] as const)(
       /^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+|0)\b/,
     );
     // A row at the end of a sequence is of no instruction.
-    const ends = new Set(decoded.filter(([, line]) => line === '-').map(([, , address]) => address));
+    const ends = new Set(
+      decoded.filter(([, line]) => line === '-').map(([, , address]) => address),
+    );
     const listed = decoded.filter(([, , address]) => !ends.has(address));
     expect(listed.length).toBeGreaterThan(20);
     const info = samples.debugInfo(name);
-    const last = new Map(listed.map(([file, line, address]) => [Number(address), `${file}:${line}`]));
+    const last = new Map(
+      listed.map(([file, line, address]) => [Number(address), `${file}:${line}`]),
+    );
     for (const [address, expected] of last) {
       const found = info.unitForAddress(vaddr(address))?.lineOf(vaddr(address));
       expect(`${found?.file.replace(/.*\//, '')}:${found?.line}`).toBe(expected);

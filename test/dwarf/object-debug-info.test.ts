@@ -40,11 +40,14 @@ describe.each([...OBJECTS, 'objectClasses'] as const)('in %s', (name) => {
     const located = variables.filter(({ location }) => location !== undefined);
     expect(located.length).toBeGreaterThan(5);
     for (const { name, linkageName, location } of located) {
-      const place = debug.sectionAt(location?.kind === 'tls' ? location.offset : location?.vaddr ?? 0);
+      const place = debug.sectionAt(
+        location?.kind === 'tls' ? location.offset : (location?.vaddr ?? 0),
+      );
       const symbols = object.symbolsIn(object.elf.sectionAt(place?.sectionIndex ?? 0));
       const at = symbols.filter((symbol) => symbol.value === place?.offset).map((s) => s.name);
       const isThere = at.some(
-        (symbol) => symbol === linkageName || symbol.replace(/\.\d+$/, '') === name || symbol.includes(name),
+        (symbol) =>
+          symbol === linkageName || symbol.replace(/\.\d+$/, '') === name || symbol.includes(name),
       );
       expect(isThere, `${name} among ${at.join()}`).toBe(true);
     }
@@ -56,7 +59,11 @@ test.each(OBJECTS)('%s says of the source what the program says', (name) => {
   const linked = samples.unit('o2', 'main.c');
   expect(unit?.name).toBe('main.c');
   const signatures = (functions = linked.functions()) =>
-    new Map(functions.filter((f) => f.declFile?.endsWith('main.c')).map((f) => [f.name, signatureOf(f).key]));
+    new Map(
+      functions
+        .filter((f) => f.declFile?.endsWith('main.c'))
+        .map((f) => [f.name, signatureOf(f).key]),
+    );
   for (const [name, key] of signatures(unit?.functions())) {
     expect(signatures().get(name)).toBe(key);
   }

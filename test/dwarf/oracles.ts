@@ -39,7 +39,10 @@ export interface Frame {
 }
 
 /** For each address the functions whose code it is, innermost first. */
-export function addr2line(path: string, addresses: readonly number[]): readonly (readonly Frame[])[] {
+export function addr2line(
+  path: string,
+  addresses: readonly number[],
+): readonly (readonly Frame[])[] {
   const input = addresses.map((address) => `0x${address.toString(16)}\n`).join('');
   const chains: Frame[][] = [];
   const lines = run('addr2line', ['-a', '-f', '-i', '-e', path], input).split('\n');

@@ -57,9 +57,17 @@ describe('makes no difference', () => {
     ['names of parameters', 'int f(int a) { return a; }', 'int f(int b) { return b; }'],
     ['typedefs', 'int f(int a) { return a; }', 'typedef int t; t f(t a) { return a; }'],
     ['const of a parameter', 'int f(int a) { return a; }', 'int f(const int a) { return a; }'],
-    ['const of what is pointed to', 'int f(char *a) { return *a; }', 'int f(const char *a) { return *a; }'],
+    [
+      'const of what is pointed to',
+      'int f(char *a) { return *a; }',
+      'int f(const char *a) { return *a; }',
+    ],
     ['a prototype', 'int f() { return 0; }', 'int f(void) { return 0; }'],
-    ['static', 'int f(void) { return 0; }', 'static int f(void) { return 0; } int (*keep)(void) = f;'],
+    [
+      'static',
+      'int f(void) { return 0; }',
+      'static int f(void) { return 0; } int (*keep)(void) = f;',
+    ],
     ['an array for a pointer', 'int f(int *a) { return *a; }', 'int f(int a[4]) { return *a; }'],
     [
       'a member more behind a pointer',
@@ -72,9 +80,9 @@ describe('makes no difference', () => {
 });
 
 test('a changed parameter is shown with both declarations', () => {
-  expect(compare('int f(int a, char *b) { return a; }', 'int f(int a, int b) { return a; }')).toEqual([
-    { what: 'parameter 2 of f', live: 'int f(int, char *)', edited: 'int f(int, int)' },
-  ]);
+  expect(
+    compare('int f(int a, char *b) { return a; }', 'int f(int a, int b) { return a; }'),
+  ).toEqual([{ what: 'parameter 2 of f', live: 'int f(int, char *)', edited: 'int f(int, int)' }]);
 });
 
 test('what is returned, the number of parameters and further arguments are compared', () => {

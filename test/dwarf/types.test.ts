@@ -42,14 +42,18 @@ describe.each(['o2', 'dwarf4', 'dwarf3', 'dwarf64'] as const)('in %s', (name) =>
 
   test('bit fields are counted from the start of the record', () => {
     const bits = (die: Die) =>
-      readMembers(die).flatMap(({ name, bits }) => (bits ? [[name, bits.offsetBits, bits.sizeBits]] : []));
+      readMembers(die).flatMap(({ name, bits }) =>
+        bits ? [[name, bits.offsetBits, bits.sizeBits]] : [],
+      );
     expect(bits(record(name, 'other.c', 'pair'))).toEqual([
       ['f', 128, 3],
       ['g', 131, 5],
     ]);
     const [wide, narrow] = bits(record(name, 'other.c', 'nested'));
     const answers = gdb(samples.path(name), 'ptype /o struct nested')[0] ?? '';
-    const listed = [...answers.matchAll(/\/\*\s*(\d+):\s*(\d+)\s*\|\s*8 \*\/ +unsigned long long (\w+)/g)];
+    const listed = [
+      ...answers.matchAll(/\/\*\s*(\d+):\s*(\d+)\s*\|\s*8 \*\/ +unsigned long long (\w+)/g),
+    ];
     expect([wide, narrow]).toEqual(
       listed.map(([, byte, bit, member]) => [
         member,
@@ -121,7 +125,7 @@ describe('keys', () => {
        int (*v)(int, ...); union { int x; float y; } w; double x; long double y;
        typedef int four __attribute__((vector_size(16))); four z; int aa[4];`,
     );
-    const names = [...'abcdefghijklmnorstuvwxyz', 'aa'];
+    const names = 'a b c d e f g h i j k l m n o r s t u v w x y z aa'.split(' ');
     const keys = names.map(key);
     expect(new Set(keys).size).toBe(names.length);
   });

@@ -59,11 +59,16 @@ const squeeze = (text: string): string => text.replaceAll(/\s*([*()[\],])\s*/g, 
 test('same-named statics of one function are numbered in order', () => {
   for (const name of C_SAMPLES) {
     const named = variablesOf(name, 'main.c').filter((v) => v.qualifiedName === 'twice_named::n');
-    expect(named.map(({ ordinal, typeText, scopePath }) => [ordinal, typeText, scopePath])).toEqual([
-      [0, 'int', ['twice_named']],
-      [1, 'long int', ['twice_named']],
+    expect(named.map(({ ordinal, typeText, scopePath }) => [ordinal, typeText, scopePath])).toEqual(
+      [
+        [0, 'int', ['twice_named']],
+        [1, 'long int', ['twice_named']],
+      ],
+    );
+    expect(named.map((variable) => variable.function?.name)).toEqual([
+      'twice_named',
+      'twice_named',
     ]);
-    expect(named.map((variable) => variable.function?.name)).toEqual(['twice_named', 'twice_named']);
   }
 });
 

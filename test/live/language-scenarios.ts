@@ -272,9 +272,9 @@ int calls_helpers(int x)
   {
     claim: 'computed gotos lead into the new body',
     functions: ['interpret'],
-    edits: [{ file: 'interpreter.c', from: 'x += 3', to: 'x += 5' }],
+    edits: [{ file: 'interpreter.c', from: 'x *= 2', to: 'x *= 3' }],
     old: is('interpret', (x) => -(x + 3) * 2 + 6),
-    new: is('interpret', (x) => -(x + 5) * 2 + 10),
+    new: is('interpret', (x) => -(x + 3) * 3 + 6),
   },
   {
     claim: 'thread-local variables keep their values',

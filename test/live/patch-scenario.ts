@@ -10,6 +10,9 @@ export function makeEdits(fixture: Fixture, scenario: Scenario): void {
   for (const { file, from, to } of scenario.edits) fixture.edit(file, from, to);
 }
 
+/** More than the program prints while hcr works. */
+const MAX_LINES = 2000;
+
 /** Reads lines that are right by the `old` rule until one is by the `new`; any other fails. */
 export async function readUntilNew(
   target: Target,
@@ -17,7 +20,7 @@ export async function readUntilNew(
   rules: { readonly old: Rule; readonly new: Rule },
 ): Promise<Tick> {
   let previous = last;
-  for (;;) {
+  for (let line = 0; line < MAX_LINES; line++) {
     const tick = await nextTick(target);
     if (rules.new(tick, previous) && !rules.old(tick, previous)) return tick;
     expect(tick, `after ${JSON.stringify(previous)}`).toSatisfy((now: Tick) =>
@@ -25,6 +28,7 @@ export async function readUntilNew(
     );
     previous = tick;
   }
+  throw new Error(`the new code never ran; the last line was ${JSON.stringify(previous)}`);
 }
 
 /** Reads as many lines as x has values; all must be right. */

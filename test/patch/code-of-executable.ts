@@ -10,7 +10,8 @@ export interface NamedCode extends CodeSource {
   redirected(from: string, to: string): NamedCode;
 }
 
-interface Declared {
+/** What debug information would say of a function. */
+export interface Declared {
   readonly passed?: RegisterSet;
   readonly returned?: RegisterSet;
 }
@@ -19,7 +20,7 @@ export function codeOfExecutable(
   shop: Workshop,
   decoder: Decoder,
   file: string,
-  declared: Readonly<Record<string, Declared>> = {},
+  declared: (name: string) => Declared,
 ): NamedCode {
   const text = shop.section(file, '.text');
   const [, start = '0'] =
@@ -47,7 +48,7 @@ export function codeOfExecutable(
     if (!fn) throw new Error(`${file} has no ${name}`);
     return fn.entry;
   };
-  const declaredAt = (entry: Addr): Declared => declared[names.get(entry) ?? ''] ?? {};
+  const declaredAt = (entry: Addr): Declared => declared(names.get(entry) ?? '');
   const source: NamedCode = {
     entryOf,
     functionAt: (address) => all.find((fn) => within(fn, address)),

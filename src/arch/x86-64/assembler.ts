@@ -13,8 +13,8 @@ import type { Addr } from '../../core/address.js';
 
 export interface Step {
   readonly bytes: readonly number[];
-  /** By how much the step moves rsp down. */
-  readonly pushedBytes?: number;
+  /** DW_CFA instructions that hold from the end of the step on. */
+  readonly cfi?: readonly number[];
   /** A 4-byte field that takes the distance from the end of the step to an address. */
   readonly ripRelative?: { readonly fieldOffset: number; readonly to: Addr };
 }
@@ -30,16 +30,15 @@ export interface Assembled {
 const DW_CFA_advance_loc = 0x40;
 const DW_CFA_advance_loc1 = 0x02;
 const DW_CFA_advance_loc2 = 0x03;
+const DW_CFA_offset = 0x80;
+const DW_CFA_restore = 0xc0;
+const DW_CFA_def_cfa = 0x0c;
+const DW_CFA_def_cfa_register = 0x0d;
 const DW_CFA_def_cfa_offset = 0x0e;
 
-const RETURN_ADDRESS_BYTES = 8;
-
-function uleb128(value: number): readonly number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return [...bytes, rest];
-}
+/** Register numbers of the psABI, 3.6.2, which are not those of instructions. */
+const DWARF_RBP = 6;
+const DWARF_RSP = 7;
 
 function advance(bytes: number): readonly number[] {
   if (bytes < 0x40) return [DW_CFA_advance_loc | bytes];
@@ -54,7 +53,6 @@ export function assemble(at: Addr, steps: readonly Step[]): Assembled {
   const cfi: number[] = [];
   let reaches = true;
   let offset = 0;
-  let cfaOffset = RETURN_ADDRESS_BYTES;
   let describedTo = 0;
   for (const step of steps) {
     code.set(step.bytes, offset);
@@ -64,9 +62,8 @@ export function assemble(at: Addr, steps: readonly Step[]): Assembled {
       reaches &&= distance >= -(2 ** 31) && distance < 2 ** 31;
       view.setInt32(offset + step.ripRelative.fieldOffset, distance, true);
     }
-    if (step.pushedBytes !== undefined) {
-      cfaOffset += step.pushedBytes;
-      cfi.push(...advance(end - describedTo), DW_CFA_def_cfa_offset, ...uleb128(cfaOffset));
+    if (step.cfi) {
+      cfi.push(...advance(end - describedTo), ...step.cfi);
       describedTo = end;
     }
     offset = end;
@@ -92,26 +89,49 @@ const stackSlot = (register: number, disp: number): readonly number[] => [
 /** push %r */
 export const push = (encoding: number): Step => ({
   bytes: [...(encoding < 8 ? [] : [0x41]), 0x50 | (encoding & 7)],
-  pushedBytes: 8,
 });
 
 /** pop %r */
 export const pop = (encoding: number): Step => ({
   bytes: [...(encoding < 8 ? [] : [0x41]), 0x58 | (encoding & 7)],
-  pushedBytes: -8,
 });
 
 /** pushfq */
-export const pushFlags: Step = { bytes: [0x9c], pushedBytes: 8 };
+export const pushFlags: Step = { bytes: [0x9c] };
 
 /** popfq */
-export const popFlags: Step = { bytes: [0x9d], pushedBytes: -8 };
+export const popFlags: Step = { bytes: [0x9d] };
 
 /** lea -bytes(%rsp),%rsp: moves the stack pointer and leaves the flags alone. */
 export const lowerStack = (bytes: number): Step => ({
   bytes: [0x48, 0x8d, ...stackSlot(4, -bytes)],
-  pushedBytes: bytes,
 });
+
+/** and $-16,%rsp */
+export const alignStack: Step = { bytes: [0x48, 0x83, 0xe4, 0xf0] };
+
+/** A frame with rbp as its base, in which rsp may be aligned. CFA = rbp + 16, old rbp at CFA - 16. */
+export const enterFrame: readonly Step[] = [
+  {
+    bytes: [0x55], //             push %rbp
+    cfi: [DW_CFA_def_cfa_offset, 16, DW_CFA_offset | DWARF_RBP, 2],
+  },
+  {
+    bytes: [0x48, 0x89, 0xe5], // mov %rsp,%rbp
+    cfi: [DW_CFA_def_cfa_register, DWARF_RBP],
+  },
+];
+
+/** lea -bytes(%rbp),%rsp: back to what was pushed right after {@link enterFrame}. */
+export const returnToPushed = (bytes: number): Step => ({
+  bytes: [0x48, 0x8d, 0xa5, ...dword(-bytes)],
+});
+
+/** pop %rbp */
+export const leaveFrame: Step = {
+  bytes: [0x5d],
+  cfi: [DW_CFA_def_cfa, DWARF_RSP, 8, DW_CFA_restore | DWARF_RBP],
+};
 
 const MOVE = { load: 0x10, store: 0x11 } as const;
 

@@ -13,6 +13,8 @@ export const x8664: Machine = {
   name: 'x86-64',
   elfMachine: EM_X86_64,
   pageBytes: 4096,
+  // gcc 12 and later; see "x86 Options" in its manual.
+  indirectDataFlags: ['-mno-direct-extern-access'],
   relocations,
   jumps,
   patterns,

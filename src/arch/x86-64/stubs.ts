@@ -15,8 +15,9 @@
  * such calls too (`ix86_avx_u128_mode_needed` in gcc/config/i386/i386.cc). `movups` for the
  * narrow ones: a load with it leaves bits above 127 as they are, where `vmovups` would clear them.
  *
- * At a function's entry rsp is 8 below a multiple of 16 (psABI 3.2.2), and it must be again where
- * the stub calls. Flags are kept out of the way by moving rsp with `lea`.
+ * Both align the stack. At a function's entry rsp is 8 below a multiple of 16 (psABI 3.2.2), but
+ * gcc lets callers be sloppy with a function of the same translation unit that needs no more
+ * (src/patch/stack-alignment.ts), so a stub can't count on it. It keeps its frame by rbp.
  *
  * A stub has a frame while its callee runs. Without an FDE a C++ exception would end the program
  * there, so each stub comes with the instructions for one.
@@ -27,9 +28,12 @@ import { type Addr, addr, hex } from '../../core/address.js';
 import { HcrError } from '../../core/failure.js';
 import type { RegisterSet } from '../arch.js';
 import {
+  alignStack,
   assemble,
   call,
   type Direction,
+  enterFrame,
+  leaveFrame,
   lowerStack,
   moveMask,
   moveVector,
@@ -38,6 +42,7 @@ import {
   push,
   pushFlags,
   ret,
+  returnToPushed,
   type Step,
 } from './assembler.js';
 import {
@@ -64,7 +69,6 @@ const ARGUMENTS = generalEncodings(
 );
 const VECTOR_ARGUMENTS = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 
-/** An odd number of pushes plus this brings rsp to a multiple of 16. */
 const VECTOR_ARGUMENT_BYTES = 16 * VECTOR_ARGUMENTS.length;
 
 const quad = (value: Addr): readonly number[] => [
@@ -85,8 +89,10 @@ function ifuncSteps(resolver: Addr, slot: Addr): readonly Step[] {
     },
     { bytes: [0x74, 0x06] }, //                        je 1f
     jumpThroughSlot,
-    ...ARGUMENTS.map(push), //                      1:
+    ...enterFrame, //                               1:
+    ...ARGUMENTS.map(push),
     lowerStack(VECTOR_ARGUMENT_BYTES),
+    alignStack,
     ...moveArguments('store'),
     { bytes: [0x48, 0xb8, ...quad(resolver)] }, //     movabs $resolver,%rax
     { bytes: [0xff, 0xd0] }, //                        call *%rax
@@ -95,8 +101,9 @@ function ifuncSteps(resolver: Addr, slot: Addr): readonly Step[] {
       ripRelative: { fieldOffset: 3, to: slot },
     },
     ...moveArguments('load'),
-    lowerStack(-VECTOR_ARGUMENT_BYTES),
+    returnToPushed(8 * ARGUMENTS.length),
     ...ARGUMENTS.toReversed().map(pop),
+    leaveFrame,
     jumpThroughSlot,
   ];
 }
@@ -155,19 +162,19 @@ function keepingSteps(to: Addr, wanted: RegisterSet): readonly Step[] {
   const pushed = generalEncodings(keep);
   const flags = has(keep, FLAGS);
   const area = stackArea(keep);
-  const pushedBytes = 8 * (pushed.length + (flags ? 1 : 0));
-  const misaligned = (8 + pushedBytes + area.bytes) % 16;
-  const areaBytes = area.bytes + (misaligned === 0 ? 0 : 16 - misaligned);
   return [
+    ...enterFrame,
     ...(flags ? [pushFlags] : []),
     ...pushed.map(push),
-    lowerStack(areaBytes),
+    lowerStack(area.bytes),
+    alignStack,
     ...area.steps('store'),
     call(to),
     ...area.steps('load'),
-    lowerStack(-areaBytes),
+    returnToPushed(8 * (pushed.length + (flags ? 1 : 0))),
     ...pushed.toReversed().map(pop),
     ...(flags ? [popFlags] : []),
+    leaveFrame,
     ret,
   ];
 }
@@ -177,7 +184,7 @@ export const KEEPING_STUB_MAX_BYTES: number = assemble(
   keepingSteps(NOWHERE, CALL_CLOBBERED),
 ).code.length;
 
-/** Calls `to` and gives back every register of `keep` as it was, as wide as the set says: `keep`
+/** Calls `to` on an aligned stack and gives back every register of `keep` as it was, as wide as the set says: `keep`
  *  may name a part only if the processor has it. Callee-saved registers in `keep` need nothing
  *  done. `undefined` when `to` is more than 2 GiB away. */
 export function keepingStub(at: Addr, to: Addr, keep: RegisterSet): Uint8Array | undefined {

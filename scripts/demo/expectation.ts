@@ -1,0 +1,2 @@
+/** Something that the demo was to show did not happen. */
+export class Expectation extends Error {}

@@ -1,0 +1,40 @@
+/**
+ * Runs the stop of a publication several times on a process of hcr's own.
+ *
+ * A JavaScript engine runs code slowly at first: the first stop would take twenty times as long as
+ * the fifth, with the target standing still meanwhile. The rehearsal is made while the compiler
+ * runs, so it costs nobody any time.
+ */
+import { constants } from 'node:os';
+import { addr, pid as toPid } from '../core/address.js';
+import type { Hazard } from '../patch/safety.js';
+import { libc } from './libc.js';
+import { TargetProcess } from './process.js';
+import { publishWrites } from './publish.js';
+import { WAIT } from './requests.js';
+
+const REHEARSALS = 12;
+/** Longer than any rehearsal; it is killed when that is over. */
+const STAND_IN = ['sleep', '60'] as const;
+
+/** Never fails: a target that cannot be traced is found out when it is the real one. */
+export async function rehearsePublication(): Promise<void> {
+  const calls = libc();
+  const child = calls.spawn(STAND_IN[0], STAND_IN, process.env);
+  if (child <= 0) return;
+  try {
+    using target = TargetProcess.open(toPid(child));
+    const code = target.maps().find((mapping) => mapping.executable && mapping.inode !== 0);
+    if (code === undefined) return;
+    const bytes = target.memory.read(code.start, 5);
+    const writes = [{ address: code.start, before: bytes, after: bytes }];
+    // No thread is there, so that the whole stack is searched.
+    const hazard: Hazard = { range: { start: addr(1), end: addr(2) }, function: '', why: 'overwritten' };
+    for (let i = 0; i < REHEARSALS; i++) await publishWrites(target, writes, [hazard], 0, []);
+  } catch {
+    // See above.
+  } finally {
+    calls.kill(child, constants.signals.SIGKILL);
+    while (calls.waitpid(child, WAIT.NOHANG | WAIT.ALL) === undefined) calls.sleepMicros(50);
+  }
+}
