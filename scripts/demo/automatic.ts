@@ -28,8 +28,6 @@ export async function runAutomatic(workplace: Workplace, screen: Screen): Promis
 
   workplace.edit(BEFORE, AFTER);
   screen.edit('f1.c', BEFORE, AFTER);
-  screen.blank();
-
   screen.command(`kill -INT ${pid}`, 'hcr takes it, compiles f1.c, patches f1');
   process.kill(pid, 'SIGINT');
   await reload(program);
@@ -44,7 +42,6 @@ export async function runAutomatic(workplace: Workplace, screen: Screen): Promis
   screen.command(`hcr rollback ${pid}`);
   for (const text of await rollBack(pid)) screen.hcr(text);
   await ticks(program, '1');
-  screen.blank();
 
   if (startTime(pid) !== started) throw new Expectation(`Process ${pid} is another one now.`);
   screen.command(`kill -QUIT ${pid}`);

@@ -30,8 +30,9 @@ export async function runInteractive(workplace: Workplace, screen: Screen): Prom
 
   const program = workplace.start();
   showInPlace(program, screen);
-  using _keys = takeKeys(program);
+  const giveBackKeys = takeKeys(program);
   await program.untilEnded();
+  giveBackKeys();
   if (program.exitCode !== 0) {
     throw new Expectation(`The program ended with code ${program.exitCode ?? 'of a signal'}.`);
   }
@@ -55,7 +56,8 @@ function showInPlace(program: Program, screen: Screen): void {
   };
 }
 
-function takeKeys(program: Program): Disposable {
+/** @returns what ends it. Node itself puts the terminal right when the demo ends otherwise. */
+function takeKeys(program: Program): () => void {
   const onData = (bytes: Buffer): void => {
     for (const byte of bytes) {
       if (byte === CTRL_C) program.pressKey('SIGINT');
@@ -63,9 +65,7 @@ function takeKeys(program: Program): Disposable {
     }
   };
   process.stdin.setRawMode(true).on('data', onData);
-  return {
-    [Symbol.dispose]: () => {
-      process.stdin.off('data', onData).setRawMode(false).pause();
-    },
+  return () => {
+    process.stdin.off('data', onData).setRawMode(false).pause();
   };
 }

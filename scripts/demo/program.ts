@@ -16,7 +16,7 @@ export interface Line {
 interface Waiting {
   readonly test: (line: Line) => boolean;
   readonly done: (line: Line) => void;
-  readonly failed: (reason: unknown) => void;
+  readonly failed: (reason: Error) => void;
 }
 
 export class Program implements Disposable {
@@ -26,7 +26,7 @@ export class Program implements Disposable {
   private readonly hcrEnded: Promise<void>;
   private readonly outputEnded: Promise<void>;
   private waiting: Waiting | undefined;
-  private broken: unknown;
+  private broken: Error | undefined;
 
   /** @param words the script for Node and its arguments */
   constructor(words: readonly string[], directory: string) {
@@ -59,12 +59,12 @@ export class Program implements Disposable {
         this.onLine(line);
         if (this.waiting?.test(line) === true) this.waiting.done(line);
       } catch (error) {
-        this.break(error);
+        this.break(error instanceof Error ? error : new Error(String(error)));
       }
     });
   }
 
-  private break(reason: unknown): void {
+  private break(reason: Error): void {
     this.broken ??= reason;
     this.waiting?.failed(reason);
   }

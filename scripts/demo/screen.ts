@@ -39,10 +39,9 @@ export class Screen {
     this.line(`${INDENT}${text}`);
   }
 
-  /** A line that the next one may take the place of, on a terminal. */
+  /** A line that the next one may take the place of; on a terminal only. */
   programForNow(text: string): void {
-    if (!this.look.rewritable) return this.program(text);
-    this.endFleeting();
+    if (this.fleeting) this.sink.write(CLEAR_LINE);
     this.sink.write(`${INDENT}${text}`);
     this.fleeting = true;
   }
@@ -71,11 +70,6 @@ export class Screen {
   /** Leaves what may be written over as it is. */
   keep(): void {
     if (this.fleeting) this.sink.write('\n');
-    this.fleeting = false;
-  }
-
-  private endFleeting(): void {
-    if (this.fleeting) this.sink.write(CLEAR_LINE);
     this.fleeting = false;
   }
 

@@ -1,6 +1,6 @@
 /** `hcr attach`: makes the edited versions of named functions live. */
 import type { Tracing } from '../ptrace/tracing.js';
-import { locateUnits } from './locate.js';
+import { type WantedUnit, locateUnits } from './locate.js';
 import { ProcessImage } from './observe.js';
 import { patchUnits } from './patch.js';
 import { completeInterrupted } from './recover.js';
@@ -27,7 +27,7 @@ export async function attachFunctions(
   const units = await watch.time('observe', () => locateUnits(image, names, options.module));
   const request = {
     units,
-    selection: (unit: (typeof units)[number]) => ({ names: unit.functions.map((fn) => fn.name) }),
+    selection: ({ names: wanted }: WantedUnit) => ({ names: wanted }),
     nothingToDo: `${names.join(', ')}: the running code is already this.`,
     notes,
   };

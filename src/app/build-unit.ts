@@ -48,9 +48,9 @@ export async function buildUnit(
 }
 
 function findCommand(wanted: WantedUnit, options: PatchOptions, roots: readonly string[]): CompileCommand {
-  const { unit, functions, module } = wanted;
+  const { unit, names, module } = wanted;
   if (unit === undefined && options.source === undefined) {
-    throw new HcrError({ code: 'no-debug-info', module: module.path, function: functions[0]?.name ?? '' });
+    throw new HcrError({ code: 'no-debug-info', module: module.path, function: names.join(', ') });
   }
   return discoverCompileCommand({
     ...(unit === undefined

@@ -1,10 +1,12 @@
 /** From the names a user gives to the translation units that have to be compiled. */
 import { readlinkSync } from 'node:fs';
+import type { Addr } from '../core/address.js';
 import { basename, dirname } from 'node:path';
-import { fileAddress, type LoadedModule } from '../elf/loaded-module.js';
+import { isHcrError } from '../core/failure.js';
+import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import type { Unit } from '../dwarf/unit.js';
-import { type FoundFunction, findFunction, selectModules } from '../link/find-function.js';
+import { type FoundFunction, findFunction, selectModules, splitFunctionName } from '../link/find-function.js';
 import type { ProcessImage } from './observe.js';
 
 /** A translation unit of the live program, with the functions of it that were asked for. */
@@ -14,23 +16,53 @@ export interface WantedUnit {
   readonly unit: Unit | undefined;
   /** Basename of its source, as far as it is known. */
   readonly sourceName: string | undefined;
-  readonly functions: readonly FoundFunction[];
+  /** An address of its code. */
+  readonly inside: Addr;
+  /** Source names of the functions asked for. */
+  readonly names: readonly string[];
 }
 
 /** @throws HcrError `function-not-found`, `ambiguous-function`, `module-not-found` */
 export function locateUnits(image: ProcessImage, names: readonly string[], module: string | undefined): WantedUnit[] {
   const modules = selectModules(image.modules, module);
-  const wanted = new Map<string, WantedUnit & { functions: FoundFunction[] }>();
-  for (const name of new Set(names)) {
-    const fn = findFunction(modules, name);
+  const wanted = new Map<string, WantedUnit & { names: string[] }>();
+  for (const text of new Set(names)) {
+    const { key, unit } = locate(image, modules, text);
+    const known = wanted.get(key);
+    if (known === undefined) wanted.set(key, { ...unit, names: [...unit.names] });
+    else known.names.push(...unit.names);
+  }
+  return [...wanted.values()];
+}
+
+function locate(image: ProcessImage, modules: readonly LoadedModule[], text: string): { key: string; unit: WantedUnit } {
+  try {
+    const fn = findFunction(modules, text);
     const unit = unitOf(image, fn);
     const sourceName = unit === undefined ? fn.file : basename(unit.name);
     const key = `${fn.module.path}\0${unit?.offset ?? sourceName ?? ''}`;
-    const known = wanted.get(key);
-    if (known === undefined) wanted.set(key, { module: fn.module, unit, sourceName, functions: [fn] });
-    else known.functions.push(fn);
+    return { key, unit: { module: fn.module, unit, sourceName, inside: fn.entry, names: [fn.name] } };
+  } catch (error) {
+    if (!isHcrError(error, 'function-not-found')) throw error;
+    const unit = locateInlined(image, modules, text);
+    if (unit === undefined) throw error;
+    return { key: `${unit.module.path}\0${unit.unit?.offset ?? ''}`, unit };
   }
-  return [...wanted.values()];
+}
+
+/** A function that was inlined wherever it is called has no symbol; debug information knows it. */
+function locateInlined(image: ProcessImage, modules: readonly LoadedModule[], text: string): WantedUnit | undefined {
+  const { file, name } = splitFunctionName(text);
+  for (const module of modules) {
+    for (const unit of image.debugInfo(module)?.units() ?? []) {
+      const sourceName = basename(unit.name);
+      if (file !== undefined && sourceName !== basename(file)) continue;
+      const [range] = unit.ranges;
+      if (range === undefined || !unit.functions().some((fn) => fn.name === name && fn.isInlined)) continue;
+      return { module, unit, sourceName, inside: liveAddress(module, range.start), names: [name] };
+    }
+  }
+  return undefined;
 }
 
 export function unitOf(image: ProcessImage, fn: FoundFunction): Unit | undefined {

@@ -5,10 +5,11 @@
 import type { Decoder } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
+import { parameterHomes } from '../dwarf/parameter-homes.js';
 import { compareSignatures, signatureOf } from '../dwarf/signature.js';
 import { type AddedSymbols, Binder } from '../link/bind.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
-import { type LiveUnit, sourceName } from '../link/live-unit.js';
+import { type LiveUnit, isColdPart, isCompilerMade, sourceName } from '../link/live-unit.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import { type EditedUnit, readEditedUnit } from '../link/read-object-unit.js';
 import { readLiveUnit } from '../link/read-live-unit.js';
@@ -66,7 +67,7 @@ export function prepareUnit(
   const { machine } = target;
   const edited = readEditedUnit(built.bytes, built.what, machine);
   const unitName = wanted.sourceName ?? edited.sourceName ?? '';
-  const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.functions[0]?.entry ?? wanted.module.range.start);
+  const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.inside);
   const signatures = new SignatureCheck(wanted, edited);
   let comparer: CodeComparer | undefined;
   const added = addedSymbols(ledger, wanted.module.path);
@@ -84,7 +85,7 @@ export function prepareUnit(
   const states = compareFunctions({ unit: edited.unit, binder, comparer, machine, bodies, compilerMade: live.functions });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
-  const roots = selectRoots({ wanted, edited, states, selection, isAdded });
+  const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded });
   if (!options.unchecked) {
     for (const { fn, live: entry } of roots) signatures.assertSame(fn, entry);
   }
@@ -133,16 +134,18 @@ class SignatureCheck {
 }
 
 interface RootInput {
+  readonly image: ProcessImage;
   readonly wanted: WantedUnit;
   readonly edited: EditedUnit;
+  readonly live: LiveUnit;
   readonly states: readonly FunctionState[];
   readonly selection: Selection;
   /** True for a function that an earlier patch brought into the process. */
   isAdded(state: FunctionState): boolean;
 }
 
-/** The functions to patch: those asked for that differ, those they were inlined into, and those
- *  that an earlier patch added and that have changed since. */
+/** The functions to patch: those asked for that differ, their clones, those they were inlined
+ *  into, and those that an earlier patch added and that have changed since. */
 function selectRoots(input: RootInput): PatchRoot[] {
   const { states, selection, edited } = input;
   const roots: PatchRoot[] = [];
@@ -150,37 +153,48 @@ function selectRoots(input: RootInput): PatchRoot[] {
     if (live === undefined || roots.some((root) => root.fn === fn)) return;
     roots.push({ fn, live, reason, source: sourceOf(edited, fn) });
   };
-  if (selection === 'changed') {
-    for (const state of states) if (!state.comparison.same) add(state, 'changed');
-    return roots;
-  }
-  if ('again' in selection) {
+  const differing = states.filter((state) => state.live !== undefined && !state.comparison.same);
+  if (selection !== 'changed' && 'again' in selection) {
     for (const state of states) {
       const before = selection.again.find(({ fn }) => fn.name === state.fn.name);
       if (before !== undefined) add(state, before.reason);
     }
     return roots;
   }
-  const hosts = inliningFunctions(input, selection.names);
-  for (const name of selection.names) {
-    const state = states.find(({ fn }) => fn.name === name);
-    if (state === undefined && !hosts.has(name)) assertDefined(input, name);
-    if (state !== undefined && !state.comparison.same) add(state, 'requested');
+  const names = selection === 'changed' ? differing.map(({ fn }) => sourceName(fn.name)) : selection.names;
+  const hosts = hostFunctions(input, names);
+  if (selection !== 'changed') {
+    for (const name of names) assertDefined(input, name);
   }
-  for (const state of states) {
-    const isHost = [...hosts.values()].some((callers) => callers.has(state.fn.name));
-    if (isHost && !state.comparison.same) add(state, 'inlined');
-  }
-  if (roots.length > 0) {
-    for (const state of states) {
-      if (input.isAdded(state) && !state.comparison.same) add(state, 'changed');
+  for (const state of differing) {
+    const { name } = state.fn;
+    if (isCompilerMade(name)) {
+      if (names.includes(sourceName(name)) && isCalledAlike(input, state)) add(state, 'clone');
+    } else if (names.includes(name)) {
+      add(state, selection === 'changed' ? 'changed' : 'requested');
+    } else if (hosts.has(name)) {
+      add(state, 'inlined');
     }
   }
+  if (roots.length > 0) for (const state of differing) if (input.isAdded(state)) add(state, 'changed');
   return roots;
+}
+
+/** A clone has the calling convention that its callers were compiled for: parameters that the
+ *  compiler removed, split or made constant. The live callers can only call a new clone that is
+ *  called the same way. */
+function isCalledAlike({ wanted, edited }: RootInput, { fn, live }: FunctionState): boolean {
+  const before = live && debugEntryAt(wanted.unit, wanted.module, live.address);
+  const after = edited.debugEntryOf(fn);
+  const [homesBefore, homesAfter] = [before && parameterHomes(before), after && parameterHomes(after)];
+  if (homesBefore === undefined || homesAfter === undefined) return false;
+  return homesBefore.length === homesAfter.length && homesBefore.every((home, i) => home === homesAfter[i]);
 }
 
 function assertDefined({ edited, states }: RootInput, name: string): void {
   if (edited.unit.functions.some((fn) => sourceName(fn.name) === name)) return;
+  // Inlined wherever it is called: no code of its own, but a definition.
+  if (edited.debug?.functions().some((fn) => fn.name === name && fn.isInlined) === true) return;
   throw new HcrError({
     code: 'function-not-found',
     function: name,
@@ -189,16 +203,28 @@ function assertDefined({ edited, states }: RootInput, name: string): void {
   });
 }
 
-/** For each name, the functions that hold a copy of it, in the live program or in the new code. */
-function inliningFunctions({ wanted, edited }: RootInput, names: readonly string[]): Map<string, Set<string>> {
-  const hosts = new Map<string, Set<string>>();
+/** The functions whose code depends on how some functions were compiled: they hold an inlined copy,
+ *  in the live program or in the new code, or they call a live clone. */
+function hostFunctions(input: RootInput, names: readonly string[]): Set<string> {
+  const { wanted, edited, live, image } = input;
+  const hosts = new Set<string>();
   for (const unit of [wanted.unit, edited.debug]) {
     for (const { callee, caller } of unit?.inlinedCopies() ?? []) {
-      if (!names.includes(callee.name)) continue;
-      const callers = hosts.get(callee.name) ?? new Set();
-      callers.add(caller.name);
-      hosts.set(callee.name, callers);
+      if (names.includes(callee.name)) hosts.add(caller.name);
     }
+  }
+  const clones = [...live.functions.values()].filter(
+    ({ name }) => isCompilerMade(name) && !isColdPart(name) && names.includes(sourceName(name)),
+  );
+  if (clones.length === 0) return hosts;
+  const { original } = image;
+  for (const state of input.states) {
+    if (state.live === undefined || names.includes(sourceName(state.fn.name))) continue;
+    const { address, sizeBytes } = state.live;
+    const code = original.tryRead(address, sizeBytes);
+    if (code === undefined) continue;
+    const { patterns } = image.target.machine;
+    if (clones.some((clone) => patterns.branchesTo(code, clone.address - address))) hosts.add(state.fn.name);
   }
   return hosts;
 }
@@ -213,10 +239,10 @@ function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
 function neighbourNotes(states: readonly FunctionState[], roots: readonly PatchRoot[], selection: Selection): string[] {
   if (selection === 'changed' || 'again' in selection || roots.length === 0) return [];
   const patched = new Set(roots.map((root) => root.fn));
-  const others = states.filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn));
+  const others = states.filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn) && !isCompilerMade(fn.name));
   if (others.length === 0) return [];
   const names = others.map(({ fn }) => fn.name);
   return [
-    `Also different from the running code, and left alone: ${names.join(', ')}. Name them with --func to patch them too.`,
+    `Left alone, though compiled differently now (edited too, or optimised around this change): ${names.join(', ')}. Name them with --func to patch them.`,
   ];
 }

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { Unit } from '../dwarf/unit.js';
+import { liveAddress } from '../elf/loaded-module.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import type { WantedUnit } from './locate.js';
 import { ProcessImage } from './observe.js';
@@ -47,7 +48,13 @@ function editedUnits(image: ProcessImage, sinceMs: number): WantedUnit[] {
   return image.modules.flatMap((module) =>
     [...(image.debugInfo(module)?.units() ?? [])]
       .filter((unit) => sourcesOf(unit).some((path) => writtenAt(path) > sinceMs))
-      .map((unit) => ({ module, unit, sourceName: basename(unit.name), functions: [] })),
+      .map((unit) => ({
+        module,
+        unit,
+        sourceName: basename(unit.name),
+        inside: liveAddress(module, unit.ranges[0]?.start ?? module.file.header.entry),
+        names: [],
+      })),
   );
 }
 

@@ -79,7 +79,10 @@ export interface BusyThread {
 export interface FunctionListing {
   readonly name: string;
   readonly module: string;
-  readonly entry: string;
+  /** Absent for a function that has no body of its own: only inlined copies are left of it, or
+   *  clones that the compiler made. */
+  readonly entry?: string;
+  /** Of its original body; 0 without one. */
   readonly sizeBytes: number;
   readonly source?: string;
   /** Functions that hold an inlined copy of it. */

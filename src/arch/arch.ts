@@ -15,6 +15,7 @@ export interface Machine {
   readonly relocations: Relocations;
   readonly jumps: Jumps;
   readonly patterns: CodePatterns;
+  readonly callingConvention: CallingConvention;
   readonly registers: Registers;
   readonly syscalls: SyscallNumbers;
   readonly injection: Injection;
@@ -133,8 +134,9 @@ export interface Jumps {
   /** An upper bound for the size of {@link keepingStub}. */
   readonly keepingStubMaxBytes: number;
   /** What a frame description entry for {@link keepingStub} says, so that an exception and a
-   *  debugger pass through it: DW_CFA instructions for a CIE with code alignment 1 and the
-   *  machine's usual first rules (x86-64: CFA = rsp + 8, return address at CFA - 8). */
+   *  debugger pass through it: DW_CFA instructions for a CIE with code alignment 1 and the data
+   *  alignment and first rules usual on the machine (x86-64: -8; CFA = rsp + 8, return address at
+   *  CFA - 8). */
   keepingStubCfi(keep: RegisterSet): Uint8Array;
 }
 
@@ -147,6 +149,8 @@ export interface CodePatterns {
   /** Offsets of the fields of calls and address loads that point exactly at `code[target]`. The
    *  assembler resolves a function's references to itself, so no relocation shows them. */
   selfReferences(code: Uint8Array, target: number): readonly number[];
+  /** Whether a call or jump in `code` leads to `target`, an offset that may lie outside of it. */
+  branchesTo(code: Uint8Array, target: number): boolean;
   /** Points such a field elsewhere. `place` is the field's own address. False out of reach. */
   retarget(code: Uint8Array, offset: number, place: Addr, to: Addr): boolean;
   /** What the linker made of a GOT access whose field is at `offset`: left it (`slot`), or
@@ -209,11 +213,31 @@ export interface Instruction {
 }
 
 /** What an instruction does to the stack pointer: move it by so many bytes (a push by -8; a call by
- *  0, once it is back), round it down to a multiple, or something else. */
+ *  0, once it is back), round it down to a multiple, put it back to where it was at the function's
+ *  entry, or something else. */
 export type StackEffect =
   | { readonly kind: 'moves'; readonly bytes: number }
   | { readonly kind: 'aligns'; readonly to: number }
+  | { readonly kind: 'unwinds' }
   | { readonly kind: 'unknown' };
+
+/** What the convention says of the stack pointer at calls. */
+export interface StackAlignment {
+  /** It is a multiple of this before a call. */
+  readonly bytes: number;
+  /** Bytes that the call itself pushes. */
+  readonly pushedByCall: number;
+  /** Registers that code may keep on the stack with instructions which fault on a bad address. */
+  readonly registers: RegisterSet;
+}
+
+/** Where values go in a call, by their class. */
+export interface CallingConvention {
+  /** How many arguments of a class go in registers; the rest goes on the stack. */
+  readonly argumentRegisters: Readonly<Record<'integer' | 'floating-point', number>>;
+  /** Registers that a returned value takes. */
+  readonly returnedIn: Readonly<Record<'nothing' | 'integer' | 'floating-point' | 'other', RegisterSet>>;
+}
 
 export interface Decoder {
   /** Decodes `code`, which is borrowed, as if it stood at `address`; stops at the first undecodable
@@ -230,9 +254,7 @@ export interface Decoder {
   /** Registers that every processor of this machine has. Code that touches another one must know
    *  that the processor has it, from an instruction of the target that names it. */
   readonly baseline: RegisterSet;
-  /** Bytes of which the stack pointer is a multiple before a call, and by how many it is below one
-   *  at the callee's entry. */
-  readonly stackAlignment: { readonly bytes: number; readonly atEntry: number };
+  readonly stackAlignment: StackAlignment;
   namesOf(set: RegisterSet): readonly string[];
 }
 

@@ -99,6 +99,7 @@ export const DW_AT = {
   rnglists_base: 0x74,
   dwo_name: 0x76,
   MIPS_linkage_name: 0x2007,
+  defaulted: 0x8b,
   GNU_vector: 0x2107,
   GNU_dwo_name: 0x2130,
   GNU_addr_base: 0x2133,
@@ -213,6 +214,9 @@ export const DW_CC = {
   pass_by_reference: 0x04,
   pass_by_value: 0x05,
 } as const;
+
+/** @see DWARF 5, 7.31, table 7.35 */
+export const DW_DEFAULTED = { no: 0x00, in_class: 0x01, out_of_class: 0x02 } as const;
 
 /** @see DWARF 5, 7.20, table 7.20 */
 export const DW_INL = {

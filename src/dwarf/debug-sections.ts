@@ -70,22 +70,23 @@ const GROWTH = 16;
  * Parses something of unknown length that starts at `offset`. `parse` is first given a window of
  * `guessBytes`; when it runs off the end of that it is called again with a larger one, so it must
  * not change anything outside itself.
- * @throws HcrError `malformed-file` when it fails with the whole rest of the section too
+ * @param limitBytes what it may take at most; without it the rest of the section
+ * @throws HcrError `malformed-file` when it fails with all of that too
  */
 export function parseAt<T>(
   section: DebugSection,
   offset: number,
   guessBytes: number,
   parse: (reader: ByteReader) => T,
+  limitBytes = section.sizeBytes - offset,
 ): T {
-  checkRange(section.what, section.sizeBytes, offset, 0);
-  const available = section.sizeBytes - offset;
-  for (let windowBytes = guessBytes; windowBytes < available; windowBytes *= GROWTH) {
+  checkRange(section.what, section.sizeBytes, offset, limitBytes);
+  for (let windowBytes = guessBytes; windowBytes < limitBytes; windowBytes *= GROWTH) {
     try {
       return parse(readerOver(section, offset, windowBytes));
     } catch (error) {
       if (!isHcrError(error, 'malformed-file')) throw error;
     }
   }
-  return parse(readerOver(section, offset, available));
+  return parse(readerOver(section, offset, limitBytes));
 }

@@ -8,9 +8,10 @@
  * the layout of that structure, once, elsewhere.
  */
 import { createHash } from 'node:crypto';
-import { DW_AT, DW_ATE } from './constants.js';
+import { DW_ATE } from './constants.js';
 import type { Die } from './die.js';
 import { type Member, readMembers } from './members.js';
+import { hasOwnCopying } from './passing.js';
 import { readType, type Type, type TypeDie } from './types.js';
 
 /** Deeper than types are; beyond it nothing is told apart. */
@@ -92,9 +93,7 @@ class KeyWriter {
   private record(die: Die, type: Extract<Type, { readonly kind: 'record' }>): string {
     if (type.isDeclaration) return `incomplete ${type.name ?? ''}`;
     const members = readMembers(die).map((member) => this.member(member));
-    // C++ passes a class with a destructor of its own by reference, whatever its members are.
-    const convention = die.constant(DW_AT.calling_convention);
-    const passed = convention === undefined ? '' : `cc${convention}`;
+    const passed = hasOwnCopying(die) ? '&' : '';
     return `${passed}{${type.sizeBytes ?? '?'};${members.join(',')}}`;
   }
 

@@ -251,15 +251,15 @@ export class UnitDies implements DieOwner {
   }
 
   private readRoot(): Die {
-    const { offset, headerBytes, encoding } = this.header;
-    return parseAt(this.around.info, offset, USUAL_ROOT_BYTES, (reader) => {
+    const { offset, headerBytes, encoding, sizeBytes } = this.header;
+    const parse = (reader: ByteReader): Die => {
       const die = this.dieFrom(reader, 0, headerBytes);
       // Its bytes must reach to the end of its last attribute.
-      reader.seek(headerBytes);
-      const abbrev = this.abbrevs.find(readUleb128(reader));
+      const abbrev = this.abbrevs.find(readUleb128(reader.seek(headerBytes)));
       for (const spec of abbrev?.attributes ?? []) skipForm(reader, spec.form, encoding);
       return die;
-    });
+    };
+    return parseAt(this.around.info, offset, USUAL_ROOT_BYTES, parse, sizeBytes);
   }
 
   private dieFrom(reader: ByteReader, index: number, offset: number): Die {

@@ -4,6 +4,7 @@ import { HcrError } from '../core/failure.js';
 import { STB, STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { ElfSymbol } from '../elf/symbols.js';
+import { isColdPart, sourceName } from './live-unit.js';
 
 export interface FoundFunction {
   readonly name: string;
@@ -78,6 +79,19 @@ export function functionsNamed(module: LoadedModule, name: string): FoundFunctio
       if (!found.has(at)) found.set(at, toFound(module, symbol, symbols === table ? table.fileOf(symbol) : undefined));
     }
     if (found.size > 0) break;
+  }
+  return found.size > 0 ? [...found.values()] : clonesOf(module, name);
+}
+
+/** A static function of which the compiler kept only clones (`f.isra.0`), one for each source. */
+function clonesOf(module: LoadedModule, name: string): FoundFunction[] {
+  const table = module.file.symbols();
+  const found = new Map<string, FoundFunction>();
+  for (const symbol of table) {
+    if (symbol.type !== STT.FUNC || !symbol.name.startsWith(`${name}.`) || isColdPart(symbol.name)) continue;
+    if (symbol.home !== 'section' || sourceName(symbol.name) !== name) continue;
+    const file = table.fileOf(symbol);
+    if (!found.has(file ?? '')) found.set(file ?? '', { ...toFound(module, symbol, file), name });
   }
   return [...found.values()];
 }

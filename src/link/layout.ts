@@ -25,9 +25,13 @@ export interface Synthetic extends Placement {
   readonly binding: Binding;
 }
 
-/** A stub in front of a body that gives registers back which old callers rely on. */
-export interface KeepingStub extends Placement {
+/** A stub in front of a body that keeps what old callers rely on. */
+export interface KeepingStub extends Placement, KeepingNeed {
   readonly fn: ObjectFunction;
+}
+
+/** What a stub in front of a body keeps: these registers, and always the stack's alignment. */
+export interface KeepingNeed {
   readonly keep: RegisterSet;
 }
 
@@ -52,7 +56,8 @@ export interface Root {
   readonly fn: ObjectFunction;
   /** Its original entry, which redirects to the new body. */
   readonly entry: Addr;
-  readonly keep: RegisterSet;
+  /** The stub its body needs, if any. */
+  readonly stub: KeepingNeed | undefined;
 }
 
 const SLOT_BYTES = 8;
@@ -138,9 +143,9 @@ export function layOut(roots: readonly Root[], unit: ObjectUnit, binder: Binder,
       stubs.set(key, { binding, ...cursor.place('code', jumps.farStubBytes, STUB_ALIGNMENT) });
     }
   }
-  const keepingStubs = roots
-    .filter((root) => root.keep !== 0n)
-    .map(({ fn, keep }) => ({ fn, keep, ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT) }));
+  const keepingStubs = roots.flatMap(({ fn, stub }) =>
+    stub === undefined ? [] : [{ fn, ...stub, ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT) }],
+  );
   return {
     unit,
     sections,

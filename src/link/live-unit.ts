@@ -49,6 +49,11 @@ export function isCompilerMade(functionName: string): boolean {
   return /\.(isra|constprop|part|cold|lto_priv|localalias)(\.|$)/.test(functionName);
 }
 
+/** The rarely run part of a function, reached only from the function itself. */
+export function isColdPart(functionName: string): boolean {
+  return /\.cold(\.|$)/.test(functionName);
+}
+
 /** `f` for `f.isra.0`, `f.part.0.cold`. */
 export function sourceName(functionName: string): string {
   return functionName.replace(/\.(isra|constprop|part|cold|lto_priv|localalias)(\.\d+)?(?=\.|$).*$/, '');

@@ -20,13 +20,14 @@
  * the convention as well. They differ where an instruction can be two things. An indirect jump may
  * be a call of anything in tail position, or a switch that stays inside.
  */
-import type { Decoder, Instruction, RegisterSet } from '../arch/arch.js';
+import type { Decoder, RegisterSet } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
 import {
   buildFlowGraph,
   type CodeSource,
   type FlowGraph,
   type FunctionCode,
+  leavesFunction,
 } from './function-code.js';
 
 export interface CallClobbers {
@@ -44,8 +45,8 @@ interface OwnEffects extends CallClobbers {
 /** Clobbers of the functions of one code source; each body is read once. */
 export interface ClobberAnalysis {
   /** By a call that arrives at `target`. */
-  clobbersOf(target: Addr): CallClobbers;
-  graphOf(fn: FunctionCode): FlowGraph;
+  readonly clobbersOf: (target: Addr) => CallClobbers;
+  readonly graphOf: (fn: FunctionCode) => FlowGraph;
 }
 
 export function analyzeClobbers(decoder: Decoder, source: CodeSource): ClobberAnalysis {
@@ -105,17 +106,10 @@ function ownEffects(decoder: Decoder, graph: FlowGraph): OwnEffects {
     assumed |= written;
     if (instruction.flow === 'indirect-call') assumed |= callClobbered;
     if (instruction.flow === 'indirect-jump') possible |= callClobbered;
-    if (leaves(graph, instruction)) {
+    if (leavesFunction(graph, instruction)) {
       if (instruction.target === undefined) possible |= callClobbered;
       else successors.add(instruction.target);
     }
   }
   return { possible: possible | assumed, assumed, successors: [...successors] };
-}
-
-/** True for a direct call, and for a direct jump to code outside the function. */
-function leaves(graph: FlowGraph, { flow, target }: Instruction): boolean {
-  if (flow === 'call') return true;
-  const jumps = flow === 'jump' || flow === 'conditional-jump';
-  return jumps && (target === undefined || graph.at(target) === undefined);
 }

@@ -1,6 +1,6 @@
 /** Which functions of a freshly compiled object differ from the code that runs now. */
 import type { LiveSymbol } from '../link/live-symbols.js';
-import { isCompilerMade, sourceName } from '../link/live-unit.js';
+import { isColdPart } from '../link/live-unit.js';
 import type { Binder } from '../link/bind.js';
 import type { ObjectFunction, ObjectUnit } from '../link/object-unit.js';
 import type { Machine } from '../arch/arch.js';
@@ -28,7 +28,7 @@ export interface DiffInput {
   readonly compilerMade: ReadonlyMap<string, LiveSymbol>;
 }
 
-/** One state for each function that the source names; its parts and clones count as the same. */
+/** One state for each function and each clone of one; a cold part counts as its function. */
 export function compareFunctions(input: DiffInput): FunctionState[] {
   const states = new Map<ObjectFunction, FunctionState>();
   for (const fn of input.unit.functions) {
@@ -36,7 +36,7 @@ export function compareFunctions(input: DiffInput): FunctionState[] {
     states.set(fn, { fn, live, comparison: live === undefined ? { same: false, reason: 'body' } : compare(fn, live, input) });
   }
   return [...states.values()]
-    .filter(({ fn }) => !isCompilerMade(fn.name))
+    .filter(({ fn }) => !isColdPart(fn.name))
     .map((state) => ({ ...state, comparison: withParts(state, [...states.values()], input.bodies) }));
 }
 
@@ -51,7 +51,7 @@ function compare(fn: ObjectFunction, live: LiveSymbol, input: DiffInput): Compar
 function withParts(state: FunctionState, all: readonly FunctionState[], bodies: ReadonlyMap<Addr, Body>): Comparison {
   if (!state.comparison.same || state.live === undefined || bodies.has(state.live.address)) return state.comparison;
   const part = all.find(
-    ({ fn, comparison }) => !comparison.same && fn.name !== state.fn.name && sourceName(fn.name) === state.fn.name,
+    ({ fn, live, comparison }) => !comparison.same && live !== undefined && fn.name.startsWith(`${state.fn.name}.cold`),
   );
   return part?.comparison ?? state.comparison;
 }

@@ -68,3 +68,15 @@ export function buildFlowGraph(decoder: Decoder, fn: FunctionCode): FlowGraph {
 export function endOf(instruction: Instruction): Addr {
   return offsetBy(instruction.address, instruction.lengthBytes);
 }
+
+/** True for a direct call, and for a direct jump to code outside the function. */
+export function leavesFunction(graph: FlowGraph, { flow, target }: Instruction): boolean {
+  if (flow === 'call') return true;
+  const jumps = flow === 'jump' || flow === 'conditional-jump';
+  return jumps && (target === undefined || graph.at(target) === undefined);
+}
+
+/** True when what follows the instruction in memory may run after it. */
+export function fallsThrough({ flow }: Instruction): boolean {
+  return flow !== 'jump' && flow !== 'indirect-jump' && flow !== 'return' && flow !== 'stop';
+}

@@ -153,6 +153,8 @@ function readBody(json: Json): Body {
     entry: address(json['entry']),
     start: address(json['start']),
     sizeBytes: count(json['sizeBytes']),
+    cold: list(json['cold'], readRange),
+    target: address(json['target']),
     fingerprint: text(json['fingerprint']),
     reason: oneOf(json['reason'], REASONS),
   };

@@ -34,6 +34,10 @@ export interface Body {
   /** Start of the machine code; the entry itself means the original code. */
   readonly start: Addr;
   readonly sizeBytes: number;
+  /** Its rarely run parts, which the compiler put elsewhere. */
+  readonly cold: readonly AddrRange[];
+  /** Where the entry jumps: the start, or a stub in front of it. */
+  readonly target: Addr;
   /** Tells whether another compilation of the function is the same code. */
   readonly fingerprint: string;
   readonly reason: 'requested' | 'clone' | 'inlined' | 'changed' | 'new';

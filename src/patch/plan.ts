@@ -9,7 +9,7 @@ import { redirectBytes } from './redirect.js';
 export function entryBytes(entry: EntryRecord, body: Body | undefined, jumps: Jumps): readonly Uint8Array[] {
   if (body === undefined) return entry.originals.map(({ bytes }) => bytes);
   const places = entry.originals.map(({ address, bytes }) => ({ address, sizeBytes: bytes.length }));
-  return redirectBytes({ kind: places.length > 1 ? 'island' : 'near', places }, entry.name, body.start, jumps);
+  return redirectBytes({ kind: places.length > 1 ? 'island' : 'near', places }, entry.name, body.target, jumps);
 }
 
 /**
@@ -28,7 +28,7 @@ export function writesBetween(
   const writes: CodeWrite[] = [];
   for (const entry of entries) {
     const [before, after] = [from.get(entry.entry), to.get(entry.entry)];
-    if (before?.start === after?.start) continue;
+    if (before?.target === after?.target) continue;
     const old = entryBytes(entry, before, jumps);
     const now = entryBytes(entry, after, jumps);
     const steps = entry.originals.map(({ address }, i) => ({

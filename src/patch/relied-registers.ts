@@ -27,7 +27,13 @@
 import type { Decoder, Instruction, RegisterSet } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
 import { analyzeClobbers } from './call-clobbers.js';
-import { type CodeSource, endOf, type FlowGraph, type FunctionCode } from './function-code.js';
+import {
+  type CodeSource,
+  endOf,
+  fallsThrough,
+  type FlowGraph,
+  type FunctionCode,
+} from './function-code.js';
 
 /** How many calls deep a function is looked into for the arguments that it reads. */
 const MAX_DEPTH = 4;
@@ -103,9 +109,7 @@ class ReliedRegisters {
   }
 
   private returnedBy(graph: FlowGraph): RegisterSet {
-    return (
-      this.source.returnedBy(graph.entry) ?? (this.decoder.returned & this.countable(graph))
-    );
+    return this.source.returnedBy(graph.entry) ?? this.decoder.returned & this.countable(graph);
   }
 
   /** For each instruction, the registers that may hold a value of the function before it. */
@@ -190,7 +194,10 @@ class ReliedRegisters {
       const fresh = set & ~before & ~live;
       if (fresh === 0n) return;
       const instruction = graph.at(address);
-      if (!instruction) return leave(address, fresh);
+      if (!instruction) {
+        leave(address, fresh);
+        return;
+      }
       visited.set(address, before | fresh);
       pending.push({ instruction, set: fresh });
     };
@@ -246,8 +253,4 @@ class ReliedRegisters {
     }
     return live;
   }
-}
-
-function fallsThrough({ flow }: Instruction): boolean {
-  return flow !== 'jump' && flow !== 'indirect-jump' && flow !== 'return' && flow !== 'stop';
 }

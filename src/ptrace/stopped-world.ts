@@ -130,25 +130,29 @@ export class StoppedWorld implements Disposable {
     }
   }
 
+  /** In turn: while one is waited for, the others stop as well, and are found stopped. */
   private awaitAll(tracees: readonly Tracee[], deadlineMs: number): void {
-    let waiting = tracees.filter((tracee) => tracee.stop === undefined);
-    for (let round = 0; waiting.length > 0; round++) {
-      waiting = waiting.filter((tracee) => tracee.poll() === undefined);
-      if (tracees.some((tracee) => tracee.stop?.kind === 'exec')) {
+    const waiting = tracees.filter((tracee) => tracee.stop === undefined);
+    for (const [i, tracee] of waiting.entries()) {
+      for (let round = 0; tracee.poll() === undefined; round++) {
+        if (round % SPINS === SPINS - 1 && performance.now() > deadlineMs) throw this.doesNotStop(waiting.slice(i));
+        if (round < SPINS) this.libc.yieldProcessor();
+        else this.libc.sleepMicros(NAP_MICROS);
+      }
+      if (tracee.stop?.kind === 'exec') {
         throw new HcrError({ code: 'target-replaced', pid: this.pid, detail: 'while its threads were being stopped' });
       }
-      if (waiting.length === 0) return;
-      if (performance.now() > deadlineMs) {
-        throw new HcrError({
-          code: 'busy',
-          detail: `thread ${waiting[0]?.tid ?? 0} does not stop (in an uninterruptible system call, or vfork)`,
-          threads: waiting.map((tracee) => tracee.tid),
-          waitedMs: 0,
-        });
-      }
-      if (round < SPINS) this.libc.yieldProcessor();
-      else this.libc.sleepMicros(NAP_MICROS);
     }
+  }
+
+  private doesNotStop(tracees: readonly Tracee[]): HcrError {
+    const running = tracees.filter((tracee) => tracee.stop === undefined && tracee.poll() === undefined);
+    return new HcrError({
+      code: 'busy',
+      detail: `thread ${running[0]?.tid ?? 0} does not stop (in an uninterruptible system call, or vfork)`,
+      threads: running.map((tracee) => tracee.tid),
+      waitedMs: 0,
+    });
   }
 
   /** Lets all threads run on, untraced. */

@@ -126,3 +126,16 @@ test('in C++ the hidden parameter counts but is not shown', () => {
   );
   expect(compareSignatures(member, statical)).not.toEqual([]);
 });
+
+test('in C++ a destructor or copying of its own changes how a class is passed', () => {
+  const withMember = (member: string) =>
+    signatureIn(`struct S { int v; S(); ${member} }; int f(S s) { return s.v; }`, 'g++', 'c.cc')
+      .key;
+  const plain = withMember('');
+  for (const trivial of ['S(int);', '~S() = default;', 'S(const S &) = default;', 'S(S *);']) {
+    expect(withMember(trivial)).toBe(plain);
+  }
+  for (const own of ['~S() { v = 0; }', 'S(const S &);', 'S(S &&); S(const S &) = default;']) {
+    expect(withMember(own)).not.toBe(plain);
+  }
+});

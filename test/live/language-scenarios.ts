@@ -133,7 +133,7 @@ export const SCENARIOS: readonly Scenario[] = [
     edits: [
       {
         file: 'calls_helpers.c',
-        from: 'int calls_helpers(int x)\n{\n    return x + 1;',
+        from: 'int calls_helpers(int x)\n{\n    return x * 3 + 1;',
         to: `static int calls = 3;
 int bonus = 1000;
 static const int table[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29};
@@ -155,7 +155,7 @@ int calls_helpers(int x)
     return square(x) + prime(x) + bonus + calls;`,
       },
     ],
-    old: is('calls_helpers', (x) => x + 1),
+    old: is('calls_helpers', (x) => x * 3 + 1),
     new: is('calls_helpers', (x) => {
       const primes = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29];
       return x * x + (primes[x] ?? 0) + 1003;
@@ -198,11 +198,11 @@ int calls_helpers(int x)
     claim: 'function pointers taken earlier stay valid and equal',
     functions: ['pointed_to', 'calls_pointer'],
     edits: [
-      { file: 'pointers.c', from: 'x + 10', to: 'x + 20' },
+      { file: 'pointers.c', from: 'x * 3 + 10', to: 'x * 3 + 20' },
       { file: 'pointers.c', from: 'taken_at_start(x) : -1', to: 'taken_at_start(x) + 1000 : -1' },
     ],
-    old: is('calls_pointer', (x) => x + 10),
-    new: is('calls_pointer', (x) => x + 1020),
+    old: is('calls_pointer', (x) => x * 3 + 10),
+    new: is('calls_pointer', (x) => x * 3 + 1020),
   },
   {
     claim: 'structs are passed and returned by value',
@@ -234,9 +234,9 @@ int calls_helpers(int x)
   {
     claim: 'clones that the compiler made change with their function',
     functions: ['advance'],
-    edits: [{ file: 'clones.c', from: 'sum += i * step;', to: 'sum += i * step + 1;' }],
-    old: is('calls_clones', (x) => 2 * (x + 24)),
-    new: is('calls_clones', (x) => 2 * (x + 28)),
+    edits: [{ file: 'clones.c', from: 'i * step;', to: 'i * step + 1;' }],
+    old: is('calls_clones', (x) => 2 * (81 * x + 72)),
+    new: is('calls_clones', (x) => 2 * (81 * x + 112)),
   },
   {
     claim: 'the cold part changes with its function',

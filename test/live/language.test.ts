@@ -22,7 +22,7 @@ const BUILDS = LEVELS.flatMap((level) =>
     cflags: `${level} ${kind.cflags}`,
     ldflags: kind.ldflags,
     /** There is no padding between functions. */
-    isTight: level === '-Os',
+    isTight: level === '-O1' || level === '-Os',
   })),
 );
 

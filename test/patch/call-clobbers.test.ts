@@ -49,7 +49,10 @@ function compileCpp(source: string): NamedCode {
   built += 1;
   const name = `program${built}`;
   const c = source.replace(/int f\(|int f_new\(|int caller\(/g, 'extern "C" $&');
-  shop.write(`${name}.cc`, `${PRELUDE}\n${c.replaceAll('static APART extern "C"', 'extern "C" APART')}`);
+  shop.write(
+    `${name}.cc`,
+    `${PRELUDE}\n${c.replaceAll('static APART extern "C"', 'extern "C" APART')}`,
+  );
   shop.run('g++', '-O2', '-o', name, `${name}.cc`);
   return codeOfExecutable(shop, decoder, name, () => RETURNS_INT);
 }
@@ -68,7 +71,9 @@ const assumed = (code: NamedCode, name: string): readonly string[] =>
 
 describe('clobbers', () => {
   it('of a leaf are the registers it writes', () => {
-    const code = compile(`APART int f(int x) { return x * 3; } int main(int c, char **v) { return f(c); }`);
+    const code = compile(
+      `APART int f(int x) { return x * 3; } int main(int c, char **v) { return f(c); }`,
+    );
     expect(assumed(code, 'f')).toEqual(['rax']); // lea (%rdi,%rdi,2),%eax
     expect(possible(code, 'f')).toEqual(['rax']);
   });
@@ -87,12 +92,15 @@ describe('clobbers', () => {
   });
 
   it('end with recursion, direct and mutual', () => {
-    const code = compile(`
+    const code = compile(
+      `
       APART int odd(int);
       APART int even(int x) { sink++; return x == 0 ? 1 : odd(x - 1) + 1; }
       APART int odd(int x) { sink += 2; return x == 0 ? 0 : even(x - 1) + 1; }
       APART int fib(int x) { return x < 2 ? x : fib(x - 1) + fib(x - 2); }
-      int main(int c, char **v) { return even(c) + fib(c); }`, '-O1');
+      int main(int c, char **v) { return even(c) + fib(c); }`,
+      '-O1',
+    );
     expect(possible(code, 'even')).not.toContain('r11');
     expect(possible(code, 'odd')).toEqual(possible(code, 'even'));
     expect(possible(code, 'fib')).not.toContain('xmm0');
@@ -151,7 +159,10 @@ describe('what callers rely on', () => {
     const code = compile(argument);
     // The example is worth something only if gcc really did so.
     const [call, use] = decoder
-      .decode(code.functionAt(code.entryOf('caller'))?.parts[0]?.code ?? new Uint8Array(), code.entryOf('caller'))
+      .decode(
+        code.functionAt(code.entryOf('caller'))?.parts[0]?.code ?? new Uint8Array(),
+        code.entryOf('caller'),
+      )
       .filter(({ flow, reads }) => flow === 'call' || (reads & general('rsi')) !== 0n);
     expect(call?.target).toBe(code.entryOf('f'));
     expect(use?.reads).toBe(general('rax', 'rsi'));
@@ -211,11 +222,15 @@ describe('what callers rely on', () => {
   });
 
   it('stops at a caller that was known to change the register itself', () => {
-    const code = compile(`
+    const code = compile(
+      `
       static APART int f(int x) { return x + 1; } ${F_NEW}
       static APART int between(int x) { puts("x"); return f(x) + 5; }
       APART int outer(int a, int b) { int y = between(a); return y * b; }
-      int main(int c, char **v) { return outer(c, 3); }`, '-O2', {});
+      int main(int c, char **v) { return outer(c, 3); }`,
+      '-O2',
+      {},
+    );
     expect(relied(code)).toEqual([]);
   });
 
@@ -226,10 +241,17 @@ describe('what callers rely on', () => {
       int main(int c, char **v) { return caller(c); }`);
     const kept = relied(code);
     expect(kept.length).toBeGreaterThanOrEqual(2); // the counter and the sum, at least
-    expect(relied(compile(`
+    expect(
+      relied(
+        compile(
+          `
       static APART int f(int x) { return x + 1; } ${F_NEW}
       APART int caller(int n) { int sum = 0; for (int i = 0; i < n; i++) sum += f(i) ^ i; return sum; }
-      int main(int c, char **v) { return caller(c); }`, '-O2 -fno-ipa-ra'))).toEqual([]);
+      int main(int c, char **v) { return caller(c); }`,
+          '-O2 -fno-ipa-ra',
+        ),
+      ),
+    ).toEqual([]);
   });
 
   it('is what is passed on to another function', () => {
@@ -246,16 +268,20 @@ describe('what callers rely on', () => {
   });
 
   it('is found behind a switch', () => {
-    const code = compile(`
+    const code = compile(
+      `
       static APART int f(int x) { return x + 1; } ${F_NEW}
       APART int caller(int a, int b) {
         switch (f(a)) { case 0: sink = 1; break; case 1: sink = b; break; case 2: sink++; break;
           case 3: sink *= 3; break; case 4: sink = ~sink; break; case 5: sink -= 8; break;
           case 6: sink <<= 2; break; default: sink = 9; }
         return sink; }
-      int main(int c, char **v) { return caller(c, 3); }`, '-O2', {
-      caller: { passed: general('rdi', 'rsi'), returned: general('rax') },
-    });
+      int main(int c, char **v) { return caller(c, 3); }`,
+      '-O2',
+      {
+        caller: { passed: general('rdi', 'rsi'), returned: general('rax') },
+      },
+    );
     // For all the decoder knows the indirect jump calls something with rdi as it is.
     expect(relied(code)).toEqual(['rsi', 'rdi']);
   });
@@ -267,7 +293,9 @@ describe('what callers rely on', () => {
       APART struct pair caller(int a, long b, long c) { return (struct pair){f(a), c}; }
       int main(int c, char **v) { return caller(c, 3, 4).b; }`;
     expect(relied(compile(source, '-O2', { caller: {} }))).toEqual(['rdx']);
-    expect(relied(compile(source, '-O2', { caller: { returned: general('rax', 'rdx') } }))).toEqual(['rdx']);
+    expect(relied(compile(source, '-O2', { caller: { returned: general('rax', 'rdx') } }))).toEqual(
+      ['rdx'],
+    );
   });
 
   it('counts what runs after an exception', () => {
@@ -305,12 +333,16 @@ describe('what callers rely on', () => {
 
   it('is nothing for a register that holds no value of the caller', () => {
     // puts is reached with rcx, r8, ... as they happen to be: were they kept as arguments?
-    const code = compile(`
+    const code = compile(
+      `
       static APART int f(int x) { return x + 1; } ${F_NEW}
       APART int caller(int a) { sink = f(a); return puts("x") + 1; }
-      int main(int c, char **v) { return caller(c); }`, '-O2', {
-      caller: { passed: general('rdi'), returned: general('rax') },
-    });
+      int main(int c, char **v) { return caller(c); }`,
+      '-O2',
+      {
+        caller: { passed: general('rdi'), returned: general('rax') },
+      },
+    );
     expect(relied(code)).toEqual([]);
   });
 });
@@ -324,7 +356,10 @@ describe('new callers', () => {
       int main(int c, char **v) { return caller(c, 3); }`);
     const { clobbersOf } = analyzeClobbers(decoder, code);
     const live = analyzeClobbers(decoder, code.redirected('f', 'f_new'));
-    const extra = live.clobbersOf(code.entryOf('f')).possible & ~clobbersOf(code.entryOf('f')).assumed;
-    expect(decoder.namesOf(registersCallersRely(decoder, code, code.entryOf('f'), extra))).toEqual(['rsi']);
+    const extra =
+      live.clobbersOf(code.entryOf('f')).possible & ~clobbersOf(code.entryOf('f')).assumed;
+    expect(decoder.namesOf(registersCallersRely(decoder, code, code.entryOf('f'), extra))).toEqual([
+      'rsi',
+    ]);
   });
 });

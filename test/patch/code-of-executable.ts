@@ -62,8 +62,7 @@ export function codeOfExecutable(
     returnedBy: (entry) => declaredAt(entry).returned,
     redirected: (from, to) => ({
       ...source,
-      functionAt: (address) =>
-        source.functionAt(address === entryOf(from) ? entryOf(to) : address),
+      functionAt: (address) => source.functionAt(address === entryOf(from) ? entryOf(to) : address),
     }),
   };
   return source;

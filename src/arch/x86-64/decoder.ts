@@ -11,20 +11,26 @@
  */
 import type * as Iced from 'iced-x86';
 import { type Addr, offsetBy } from '../../core/address.js';
-import type { Decoder, Flow, Instruction, RegisterSet } from '../arch.js';
+import type { Decoder, Flow, Instruction, RegisterSet, StackEffect } from '../arch.js';
 import { paddingInstructionBytes } from './padding.js';
 import {
   BASELINE,
   CALL_CLOBBERED,
+  general,
   namesOf,
+  NONE,
   PASSED,
   RETURNED,
+  VECTOR_STATE,
 } from './register-set.js';
 import { RegisterUseReader, type RegisterUses } from './register-uses.js';
+import { stackEffectOf } from './stack-effects.js';
 
 type Library = typeof Iced;
 
 const BITNESS = 64;
+
+const STACK_POINTER = general('rsp');
 
 /** Fields of this size may hold a relocated value; smaller ones belong to the instruction. */
 const RELOCATABLE_BYTES = 4;
@@ -35,7 +41,9 @@ interface Fields {
   readonly immediateOffset: number;
 }
 
-interface Details extends RegisterUses, Fields {}
+interface Details extends RegisterUses, Fields {
+  readonly stack: StackEffect;
+}
 
 class DecodedInstruction implements Instruction {
   readonly address: Addr;
@@ -85,6 +93,9 @@ class DecodedInstruction implements Instruction {
   get immediateOffset(): number {
     return this.details.immediateOffset;
   }
+  get stack(): StackEffect {
+    return this.details.stack;
+  }
   get isPadding(): boolean {
     return paddingInstructionBytes(this.bytes, 0) === this.bytes.length;
   }
@@ -95,6 +106,7 @@ class IcedDecoder implements Decoder {
   readonly returned = RETURNED;
   readonly passed = PASSED;
   readonly baseline = BASELINE;
+  readonly stackAlignment = { bytes: 16, pushedByCall: 8, registers: VECTOR_STATE };
   readonly namesOf = namesOf;
   private readonly iced: Library;
   /** Overwritten by each decoding step; one object for the decoder's whole life. */
@@ -207,7 +219,9 @@ class IcedDecoder implements Decoder {
   private explain(bytes: Uint8Array, address: Addr): Details {
     let details: Details | undefined;
     this.walk(bytes, address, (_, __, decoder) => {
-      details = { ...this.registerUses.usesOf(this.current), ...this.fields(bytes, decoder) };
+      const uses = this.registerUses.usesOf(this.current);
+      const stack = stackEffectOf(this.iced, this.current, (uses.writes & STACK_POINTER) !== NONE);
+      details = { ...uses, ...this.fields(bytes, decoder), stack };
     });
     return details as Details;
   }
@@ -226,7 +240,7 @@ class IcedDecoder implements Decoder {
         // To iced the distance of a branch is an immediate.
         const offset = displacement.offset || immediate.offset;
         return {
-          shape: this.iced.Mnemonic[current.mnemonic] ?? '',
+          shape: this.iced.Mnemonic[current.mnemonic],
           displacementOffset: offset,
           immediateOffset: 0,
         };

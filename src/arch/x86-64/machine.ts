@@ -1,5 +1,6 @@
 /** The x86-64 machine: psABI for AMD64, little-endian, 4 KiB pages. */
 import type { Machine } from '../arch.js';
+import { callingConvention } from './calling-convention.js';
 import { injection } from './injection.js';
 import { jumps } from './jumps.js';
 import { patterns } from './patterns.js';
@@ -18,6 +19,7 @@ export const x8664: Machine = {
   relocations,
   jumps,
   patterns,
+  callingConvention,
   registers,
   syscalls,
   injection,

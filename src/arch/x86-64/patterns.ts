@@ -14,6 +14,9 @@ const MOV_LOAD = 0x8b;
 const MOV_IMMEDIATE = 0xc7;
 const GROUP_5 = 0xff;
 const JMP = 0xe9;
+const TWO_BYTE_ESCAPE = 0x0f;
+/** Second opcode bytes 0x80 to 0x8f: `jcc rel32`. */
+const CONDITIONAL_JUMP = 0x80;
 const ADDRESS_SIZE_PREFIX = 0x67;
 /** ModRM bytes of group 5 with a RIP-relative operand. */
 const CALL_INDIRECT = 0x15;
@@ -45,6 +48,16 @@ function selfReferences(code: Uint8Array, target: number): number[] {
     if ((isCall || isLea) && offset + FIELD_BYTES + int32(code, offset) === target) found.push(offset);
   }
   return found;
+}
+
+function branchesTo(code: Uint8Array, target: number): boolean {
+  for (let offset = 1; offset + FIELD_BYTES <= code.length; offset++) {
+    const opcode = code[offset - 1] ?? 0;
+    const isConditional = offset >= 2 && code[offset - 2] === TWO_BYTE_ESCAPE && (opcode & 0xf0) === CONDITIONAL_JUMP;
+    if (opcode !== CALL && opcode !== JMP && !isConditional) continue;
+    if (offset + FIELD_BYTES + int32(code, offset) === target) return true;
+  }
+  return false;
 }
 
 function retarget(code: Uint8Array, offset: number, place: Addr, to: Addr): boolean {
@@ -84,4 +97,4 @@ function gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotA
   return undefined;
 }
 
-export const patterns: CodePatterns = { pltSlot, selfReferences, retarget, gotAccess };
+export const patterns: CodePatterns = { pltSlot, selfReferences, branchesTo, retarget, gotAccess };

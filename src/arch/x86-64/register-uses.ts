@@ -142,8 +142,7 @@ export class RegisterUseReader {
     const mayKeep =
       instruction.hasRepPrefix ||
       instruction.hasRepnePrefix ||
-      (instruction.opCount > 0 &&
-        instruction.opRegister(instruction.opCount - 1) === Register.CL);
+      (instruction.opCount > 0 && instruction.opRegister(instruction.opCount - 1) === Register.CL);
     return {
       reads: (instruction.rflagsRead & ARITHMETIC_FLAGS) === 0 ? NONE : FLAGS,
       writes: written === 0 ? NONE : FLAGS,

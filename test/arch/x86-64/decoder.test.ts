@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder, Flow, Instruction } from '../../../src/arch/arch.js';
+import type { Decoder, Flow, Instruction, StackEffect } from '../../../src/arch/arch.js';
 import { loadDecoder } from '../../../src/arch/x86-64/decoder.js';
 import { addr } from '../../../src/core/address.js';
 import { Workshop } from './build-with-gcc.js';
@@ -78,15 +78,26 @@ function expectSame(listed: readonly Listed[]): void {
 describe('against objdump', () => {
   it('finds the boundaries, flows and targets of libc', () => {
     const libc = /=> (\S*libc\.so\.6)/.exec(shop.run('ldd', '/bin/sh'))?.[1] ?? '';
-    const [, start = '0'] = /\.text\s+PROGBITS\s+([0-9a-f]+)/.exec(shop.run('readelf', '-SW', libc)) ?? [];
+    const [, start = '0'] =
+      /\.text\s+PROGBITS\s+([0-9a-f]+)/.exec(shop.run('readelf', '-SW', libc)) ?? [];
     const from = Number.parseInt(start, 16) + 0x20000;
-    const listed = listing(shop, libc, [`--start-address=${from}`, `--stop-address=${from + 0x60000}`]);
+    const listed = listing(shop, libc, [
+      `--start-address=${from}`,
+      `--stop-address=${from + 0x60000}`,
+    ]);
     expect(listed.length).toBeGreaterThan(50_000);
     // The first may begin, and the last may end, within an instruction.
     expectSame(listed.slice(64, -2));
   });
 
-  const flags = ['-O0', '-O2', '-Os', '-O3 -mavx2 -mfma', '-O3 -march=skylake-avx512', '-O2 -fcf-protection=full'];
+  const flags = [
+    '-O0',
+    '-O2',
+    '-Os',
+    '-O3 -mavx2 -mfma',
+    '-O3 -march=skylake-avx512',
+    '-O2 -fcf-protection=full',
+  ];
   it.each(flags)('finds those of gcc %s', (options) => {
     shop.run('gcc', '-c', '-g0', ...options.split(' '), '-o', 'vectors.o', 'vectors.c');
     expectSame(listing(shop, 'vectors.o'));
@@ -210,11 +221,9 @@ describe('registers', () => {
     ['fldl (%rax)', ['rax'], [], []],
   ])('of %s: reads %j, writes %j, kills %j', (assembly, reads, writes, kills) => {
     const instruction = one(assembly);
-    expect([instruction.reads, instruction.writes, instruction.kills].map(decoder.namesOf)).toEqual([
-      reads,
-      writes,
-      kills,
-    ]);
+    expect(
+      [instruction.reads, instruction.writes, instruction.kills].map((set) => decoder.namesOf(set)),
+    ).toEqual([reads, writes, kills]);
   });
 
   it('of vzeroupper are upper parts, of vzeroall whole ones, of xsave all', () => {
@@ -232,12 +241,41 @@ describe('registers', () => {
   it('of calls are as the convention has them', () => {
     const names = (set: bigint): readonly string[] => decoder.namesOf(set);
     expect(names(decoder.returned)).toEqual(['rax', 'rdx', 'zmm0', 'zmm1']);
-    expect(names(decoder.passed).slice(0, 8)).toEqual(
-      ['rax', 'rcx', 'rdx', 'rsi', 'rdi', 'r8', 'r9', 'r10'],
-    );
+    expect(names(decoder.passed).slice(0, 8)).toEqual([
+      'rax',
+      'rcx',
+      'rdx',
+      'rsi',
+      'rdi',
+      'r8',
+      'r9',
+      'r10',
+    ]);
     expect(names(decoder.callClobbered & ~decoder.baseline)).toHaveLength(32 + 8);
     expect(names(decoder.callClobbered)).not.toContain('rbx');
   });
+});
+
+it.each<[string, StackEffect]>([
+  ['push %rax', { kind: 'moves', bytes: -8 }],
+  ['pop %rbp', { kind: 'moves', bytes: 8 }],
+  ['pushfq', { kind: 'moves', bytes: -8 }],
+  ['sub $24,%rsp', { kind: 'moves', bytes: -24 }],
+  ['add $0x128,%rsp', { kind: 'moves', bytes: 0x128 }],
+  ['sub $-128,%rsp', { kind: 'moves', bytes: 128 }],
+  ['lea -8(%rsp),%rsp', { kind: 'moves', bytes: -8 }],
+  ['and $-32,%rsp', { kind: 'aligns', to: 32 }],
+  ['leave', { kind: 'unwinds' }],
+  ['call .', { kind: 'moves', bytes: 0 }],
+  ['mov %rsp,%rax', { kind: 'moves', bytes: 0 }],
+  ['orq $0,(%rsp)', { kind: 'moves', bytes: 0 }],
+  ['sub %rax,%rsp', { kind: 'unknown' }],
+  ['mov %rbp,%rsp', { kind: 'unknown' }],
+  ['lea -40(%rbp),%rsp', { kind: 'unknown' }],
+  ['lea 8(%rsp,%rax),%rsp', { kind: 'unknown' }],
+  ['pop %rsp', { kind: 'unknown' }],
+])('sees what %s does to the stack', (assembly, effect) => {
+  expect(one(assembly).stack).toEqual(effect);
 });
 
 it('tells padding', () => {
@@ -257,7 +295,15 @@ it('leaves nothing behind in wasm memory', async () => {
   const { __wasm } = (await import('iced-x86')) as unknown as {
     readonly __wasm: { readonly memory: { readonly buffer: ArrayBuffer } };
   };
-  shop.run('gcc', '-c', '-O3', ...(avx512 ? ['-march=native'] : []), '-o', 'vectors.o', 'vectors.c');
+  shop.run(
+    'gcc',
+    '-c',
+    '-O3',
+    ...(avx512 ? ['-march=native'] : []),
+    '-o',
+    'vectors.o',
+    'vectors.c',
+  );
   const code = shop.section('vectors.o', '.text');
   const use = (): void => {
     for (const { reads, writes, shape } of decoder.decode(code, addr(0x401000))) {

@@ -3,9 +3,9 @@
  * (programs/target.c): what is tested is what the kernel makes of the bytes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InjectionFrame } from '../../../src/arch/arch.js';
 import { injection } from '../../../src/arch/x86-64/injection.js';
 import { registers, writeRegister } from '../../../src/arch/x86-64/registers.js';
@@ -32,11 +32,10 @@ beforeAll(() => {
     `-DMASKS=${avx512 ? 1 : 0}`,
   );
 });
-afterEach(() => {
+afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
-  running.clear();
+  shop[Symbol.dispose]();
 });
-afterAll(() => shop[Symbol.dispose]());
 
 interface Program {
   readonly line: () => Promise<string>;
@@ -50,8 +49,8 @@ function start(name: string, ...args: readonly string[]): Program {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     line: async () => {
-      const { value, done } = await lines.next();
-      return done ? 'end of output' : String(value);
+      const next = (await lines.next()) as IteratorResult<string, undefined>;
+      return next.done === true ? 'end of output' : next.value;
     },
     say: (text) => child.stdin.write(`${text}\n`),
     ended: new Promise((resolve) => child.on('exit', resolve)),
@@ -77,12 +76,25 @@ interface Session {
   readonly frame: InjectionFrame;
 }
 
+/** Waits until the thread sleeps in its call, or spins on its registers. */
+async function atRest(tid: string, what: string): Promise<void> {
+  const wanted = what === 'registers' ? 'R' : 'S';
+  for (let ms = 0; ms < 5000; ms += 20) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const stat = readFileSync(`/proc/${tid}/stat`, 'latin1');
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith(wanted) && ms >= 40) return;
+  }
+  throw new Error(`thread ${tid} never came to ${what}`);
+}
+
 /** Stops the target and has the tracer install a frame and the first call's registers. */
 async function inject(what: string, when: Death): Promise<Session> {
   const target = start('target', what);
-  const [ready, tid = '', syscallGadget = '', sigreturnGadget = ''] = (await target.line()).split(' ');
+  const [ready, tid = '', syscallGadget = '', sigreturnGadget = ''] = (await target.line()).split(
+    ' ',
+  );
   expect(ready).toBe('ready');
-  await new Promise((resolve) => setTimeout(resolve, 150)); // into the call
+  await atRest(tid, what);
   const tracer = start('tracer', tid, when);
   const regs = await heard(tracer, 'registers');
   const frame = injection.buildFrame({
@@ -109,7 +121,7 @@ async function outcome(target: Program): Promise<readonly string[]> {
   }
 }
 
-describe('a thread whose tracer dies', () => {
+describe.concurrent('a thread whose tracer dies', () => {
   it.each(['now', 'entry', 'exit'] as const)(
     'gets back every register, mask, alternate stack and red zone (dies: %s)',
     async (when) => {
@@ -142,7 +154,7 @@ describe('a thread whose tracer dies', () => {
   });
 });
 
-describe('a thread whose tracer lives', () => {
+describe.concurrent('a thread whose tracer lives', () => {
   it('makes the call and goes on', async () => {
     const { target, tracer, frame } = await inject('registers', 'live');
     const after = await heard(tracer, 'registers');
@@ -231,7 +243,8 @@ describe('the frame', () => {
     const frame = build(0x7ffd_0000_8000);
     writeRegister(frame.original, 'eflags', 0x40746n);
     const call = injection.syscallRegisters(frame, SYS_write, [1, 2, 3, 4, 5, -1]);
-    const field = (index: number): bigint => new DataView(call.buffer).getBigUint64(8 * index, true);
+    const field = (index: number): bigint =>
+      new DataView(call.buffer).getBigUint64(8 * index, true);
     expect([14, 13, 12, 7, 9, 8].map(field)).toEqual([1n, 2n, 3n, 4n, 5n, 0xffff_ffff_ffff_ffffn]);
     expect(field(10)).toBe(BigInt(SYS_write));
     expect(field(15)).toBe(0xffff_ffff_ffff_ffffn);

@@ -14,7 +14,17 @@ function disassemble(bytes: Uint8Array, at: number): readonly string[] {
   shop.write('code.bin', bytes);
   const vma = `--adjust-vma=0x${at.toString(16)}`;
   return shop
-    .run('objdump', '-D', '-b', 'binary', '-m', 'i386:x86-64', vma, '--no-show-raw-insn', 'code.bin')
+    .run(
+      'objdump',
+      '-D',
+      '-b',
+      'binary',
+      '-m',
+      'i386:x86-64',
+      vma,
+      '--no-show-raw-insn',
+      'code.bin',
+    )
     .split('\n')
     .flatMap((line) => /^\s+[0-9a-f]+:\s+(.*)$/.exec(line)?.[1]?.replace(/\s+/g, ' ').trim() ?? []);
 }

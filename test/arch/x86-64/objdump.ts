@@ -18,7 +18,10 @@ export function listing(
   return [...output.matchAll(/^ *([0-9a-f]+):\t([0-9a-f ]+?) *(?:\t(.*))?$/gm)].map(
     ([, address = '', bytes = '', text = '']) => ({
       address: Number.parseInt(address, 16),
-      bytes: bytes.trim().split(' ').map((byte) => Number.parseInt(byte, 16)),
+      bytes: bytes
+        .trim()
+        .split(' ')
+        .map((byte) => Number.parseInt(byte, 16)),
       text,
     }),
   );

@@ -60,11 +60,18 @@ function parts(): readonly Part[] {
 /** Instructions of real code that work on registers alone and cannot fault. */
 function registerInstructions(): ReadonlyMap<string, Uint8Array> {
   const found = new Map<string, Uint8Array>();
-  const builds = ['-O0', '-O2', '-Os', '-O3 -msse4.2 -mbmi2', ...(avx512 ? ['-O3 -march=native', '-O3 -march=native -mprefer-vector-width=512'] : [])];
+  const builds = [
+    '-O0',
+    '-O2',
+    '-Os',
+    '-O3 -msse4.2 -mbmi2',
+    ...(avx512 ? ['-O3 -march=native', '-O3 -march=native -mprefer-vector-width=512'] : []),
+  ];
   for (const options of builds) {
     shop.run('gcc', '-c', ...options.split(' '), '-o', 'vectors.o', 'vectors.c');
     for (const { bytes, text } of listing(shop, 'vectors.o')) {
-      const excluded = /\(|[re]?sp\b|%spl|%[c-g]s\b|^(j|call|ret|push|pop|leave|i?div|hlt|ud2|int|loop|rep)/;
+      const excluded =
+        /\(|[re]?sp\b|%spl|%[c-g]s\b|^(j|call|ret|push|pop|leave|i?div|hlt|ud2|int|loop|rep)/;
       if (!excluded.test(text)) found.set(text, Uint8Array.from(bytes));
     }
   }

@@ -24,19 +24,19 @@ afterAll(() => shop[Symbol.dispose]());
 function recordsOf(object: string, section: string): readonly Record[] {
   const text = shop.run('readelf', '-rW', object);
   const part = text.split(`section '.rela${section}'`)[1]?.split('Relocation section')[0] ?? '';
-  return [
-    ...part.matchAll(/^([0-9a-f]{16})\s+([0-9a-f]{16})\s+R_X86_64_\w+\s*(.*)$/gm),
-  ].map(([, offset, info, rest]) => {
-    const named = /(?:[0-9a-f]{16}\s+)?(\S+)\s+([+-])\s+([0-9a-f]+)$/.exec(rest ?? '');
-    const plain = /^([0-9a-f]+)$/.exec((rest ?? '').trim());
-    const size = named?.[3] ?? plain?.[1] ?? '0';
-    return {
-      offset: Number.parseInt(offset ?? '', 16),
-      type: Number(BigInt(`0x${info ?? '0'}`) & 0xffffffffn),
-      symbol: named?.[1] ?? '',
-      A: Number(BigInt.asIntN(64, BigInt(`0x${size}`) * (named?.[2] === '-' ? -1n : 1n))),
-    };
-  });
+  return [...part.matchAll(/^([0-9a-f]{16})\s+([0-9a-f]{16})\s+R_X86_64_\w+\s*(.*)$/gm)].map(
+    ([, offset, info, rest]) => {
+      const named = /(?:[0-9a-f]{16}\s+)?(\S+)\s+([+-])\s+([0-9a-f]+)$/.exec(rest ?? '');
+      const plain = /^([0-9a-f]+)$/.exec((rest ?? '').trim());
+      const size = named?.[3] ?? plain?.[1] ?? '0';
+      return {
+        offset: Number.parseInt(offset ?? '', 16),
+        type: Number(BigInt(`0x${info ?? '0'}`) & 0xffffffffn),
+        symbol: named?.[1] ?? '',
+        A: Number(BigInt.asIntN(64, BigInt(`0x${size}`) * (named?.[2] === '-' ? -1n : 1n))),
+      };
+    },
+  );
 }
 
 interface LinkedSymbol {
@@ -62,9 +62,10 @@ function symbolsOf(file: string): ReadonlyMap<string, LinkedSymbol> {
 
 /** Size of the thread-local block up to the thread pointer. */
 function tlsBlock(file: string): { readonly start: number; readonly sizeBytes: number } {
-  const match = /^\s+TLS\s+\S+\s+(0x[0-9a-f]+)\s+\S+\s+\S+\s+(0x[0-9a-f]+)\s+\w\s+(0x[0-9a-f]+)/m.exec(
-    shop.run('readelf', '-lW', file),
-  );
+  const match =
+    /^\s+TLS\s+\S+\s+(0x[0-9a-f]+)\s+\S+\s+\S+\s+(0x[0-9a-f]+)\s+\w\s+(0x[0-9a-f]+)/m.exec(
+      shop.run('readelf', '-lW', file),
+    );
   if (!match) return { start: 0, sizeBytes: 0 };
   const align = Number(match[3]);
   return { start: Number(match[1]), sizeBytes: Math.ceil(Number(match[2]) / align) * align };
@@ -157,7 +158,18 @@ object: .skip 24
     );
     const linked = link('plain', ['-Ttext=0x401000', '--defsym=tiny=0x42']);
     const seen = expectSameAsLd(object, linked, '.text');
-    for (const name of ['32', '32S', '64', 'PC32', 'PLT32', '16', '8', 'PC64', 'SIZE32', 'SIZE64']) {
+    for (const name of [
+      '32',
+      '32S',
+      '64',
+      'PC32',
+      'PLT32',
+      '16',
+      '8',
+      'PC64',
+      'SIZE32',
+      'SIZE64',
+    ]) {
       expect(seen).toContain(`R_X86_64_${name}`);
     }
     expectSameAsLd(object, linked, '.data');
@@ -196,7 +208,8 @@ object: .quad 0
     const got = shop.section(linked, '.got');
     for (const { offset, type, A } of recordsOf(object, '.text')) {
       const P = 0x401000 + offset;
-      const slot = relocations.read(type, text, offset, { A, P }) - (symbols.get('.got')?.value ?? 0);
+      const slot =
+        relocations.read(type, text, offset, { A, P }) - (symbols.get('.got')?.value ?? 0);
       const held = new DataView(got.buffer).getBigUint64(slot, true);
       expect(Number(held)).toBe(symbols.get('object')?.value);
     }
@@ -261,13 +274,20 @@ hidden: .skip 4
     );
     const linked = link('shared_tls', ['-shared']);
     const seen = expectSameAsLd(object, linked, '.text');
-    for (const name of ['TLSGD', 'TLSLD', 'DTPOFF32', 'GOTTPOFF', 'GOTPC32_TLSDESC', 'TLSDESC_CALL']) {
+    for (const name of [
+      'TLSGD',
+      'TLSLD',
+      'DTPOFF32',
+      'GOTTPOFF',
+      'GOTPC32_TLSDESC',
+      'TLSDESC_CALL',
+    ]) {
       expect(seen).toContain(`R_X86_64_${name}`);
     }
     const dynamic = new Map(
-      [...shop.run('readelf', '-rW', linked).matchAll(/^([0-9a-f]{16})\s+\S+\s+(R_X86_64_\w+)/gm)].map(
-        ([, at, type]) => [Number.parseInt(at ?? '', 16), type],
-      ),
+      [
+        ...shop.run('readelf', '-rW', linked).matchAll(/^([0-9a-f]{16})\s+\S+\s+(R_X86_64_\w+)/gm),
+      ].map(([, at, type]) => [Number.parseInt(at ?? '', 16), type]),
     );
     const text = shop.section(linked, '.text');
     const base = symbolsOf(linked).get('.text')?.value ?? 0;
@@ -327,7 +347,9 @@ hidden: .skip 4
     expect(record?.type).toBe(Object.entries(R).find(([key]) => key === name)?.[1]);
     const bytes = new Uint8Array(16).fill(0xaa);
     const { type = 0, A = 0, offset = 0 } = record ?? {};
-    expect(relocations.apply(type, bytes, offset, { S: far + place, A, P: place + offset })).toBe(false);
+    expect(relocations.apply(type, bytes, offset, { S: far + place, A, P: place + offset })).toBe(
+      false,
+    );
     expect(bytes).toEqual(new Uint8Array(16).fill(0xaa));
   });
 });

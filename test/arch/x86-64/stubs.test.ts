@@ -3,7 +3,6 @@ import { jumps } from '../../../src/arch/x86-64/jumps.js';
 import {
   CALL_CLOBBERED,
   FLAGS,
-  GENERAL_NAMES,
   general,
   generalBit,
   maskBit,
@@ -38,7 +37,7 @@ beforeAll(() => {
 afterAll(() => shop[Symbol.dispose]());
 
 /** A program with `enter(entry)`, which calls entry with every register at a pattern. */
-const HARNESS = `
+const harness = (callInstruction: string): string => `
   #include <pthread.h>
   #include <stdio.h>
   #include <string.h>
@@ -53,7 +52,7 @@ const HARNESS = `
     s->flags = 0x202 | 0x8d5; /* carry, parity, adjust, zero, sign, overflow */
   }
   void enter(void);
-  ${enterFunction('enter', 'call *entry')}
+  ${enterFunction('enter', callInstruction)}
   void *at(unsigned long address) {
     return mmap((void *)address, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   }
@@ -89,7 +88,11 @@ const CLOBBER_ALL = literal([
   'inc %eax',
 ]);
 
-const FIXED_CALLEE = ['-no-pie', '-pthread', `-Wl,--section-start=.callee=0x${CALLEE.toString(16)}`];
+const FIXED_CALLEE = [
+  '-no-pie',
+  '-pthread',
+  `-Wl,--section-start=.callee=0x${CALLEE.toString(16)}`,
+];
 
 /** The set of registers that a run reports as unchanged. */
 function kept(output: string): bigint {
@@ -109,12 +112,12 @@ function kept(output: string): bigint {
 const CALLEE_SAVED = general('rbx', 'rbp', 'r12', 'r13', 'r14', 'r15');
 
 describe('the keeping stub', () => {
-  const run = (keep: bigint): bigint => {
+  const run = (keep: bigint, callInstruction = 'call *entry'): bigint => {
     const code = jumps.keepingStub(STUB, CALLEE, keep);
     expect(code?.length).toBeLessThanOrEqual(jumps.keepingStubMaxBytes);
     const output = shop.runC(
       'keeping',
-      `${HARNESS}
+      `${harness(callInstruction)}
       unsigned char stub[] = ${cArray(code ?? new Uint8Array())};
       asm(".section .callee,\\"ax\\"\\n callee:\\n" ${CLOBBER_ALL} "ret\\n .text\\n");
       int main(void) {
@@ -139,14 +142,25 @@ describe('the keeping stub', () => {
     ['a mix', general('rdi', 'r8', 'r10') | xmmBit(2) | xmmBit(15)],
     ['flags', FLAGS | general('rcx')],
   ];
-  const wide: readonly [string, bigint][] = [['wide vectors', ymmBits(3) | ymmBits(12) | xmmBit(4)]];
+  const wide: readonly [string, bigint][] = [
+    ['wide vectors', ymmBits(3) | ymmBits(12) | xmmBit(4)],
+  ];
   const widest: readonly [string, bigint][] = [
     ['the widest', zmmBits(7) | zmmBits(14) | zmmBits(16) | zmmBits(31) | ymmBits(8)],
     ['mask registers', maskBit(1) | maskBit(7) | xmmBit(5)],
     ['everything but where values are returned', CALL_CLOBBERED & ~RETURNED],
   ];
-  it.each([...sets, ...(avx ? wide : []), ...(avx512 ? widest : [])])('gives back %s and nothing else', (_, keep) => {
-    expect(namesOf(run(keep))).toEqual(namesOf(keep | CALLEE_SAVED));
+  it.each([...sets, ...(avx ? wide : []), ...(avx512 ? widest : [])])(
+    'gives back %s and nothing else',
+    (_, keep) => {
+      expect(namesOf(run(keep))).toEqual(namesOf(keep | CALLEE_SAVED));
+    },
+  );
+
+  it('aligns the stack for a caller that did not', () => {
+    const keep = general('rcx', 'r9') | xmmBit(3);
+    const misaligned = 'lea -8(%rsp),%rsp\n call *entry\n lea 8(%rsp),%rsp';
+    expect(namesOf(run(keep, misaligned))).toEqual(namesOf(keep | CALLEE_SAVED));
   });
 
   it('needs nothing for registers that the callee keeps', () => {
@@ -203,7 +217,7 @@ describe('the ifunc stub', () => {
   const program = (main: string): string => {
     const code = jumps.ifuncStub(STUB, CALLEE, SLOT);
     expect(code).toHaveLength(jumps.ifuncStubBytes);
-    return `${HARNESS}
+    return `${harness('call *entry')}
       unsigned char stub[] = ${cArray(code)};
       asm(".section .callee,\\"ax\\"\\n resolver:\\n" ${CLOBBER_ALL} "mov $target,%rax\\n ret\\n .text\\n"
         "target: ret\\n");

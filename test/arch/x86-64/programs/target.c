@@ -54,10 +54,10 @@ static void *run(void *unused) {
   printf("ready %d %p %p\n", gettid(), (void *)syscall_gadget, (void *)sigreturn_gadget);
   fflush(stdout);
   long result = 0;
-  struct timespec delay = {0, 700000000};
+  struct timespec delay = {2, 0};
   struct sembuf op = {0, -1, 0};
   struct epoll_event event;
-  struct timeval timeout = {0, 700000};
+  struct timeval timeout = {2, 0};
   sigset_t wanted;
   char byte;
   errno = 0;
@@ -73,9 +73,9 @@ static void *run(void *unused) {
     if ((in.flags & 0x8d5) != (out.flags & 0x8d5)) puts("flags");
     if (red_zone[0] != 0x1111 || red_zone[1] != 0x2222) puts("red zone");
   } else if (!strcmp(what, "nanosleep")) result = nanosleep(&delay, 0);
-  else if (!strcmp(what, "poll")) result = poll(0, 0, 700);
+  else if (!strcmp(what, "poll")) result = poll(0, 0, 2000);
   else if (!strcmp(what, "select")) result = select(0, 0, 0, 0, &timeout);
-  else if (!strcmp(what, "epoll_wait")) result = epoll_wait(epoll_create1(0), &event, 1, 700);
+  else if (!strcmp(what, "epoll_wait")) result = epoll_wait(epoll_create1(0), &event, 1, 2000);
   else if (!strcmp(what, "read")) result = read(pipes[0], &byte, 1);
   else if (!strcmp(what, "semtimedop")) {
     int sem = semget(IPC_PRIVATE, 1, 0600);

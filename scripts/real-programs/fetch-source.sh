@@ -1,0 +1,32 @@
+#!/bin/sh
+# fetch-source.sh PACKAGE FOLDER
+#
+# Unpacks the upstream source of a Debian package into FOLDER/PACKAGE, without Debian's changes to
+# its build. Needs no root and changes nothing of the system: where the machine's package lists
+# have no sources, these are read into FOLDER by a list of our own.
+set -eu
+
+package=$1
+mkdir -p "$2"
+folder=$(cd "$2" && pwd)
+[ ! -d "$folder/$package" ] || exit 0
+
+apt=$folder/apt
+mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+    "${HCR_DEBIAN_MIRROR:-http://deb.debian.org/debian} $release main" > "$apt/sources.list"
+
+apt_get() {
+    apt-get -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
+        -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+cd "$folder"
+apt_get update
+apt_get source --download-only "$package"
+# A half unpacked folder has another name.
+rm -rf "$folder/$package.new"
+dpkg-source --skip-patches --no-check -x "$package"_*.dsc "$package.new"
+mv "$package.new" "$package"

@@ -1,0 +1,271 @@
+/** `hcr functions`: what can be patched. The target is not stopped. */
+import { type Vaddr, hex, vaddr } from '../core/address.js';
+import { isHcrError } from '../core/failure.js';
+import { STT } from '../elf/constants.js';
+import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
+import type { SymbolTable } from '../elf/symbols.js';
+import { selectModules } from '../link/find-function.js';
+import { isCompilerMade } from '../link/live-unit.js';
+import { type Body, bodiesAt, lineage } from '../patch/ledger.js';
+import { type FunctionFacts, type SourceFunction, readFunctionFacts } from './function-facts.js';
+import { matcherOf } from './name-pattern.js';
+import { ProcessImage } from './observe.js';
+import type { FunctionListing, FunctionsReport } from './report.js';
+
+/** Debug information up to this size is read whole even when only some functions are asked for:
+ *  that takes a blink, and finds those of which only inlined copies exist. */
+const SMALL_DEBUG_INFO_BYTES = 16 << 20;
+
+const SYSTEM_LIBRARY = /^\/(usr\/)?lib(32|64|x32)?\//;
+
+/** What the parts of a listing are made from. */
+interface Query {
+  readonly image: ProcessImage;
+  readonly pattern: string | undefined;
+  readonly accepts: (name: string) => boolean;
+  /** The bodies that hcr made live, by their entries. */
+  readonly patched: ReadonlyMap<number, Body>;
+  readonly notes: string[];
+}
+
+interface ListedSymbol {
+  readonly name: string;
+  readonly at: Vaddr;
+  readonly sizeBytes: number;
+}
+
+/** A listing with what it is sorted by. */
+interface Row {
+  readonly listing: FunctionListing;
+  readonly source: SourceFunction | undefined;
+  readonly address: number;
+}
+
+/**
+ * @param pattern a glob or a part of the name; without it, functions that debug information does
+ *   not know are left out where there is debug information: the C library's start-up code and
+ *   libraries linked statically
+ * @param module by path or name; default: the executable and all that are no system libraries
+ * @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `module-not-found`,
+ *   `ledger-corrupt`, `malformed-file`
+ */
+export function listFunctions(
+  pid: number,
+  pattern: string | undefined,
+  module: string | undefined,
+): Promise<FunctionsReport> {
+  // What goes wrong here must reject.
+  return Promise.resolve().then(() => {
+    using image = ProcessImage.of(pid);
+    const { ledger } = image.store;
+    const notes: string[] = [];
+    const query: Query = {
+      image,
+      pattern,
+      accepts: pattern === undefined ? () => true : matcherOf(pattern),
+      patched: bodiesAt(ledger, ledger.current),
+      notes,
+    };
+    const modules = chooseModules(image, module, notes);
+    const functions = modules.flatMap((chosen) => listModule(query, chosen));
+    return { pid, program: image.program, functions, notes };
+  });
+}
+
+function chooseModules(
+  image: ProcessImage,
+  wanted: string | undefined,
+  notes: string[],
+): readonly LoadedModule[] {
+  if (wanted !== undefined) return selectModules(image.modules, wanted);
+  const isOwn = (module: LoadedModule): boolean => module.isExecutable || !SYSTEM_LIBRARY.test(module.path);
+  const left = image.modules.filter((module) => !isOwn(module)).map(({ name }) => name);
+  if (left.length > 0) {
+    const [first = ''] = left;
+    notes.push(`System libraries are left out (${left.join(', ')}); list one with --module ${first}.`);
+  }
+  return image.modules.filter(isOwn);
+}
+
+function listModule(query: Query, module: LoadedModule): FunctionListing[] {
+  const symbols = readSymbols(query, module);
+  const facts = factsOf(query, module, symbols.listed);
+  const rows: Row[] = [];
+  let unknown = 0;
+  for (const symbol of symbols.listed) {
+    const source = facts?.bodies.get(symbol.at);
+    const row = rowOf(query, module, symbol, source);
+    const isKnown = facts === undefined || source?.file !== undefined || row.listing.state === 'patched';
+    if (isKnown || query.pattern !== undefined) rows.push(row);
+    else unknown += 1;
+  }
+  if (facts !== undefined) rows.push(...bodilessRows(query, module, facts, symbols.clones));
+  rows.push(...addedRows(query, module, symbols.entries));
+  if (unknown > 0) {
+    query.notes.push(
+      `${module.name}: ${unknown} functions without debug information are left out, such as start-up code and static libraries; list them with '*' as pattern.`,
+    );
+  }
+  return rows.sort(compareRows).map(({ listing }) => listing);
+}
+
+interface FunctionSymbols {
+  readonly listed: readonly ListedSymbol[];
+  /** Where functions begin, asked for or not. */
+  readonly entries: ReadonlySet<Vaddr>;
+  /** Where compiler-made clones and parts begin. */
+  readonly clones: ReadonlySet<Vaddr>;
+}
+
+function readSymbols(query: Query, module: LoadedModule): FunctionSymbols {
+  const entries = new Set<Vaddr>();
+  const clones = new Set<Vaddr>();
+  const listed: ListedSymbol[] = [];
+  const seen = new Set<string>();
+  for (const symbol of symbolsOf(query, module)) {
+    if (symbol.type !== STT.FUNC || symbol.home !== 'section') continue;
+    const { name, sizeBytes } = symbol;
+    const at = vaddr(symbol.value);
+    entries.add(at);
+    if (isCompilerMade(name)) clones.add(at);
+    else if (name !== '' && query.accepts(name)) {
+      const key = `${at} ${name}`;
+      if (!seen.has(key)) listed.push({ name, at, sizeBytes });
+      seen.add(key);
+    }
+  }
+  return { listed, entries, clones };
+}
+
+function symbolsOf({ notes }: Query, { name, file }: LoadedModule): SymbolTable {
+  const table = file.symbols();
+  if (table.count > 1) return table;
+  const exported = file.dynamicSymbols();
+  notes.push(`${name} is stripped: only the functions that it exports have names.`);
+  return exported;
+}
+
+/** Undefined without debug information, or when it is damaged. */
+function factsOf(
+  query: Query,
+  module: LoadedModule,
+  listed: readonly ListedSymbol[],
+): FunctionFacts | undefined {
+  try {
+    const info = query.image.debugInfo(module);
+    if (info === undefined) return undefined;
+    const isSmall = (module.file.section('.debug_info')?.sizeBytes ?? 0) <= SMALL_DEBUG_INFO_BYTES;
+    if (query.pattern === undefined || isSmall) {
+      return readFunctionFacts(module.file, query.accepts, undefined);
+    }
+    const units = new Set(
+      listed.flatMap(({ at }) => {
+        const unit = info.unitForAddress(at);
+        return unit === undefined ? [] : [unit.offset];
+      }),
+    );
+    query.notes.push(
+      `${module.name} is large: inlined copies were looked for only in the source files of these functions; without a pattern all are.`,
+    );
+    return readFunctionFacts(module.file, query.accepts, units);
+  } catch (error) {
+    if (!isHcrError(error, 'malformed-file')) throw error;
+    query.notes.push(`The debug information of ${module.name} cannot be read: ${error.message}`);
+    return undefined;
+  }
+}
+
+function rowOf(query: Query, module: LoadedModule, symbol: ListedSymbol, source: SourceFunction | undefined): Row {
+  const entry = liveAddress(module, symbol.at);
+  const body = query.patched.get(entry);
+  const place = body?.source ?? (source && placeOf(source));
+  return {
+    source,
+    address: entry,
+    listing: {
+      name: symbol.name,
+      module: module.path,
+      entry: hex(entry),
+      sizeBytes: symbol.sizeBytes,
+      ...(place === undefined ? {} : { source: place }),
+      inlinedIn: [...(source?.inlinedIn ?? [])].sort(),
+      ...stateOf(query, body),
+    },
+  };
+}
+
+function stateOf({ image }: Query, body: Body | undefined): Pick<FunctionListing, 'state' | 'generation'> {
+  if (body === undefined) return { state: 'original', generation: 0 };
+  const { ledger } = image.store;
+  const generation = lineage(ledger, ledger.current).find(({ bodies }) => bodies.includes(body));
+  return { state: 'patched', generation: generation?.number ?? ledger.current };
+}
+
+/** Functions that are in the program only as inlined copies or as compiler-made clones. */
+function bodilessRows(
+  query: Query,
+  module: LoadedModule,
+  facts: FunctionFacts,
+  clones: ReadonlySet<Vaddr>,
+): Row[] {
+  const withBody = new Set<SourceFunction>();
+  const candidates = new Set(facts.inlined);
+  for (const [at, fn] of facts.bodies) (clones.has(at) ? candidates : withBody).add(fn);
+  return [...candidates]
+    .filter((fn) => !withBody.has(fn) && fn.file !== undefined && query.accepts(fn.name))
+    .map((fn) => {
+      const place = placeOf(fn);
+      return {
+        source: fn,
+        address: 0,
+        listing: {
+          name: fn.name,
+          module: module.path,
+          sizeBytes: 0,
+          ...(place === undefined ? {} : { source: place }),
+          inlinedIn: [...fn.inlinedIn].sort(),
+          state: 'original',
+          generation: 0,
+        },
+      };
+    });
+}
+
+/** Functions that the program has only since a patch. */
+function addedRows(query: Query, module: LoadedModule, known: ReadonlySet<Vaddr>): Row[] {
+  return [...query.patched.values()]
+    .filter((body) => body.module === module.path && !known.has((body.entry - module.bias) as Vaddr))
+    .filter((body) => query.accepts(body.name))
+    .map((body) => ({
+      source: undefined,
+      address: body.entry,
+      listing: {
+        name: body.name,
+        module: module.path,
+        entry: hex(body.entry),
+        sizeBytes: body.sizeBytes,
+        ...(body.source === undefined ? {} : { source: body.source }),
+        inlinedIn: [],
+        ...stateOf(query, body),
+      },
+    }));
+}
+
+function placeOf({ file, line }: SourceFunction): string | undefined {
+  if (file === undefined) return undefined;
+  return line === undefined ? file : `${file}:${line}`;
+}
+
+/** By source file and line; functions without a source last, by address. */
+function compareRows(a: Row, b: Row): number {
+  return (
+    compareTexts(a.source?.file ?? '\uffff', b.source?.file ?? '\uffff') ||
+    (a.source?.line ?? 0) - (b.source?.line ?? 0) ||
+    a.address - b.address ||
+    compareTexts(a.listing.name, b.listing.name)
+  );
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

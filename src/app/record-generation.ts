@@ -1,0 +1,120 @@
+/** What a generation puts on record: its bodies, its variables, and the entries it redirects. */
+import type { Decoder } from '../arch/arch.js';
+import { type Addr, type AddrRange, contains, offsetBy } from '../core/address.js';
+import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
+import { variableKey } from '../link/bind.js';
+import { isCompilerMade } from '../link/live-unit.js';
+import { type ObjectFunction, datumKind, isCode, objectsIn } from '../link/object-unit.js';
+import { fingerprintOf } from '../patch/fingerprint.js';
+import type { Body, EntryRecord, Ledger, NewVariable } from '../patch/ledger.js';
+import { OriginalMemory } from '../patch/original-memory.js';
+import { branchesBackInto, chooseRedirect } from '../patch/redirect.js';
+import type { ProcessImage } from './observe.js';
+import type { PlacedUnit } from './placed-unit.js';
+import type { PatchRoot, PreparedUnit } from './prepare-unit.js';
+
+/** One body for each function that was linked. */
+export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
+  const { prepared, layout, image: linked } = placed;
+  const { edited, binder, wanted } = prepared;
+  const body = (fn: ObjectFunction, entry: Addr, start: Addr, root: PatchRoot | undefined): Body => ({
+    name: root === undefined ? binder.functionKey(fn) : fn.name,
+    module: wanted.module.path,
+    ...(root?.source === undefined ? {} : { source: root.source }),
+    entry,
+    start,
+    sizeBytes: fn.sizeBytes,
+    cold: coldParts(placed, fn),
+    target: linked.targetOf(fn) ?? start,
+    fingerprint: fingerprintOf(fn, edited.unit, binder, image.target.machine),
+    reason: root?.reason ?? 'new',
+  });
+  const bodies: Body[] = [];
+  for (const fn of edited.unit.functions) {
+    const start = linked.addressOf(fn);
+    if (start === undefined || !layout.sections.has(fn.section)) continue;
+    const root = prepared.roots.find((candidate) => candidate.fn === fn);
+    if (root !== undefined) bodies.push(body(fn, root.live.address, start, root));
+    else if (binder.liveEntry(fn) === undefined && !isCompilerMade(fn.name)) bodies.push(body(fn, start, start, undefined));
+  }
+  return bodies;
+}
+
+/** The rarely run parts of a linked function. */
+export function coldParts({ prepared, image: linked }: PlacedUnit, fn: ObjectFunction): AddrRange[] {
+  return prepared.edited.unit.functions
+    .filter(({ name }) => name === `${fn.name}.cold`)
+    .flatMap((part) => {
+      const start = linked.addressOf(part);
+      return start === undefined ? [] : [{ start, end: offsetBy(start, part.sizeBytes) }];
+    });
+}
+
+/** New writable variables, so that later generations find them. */
+export function variablesOf({ prepared, layout, image: linked }: PlacedUnit): NewVariable[] {
+  const { edited, wanted, live } = prepared;
+  const { unit } = edited;
+  const variables: NewVariable[] = [];
+  for (const section of layout.sections.keys()) {
+    if (isCode(section) || datumKind(section) !== 'writable') continue;
+    for (const symbol of objectsIn(unit.object, section)) {
+      const start = linked.addressInSection(section, symbol.value);
+      if (start === undefined) continue;
+      const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
+      variables.push({ module: wanted.module.path, key, start, sizeBytes: symbol.sizeBytes });
+    }
+  }
+  return variables;
+}
+
+/** The entries of the ledger, with those that are redirected for the first time. */
+export function withEntries(image: ProcessImage, ledger: Ledger, placed: readonly PlacedUnit[], decoder: Decoder): EntryRecord[] {
+  const entries = [...ledger.entries];
+  for (const { prepared } of placed) {
+    for (const { live, fn } of prepared.roots) {
+      if (entries.some((entry) => entry.entry === live.address)) continue;
+      entries.push(newEntry(image, prepared, { name: fn.name, entry: live.address, sizeBytes: live.sizeBytes }, entries, decoder));
+    }
+  }
+  return entries;
+}
+
+function newEntry(
+  image: ProcessImage,
+  prepared: PreparedUnit,
+  site: { readonly name: string; readonly entry: Addr; readonly sizeBytes: number },
+  entries: readonly EntryRecord[],
+  decoder: Decoder,
+): EntryRecord {
+  const { machine, memory } = image.target;
+  const { module } = prepared.wanted;
+  const original = new OriginalMemory(memory, entries);
+  const limit = nextSymbol(module, site.entry, site.sizeBytes);
+  const isTaken = (start: Addr, sizeBytes: number): boolean =>
+    entries.some(({ originals }) =>
+      originals.some(({ address, bytes }) => start < address + bytes.length && address < start + sizeBytes),
+    );
+  const places = chooseRedirect({ ...site, limit }, machine.jumps, machine.pageBytes, original, isTaken);
+  return {
+    ...site,
+    module: module.path,
+    originals: places.places.map(({ address, sizeBytes }) => ({ address, bytes: original.read(address, sizeBytes) })),
+    branchesBack: branchesBackInto(original.read(site.entry, site.sizeBytes), site.entry, places, decoder),
+  };
+}
+
+/** Padding is looked for this far behind a function, at most. */
+const MAX_PADDING_BYTES = 16;
+
+/** Where the next thing after a function begins, as far as its padding can matter. */
+function nextSymbol(module: LoadedModule, entry: Addr, sizeBytes: number): Addr {
+  const end = entry + sizeBytes;
+  const limit = end + MAX_PADDING_BYTES;
+  if (!contains(module.range, entry)) return end as Addr;
+  for (let at = end; at < limit; at++) {
+    if (module.file.symbols().findAddress(fileAddress(module, at as Addr)).some((symbol) => symbol.value + module.bias === at)) {
+      return at as Addr;
+    }
+  }
+  return Math.min(limit, module.range.end) as Addr;
+}

@@ -1,0 +1,14 @@
+/** Where values go in a call. @see psABI for AMD64, 3.2.3 "Parameter Passing" */
+import type { CallingConvention } from '../arch.js';
+import { general, NONE, zmmBits } from './register-set.js';
+
+export const callingConvention: CallingConvention = {
+  argumentRegisters: { integer: 6, 'floating-point': 8 },
+  returnedIn: {
+    nothing: NONE,
+    integer: general('rax'),
+    'floating-point': zmmBits(0),
+    // Two registers of either kind, or of each; a record in memory has its address in rax.
+    other: general('rax', 'rdx') | zmmBits(0) | zmmBits(1),
+  },
+};

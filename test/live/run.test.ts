@@ -1,0 +1,124 @@
+/** `hcr run`: the program is started by hcr and keeps its terminal, signals and exit code. */
+import { expect, it } from 'vitest';
+import { HCR_BACKENDS } from '../support/backends.js';
+import { buildFixture } from '../support/fixture.js';
+import { hcrCommand } from '../support/hcr.js';
+import { childrenOf, executableOf } from '../support/process-tree.js';
+import { type Target, startTarget } from '../support/target.js';
+import { until } from '../support/until.js';
+
+/** Starts `hcr run …`; ends it by the signal that ends the program. */
+async function startRun(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Target> {
+  const [program = '', ...args] = hcrCommand(['run', ...words]);
+  return await startTarget(program, args, {
+    endSignal: 'SIGQUIT',
+    env: { ...process.env, ...env },
+  });
+}
+
+/** The program's own process: the one whose parent is hcr and that runs it. */
+function programOf(run: Target, program: string): Promise<number> {
+  return until('the program runs', () => {
+    for (const pid of childrenOf(run.pid)) if (executableOf(pid) === program) return pid;
+    return undefined;
+  });
+}
+
+it.each(HCR_BACKENDS)(
+  'SIGINT to the program reloads it and does not reach it, through $name',
+  async ({ env }) => {
+    using fixture = await buildFixture('demo');
+    await using run = await startRun(
+      ['--on', 'SIGINT', '--func', 'f1', '--json', '--', fixture.program],
+      env,
+    );
+    const [, before = ''] = await run.waitForLine(/^tick (\d+): f1\(\) = 1$/);
+    const pid = await programOf(run, fixture.program);
+
+    fixture.edit('f1.c', 'return 1', 'return 2');
+    process.kill(pid, 'SIGINT');
+    const [, after = ''] = await run.waitForLine(/^tick (\d+): f1\(\) = 2$/);
+    expect(Number(after)).toBeGreaterThan(Number(before));
+    const event = await run.errorLines.waitFor(/"event":"reloaded"/);
+    expect(JSON.parse(event.input)).toMatchObject({ ok: true, pid, generation: 1 });
+
+    // A source that does not compile is told, and the program goes on as it is.
+    fixture.edit('f1.c', 'return 2', 'return oops');
+    process.kill(pid, 'SIGINT');
+    const refused = await run.errorLines.waitFor(/"event":"refused"/);
+    expect(JSON.parse(refused.input)).toMatchObject({
+      ok: false,
+      error: { code: 'compile-failed' },
+    });
+    run.lines.skipArrived();
+    await run.waitForLine(/f1\(\) = 2$/);
+
+    fixture.edit('f1.c', 'return oops', 'return 3');
+    process.kill(pid, 'SIGINT');
+    await run.waitForLine(/f1\(\) = 3$/);
+
+    process.kill(pid, 'SIGQUIT');
+    expect(await run.ended).toEqual({ code: 0, signal: null });
+    expect((await run.lines.rest()).at(-1)).toBe('goodbye');
+  },
+);
+
+it('other signals reach the program, and hcr ends with its exit code', async () => {
+  await using run = await startRun([
+    ...['--on', 'SIGINT', '--', 'sh', '-c'],
+    "trap 'exit 42' USR1; echo ready; while :; do sleep 0.01; done",
+  ]);
+  await run.waitForLine(/^ready/);
+  const shell = await until('the shell runs', () => childrenOf(run.pid).at(0));
+  process.kill(shell, 'SIGUSR1');
+  expect(await run.ended).toEqual({ code: 42, signal: null });
+});
+
+it('a program that a signal ends makes hcr end as a shell would say it', async () => {
+  using fixture = await buildFixture('demo');
+  await using run = await startRun(['--', fixture.program]);
+  await run.waitForLine(/^tick/);
+  process.kill(await programOf(run, fixture.program), 'SIGTERM');
+  const { code, signal } = await run.ended;
+  expect(signal === 'SIGTERM' || code === 128 + 15).toBe(true);
+});
+
+it('the program has the input, the arguments and the working folder that hcr has', async () => {
+  await using run = await startRun([
+    '--',
+    'sh',
+    '-c',
+    'read line; echo "$line $1 $PWD"',
+    'sh',
+    'two words',
+  ]);
+  run.write('typed\n');
+  expect(await run.lines.next()).toBe(`typed two words ${process.cwd()}`);
+  expect(await run.ended).toEqual({ code: 0, signal: null });
+});
+
+it('the death of hcr leaves the program alive', async () => {
+  using fixture = await buildFixture('demo');
+  await using run = await startRun(['--on', 'SIGINT', '--', fixture.program]);
+  await run.waitForLine(/^tick/);
+  const pid = await programOf(run, fixture.program);
+  try {
+    run.kill('SIGKILL');
+    await run.ended;
+    run.lines.skipArrived();
+    await run.waitForLine(/^tick \d+: f1\(\) = 1$/);
+  } finally {
+    process.kill(pid, 'SIGQUIT');
+  }
+  await until('the program has ended', () => executableOf(pid) === undefined);
+});
+
+it('a command that is not there is said so', async () => {
+  await using run = await startRun(['--', './no-such-program']);
+  const { code } = await run.ended;
+  expect(code).not.toBe(0);
+  expect((await run.errorLines.rest()).join('\n')).toMatch(/no-such-program/);
+});

@@ -1,0 +1,85 @@
+/** Programs of test/ptrace/programs, started to be traced, and hcr's hold on them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
+import { x8664 } from '../../src/arch/x86-64/machine.js';
+import { type Pid, pid as toPid } from '../../src/core/address.js';
+import type { ForeignLibrary } from '../../src/ptrace/ffi/foreign.js';
+import { openForeignLibrary } from '../../src/ptrace/ffi/open-library.js';
+import { Libc } from '../../src/ptrace/libc.js';
+import { ProcessMemory } from '../../src/ptrace/process-memory.js';
+import type { TargetProcess } from '../../src/ptrace/process.js';
+import { readMaps } from '../../src/ptrace/procfs.js';
+import { MomentaryTracing } from '../../src/ptrace/tracing.js';
+import type { Workshop } from '../arch/x86-64/build-with-gcc.js';
+import { LineReader } from '../support/line-reader.js';
+
+export const BACKENDS = ['koffi', 'ffi-rs'] as const satisfies readonly ForeignLibrary['name'][];
+
+export function buildProgram(shop: Workshop, name: string, ...flags: readonly string[]): void {
+  copyFileSync(new URL(`programs/${name}.c`, import.meta.url), shop.path(`${name}.c`));
+  shop.run('gcc', '-O1', '-pthread', '-o', name, `${name}.c`, ...flags);
+}
+
+export interface TracedProgram {
+  readonly pid: Pid;
+  readonly lines: LineReader;
+  readonly say: (text: string) => void;
+  readonly ended: Promise<string>;
+}
+
+/** What was started and has not been seen to end. */
+export class Programs {
+  private readonly running = new Set<ChildProcess>();
+
+  start(path: string, ...args: readonly string[]): TracedProgram {
+    const child = spawn(path, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (child.pid === undefined) throw new Error(`${path} does not start`);
+    this.running.add(child);
+    return {
+      pid: toPid(child.pid),
+      lines: new LineReader(child.stdout),
+      say: (text) => child.stdin.write(text),
+      ended: new Promise((resolve) => {
+        child.on('exit', (code, signal) => {
+          this.running.delete(child);
+          resolve(signal ?? `exit ${code}`);
+        });
+      }),
+    };
+  }
+
+  async endAll(): Promise<void> {
+    await Promise.all(
+      [...this.running].map(async (child) => {
+        const ended = new Promise((resolve) => child.on('exit', resolve));
+        child.kill('SIGKILL');
+        await ended;
+      }),
+    );
+  }
+}
+
+const libraries = new Map<string, Libc>();
+
+/** libc by way of one of the backends. */
+export function libcOf(backend: ForeignLibrary['name']): Libc {
+  const known = libraries.get(backend) ?? new Libc(openForeignLibrary(backend));
+  libraries.set(backend, known);
+  return known;
+}
+
+/** A process as hcr opens it, through the backend asked for. */
+export function openTarget(pid: Pid, backend: ForeignLibrary['name']): TargetProcess {
+  const libc = libcOf(backend);
+  const memory = new ProcessMemory(libc, pid);
+  return {
+    pid,
+    libc,
+    machine: x8664,
+    memory,
+    tracing: new MomentaryTracing(libc),
+    assertPatchable: () => undefined,
+    maps: () => readMaps(pid),
+    [Symbol.dispose]: () => memory[Symbol.dispose](),
+  };
+}
