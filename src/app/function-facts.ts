@@ -30,7 +30,7 @@ export interface FunctionFacts {
 }
 
 /** Units are kept once read; after so many bytes of them they are let go. */
-const READ_AT_ONCE_BYTES = 24 << 20;
+const READ_AT_ONCE_BYTES = 8 << 20;
 
 /**
  * @param accepts whether a function of that name is asked for

@@ -10,13 +10,12 @@ import { type Body, bodiesAt, lineage } from '../patch/ledger.js';
 import { type FunctionFacts, type SourceFunction, readFunctionFacts } from './function-facts.js';
 import { matcherOf } from './name-pattern.js';
 import { ProcessImage } from './observe.js';
+import { isOwnModule } from './own-modules.js';
 import type { FunctionListing, FunctionsReport } from './report.js';
 
 /** Debug information up to this size is read whole even when only some functions are asked for:
  *  that takes a blink, and finds those of which only inlined copies exist. */
 const SMALL_DEBUG_INFO_BYTES = 16 << 20;
-
-const SYSTEM_LIBRARY = /^\/(usr\/)?lib(32|64|x32)?\//;
 
 /** What the parts of a listing are made from. */
 interface Query {
@@ -78,35 +77,36 @@ function chooseModules(
   notes: string[],
 ): readonly LoadedModule[] {
   if (wanted !== undefined) return selectModules(image.modules, wanted);
-  const isOwn = (module: LoadedModule): boolean => module.isExecutable || !SYSTEM_LIBRARY.test(module.path);
-  const left = image.modules.filter((module) => !isOwn(module)).map(({ name }) => name);
+  const left = image.modules.filter((module) => !isOwnModule(module)).map(({ name }) => name);
   if (left.length > 0) {
     const [first = ''] = left;
     notes.push(`System libraries are left out (${left.join(', ')}); list one with --module ${first}.`);
   }
-  return image.modules.filter(isOwn);
+  return image.modules.filter(isOwnModule);
 }
 
 function listModule(query: Query, module: LoadedModule): FunctionListing[] {
   const symbols = readSymbols(query, module);
   const facts = factsOf(query, module, symbols.listed);
-  const rows: Row[] = [];
+  const ofSymbols: Row[] = [];
   let unknown = 0;
   for (const symbol of symbols.listed) {
     const source = facts?.bodies.get(symbol.at);
     const row = rowOf(query, module, symbol, source);
     const isKnown = facts === undefined || source?.file !== undefined || row.listing.state === 'patched';
-    if (isKnown || query.pattern !== undefined) rows.push(row);
+    if (isKnown || query.pattern !== undefined) ofSymbols.push(row);
     else unknown += 1;
   }
-  if (facts !== undefined) rows.push(...bodilessRows(query, module, facts, symbols.clones));
-  rows.push(...addedRows(query, module, symbols.entries));
   if (unknown > 0) {
     query.notes.push(
       `${module.name}: ${unknown} functions without debug information are left out, such as start-up code and static libraries; list them with '*' as pattern.`,
     );
   }
-  return rows.sort(compareRows).map(({ listing }) => listing);
+  return ofSymbols
+    .concat(facts === undefined ? [] : bodilessRows(query, module, facts, symbols.clones))
+    .concat(addedRows(query, module, symbols.entries))
+    .sort(compareRows)
+    .map(({ listing }) => listing);
 }
 
 interface FunctionSymbols {
@@ -155,7 +155,8 @@ function factsOf(
     const info = query.image.debugInfo(module);
     if (info === undefined) return undefined;
     const isSmall = (module.file.section('.debug_info')?.sizeBytes ?? 0) <= SMALL_DEBUG_INFO_BYTES;
-    if (query.pattern === undefined || isSmall) {
+    // A function that is nowhere in the symbol table may be in the program as inlined copies.
+    if (query.pattern === undefined || isSmall || listed.length === 0) {
       return readFunctionFacts(module.file, query.accepts, undefined);
     }
     const units = new Set(

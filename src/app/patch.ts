@@ -1,14 +1,21 @@
 /** Build, diff, check, link and publish for units that are known: what attach and reload share. */
 import type { Decoder } from '../arch/arch.js';
-import { isHcrError } from '../core/failure.js';
+import { type HcrError, isHcrError } from '../core/failure.js';
+import { rehearsePublication } from '../ptrace/rehearse.js';
 import { type BuiltUnit, buildUnit } from './build-unit.js';
 import { type WantedUnit, searchRoots } from './locate.js';
-import { rehearsePublication } from '../ptrace/rehearse.js';
 import type { ProcessImage } from './observe.js';
 import { type PreparedUnit, type Selection, prepareUnit } from './prepare-unit.js';
-import { type Published, publishGeneration } from './publish-generation.js';
+import { publishGeneration } from './publish-generation.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
+
+/**
+ * Leaves out every optimisation of a caller by what the compiler saw of its callee, which then has
+ * to be the live one.
+ * @see gcc's manual, -flive-patching
+ */
+const INDEPENDENT_FLAGS = ['-flive-patching=inline-clone'];
 
 export interface PatchRequest {
   readonly units: readonly WantedUnit[];
@@ -27,17 +34,9 @@ export async function patchUnits(
   watch: Stopwatch,
   onProgress: ReportProgress,
 ): Promise<PatchReport> {
-  // Loads while the compiler runs.
-  const decoding = image.target.machine.loadDecoder();
-  const built = await watch.time('build', async () => {
-    const builds = buildAll(image, request.units, options, [], onProgress);
-    if (!options.dryRun) await rehearsePublication();
-    return await builds;
-  });
-  const decoder = await decoding;
-  const prepared = await watch.time('link', () =>
-    built.map(({ unit, object }) => prepareUnit(image, unit, object, request.selection(unit), options, decoder)),
-  );
+  const run = new PatchRun(image, options, watch, onProgress);
+  const built = await run.build(request.units, []);
+  const prepared = await run.prepare(built, (unit) => request.selection(unit));
   const changed = prepared.filter((unit) => unit.roots.length > 0);
   const notes = [...request.notes, ...prepared.flatMap((unit) => unit.notes)];
   const base = { pid: image.target.pid, dryRun: options.dryRun };
@@ -45,50 +44,91 @@ export async function patchUnits(
     const generation = image.store.ledger.current;
     return { ...base, generation, functions: [], notes: [...notes, request.nothingToDo], timingsMs: watch.timings, pauseMicros: 0 };
   }
-  const published = await publish(image, changed, options, decoder, watch, onProgress);
+  const published = await run.publish(changed);
   return { ...base, ...published, notes: [...notes, ...published.notes], timingsMs: watch.timings };
 }
 
-function buildAll(
-  image: ProcessImage,
-  units: readonly WantedUnit[],
-  options: PatchOptions,
-  extraFlags: readonly string[],
-  onProgress: ReportProgress,
-): Promise<{ readonly unit: WantedUnit; readonly object: BuiltUnit }[]> {
-  const roots = searchRoots(image);
-  return Promise.all(
-    units.map(async (unit) => ({ unit, object: await buildUnit(unit, options, roots, extraFlags, onProgress) })),
-  );
+interface UnitObject {
+  readonly unit: WantedUnit;
+  readonly object: BuiltUnit;
 }
 
-/** Code of an executable reaches variables of libraries directly, which the linker arranges by
- *  copying them. A variable that the program never used has no copy: compiled once more, with
- *  addresses read from memory, the code reaches it where it is. */
-async function publish(
-  image: ProcessImage,
-  units: readonly PreparedUnit[],
-  options: PatchOptions,
-  decoder: Decoder,
-  watch: Stopwatch,
-  onProgress: ReportProgress,
-): Promise<Published> {
-  try {
-    return await publishGeneration(image, units, options, decoder, watch, onProgress);
-  } catch (error) {
-    if (!isHcrError(error, 'out-of-reach') || options.object !== undefined) throw error;
-    const flags = image.target.machine.indirectDataFlags;
-    const built = await watch
-      .time('build', () => buildAll(image, units.map(({ wanted }) => wanted), options, flags, onProgress))
-      .catch(() => {
-        throw error;
-      });
-    const again = await watch.time('link', () =>
-      built.map(({ unit, object }, i) => {
-        const roots = units[i]?.roots ?? [];
-        return prepareUnit(image, unit, object, { again: roots }, options, decoder);
-      }),
-    );
-    return await publishGeneration(image, again, options, decoder, watch, onProgress);
+/** One attempt to patch, which may have to compile a second time. */
+class PatchRun {
+  private readonly image: ProcessImage;
+  private readonly options: PatchOptions;
+  private readonly watch: Stopwatch;
+  private readonly onProgress: ReportProgress;
+  /** Loads while the compiler runs. */
+  private readonly decoding: Promise<Decoder>;
+
+  constructor(image: ProcessImage, options: PatchOptions, watch: Stopwatch, onProgress: ReportProgress) {
+    this.image = image;
+    this.options = options;
+    this.watch = watch;
+    this.onProgress = onProgress;
+    this.decoding = image.target.machine.loadDecoder();
   }
+
+  build(units: readonly WantedUnit[], extraFlags: readonly string[]): Promise<UnitObject[]> {
+    const { options, onProgress } = this;
+    const roots = searchRoots(this.image);
+    return this.watch.time('build', async () => {
+      const builds = Promise.all(
+        units.map(async (unit) => ({ unit, object: await buildUnit(unit, options, roots, extraFlags, onProgress) })),
+      );
+      // The second compilation comes after a rehearsal.
+      if (!options.dryRun && extraFlags.length === 0) await rehearsePublication();
+      return await builds;
+    });
+  }
+
+  async prepare(built: readonly UnitObject[], selection: (unit: WantedUnit) => Selection): Promise<PreparedUnit[]> {
+    const decoder = await this.decoding;
+    return await this.watch.time('link', () =>
+      built.map(({ unit, object }) => prepareUnit(this.image, unit, object, selection(unit), this.options, decoder)),
+    );
+  }
+
+  async publish(units: readonly PreparedUnit[]) {
+    const { machine } = this.image.target;
+    const flags = units.some(callsOutdatedCode) ? INDEPENDENT_FLAGS : [];
+    const independent = flags.length === 0 ? units : await this.again(units, flags);
+    try {
+      return await this.publishOnce(independent);
+    } catch (error) {
+      // Code of an executable reaches variables of libraries directly, which the linker arranges by
+      // copying them. A variable that the program never used has no copy; with its address read
+      // from memory it may be anywhere.
+      if (!isHcrError(error, 'out-of-reach') || this.options.object !== undefined) throw error;
+      return await this.publishOnce(await this.again(units, [...flags, ...machine.indirectDataFlags], error));
+    }
+  }
+
+  private async publishOnce(units: readonly PreparedUnit[]) {
+    const { image, options, watch, onProgress } = this;
+    return await publishGeneration(image, units, options, await this.decoding, watch, onProgress);
+  }
+
+  /** Compiles the same functions with further flags.
+   *  @param reason thrown when the compiler does not know them */
+  private async again(units: readonly PreparedUnit[], flags: readonly string[], reason?: HcrError): Promise<PreparedUnit[]> {
+    if (this.options.object !== undefined) return [...units];
+    let built: UnitObject[];
+    try {
+      built = await this.build(units.map(({ wanted }) => wanted), flags);
+    } catch (error) {
+      throw reason ?? error;
+    }
+    const roots = new Map(units.map((unit) => [unit.wanted, unit.roots]));
+    return await this.prepare(built, (unit) => ({ again: roots.get(unit) ?? [] }));
+  }
+}
+
+/** Whether new code calls functions whose edited versions the compiler saw and nobody patches. */
+function callsOutdatedCode({ roots, leftAlone, edited }: PreparedUnit): boolean {
+  const { object } = edited.unit;
+  return roots.some(({ fn }) =>
+    object.relocationsOf(fn.section).some(({ symbolIndex }) => leftAlone.includes(object.symbols.at(symbolIndex).name)),
+  );
 }

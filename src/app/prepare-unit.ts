@@ -36,6 +36,8 @@ export interface PreparedUnit {
   readonly roots: readonly PatchRoot[];
   readonly states: readonly FunctionState[];
   readonly notes: readonly string[];
+  /** Functions that differ from the running code and are left alone. */
+  readonly leftAlone: readonly string[];
 }
 
 /** Which functions of the unit are wanted: some by name as far as they differ, all that differ, or
@@ -89,8 +91,9 @@ export function prepareUnit(
   if (!options.unchecked) {
     for (const { fn, live: entry } of roots) signatures.assertSame(fn, entry);
   }
-  const notes = [...built.notes, ...neighbourNotes(states, roots, selection)];
-  return { wanted, edited, live, binder, roots, states, notes };
+  const leftAlone = leftAloneOf(states, roots);
+  const notes = [...built.notes, ...neighbourNotes(leftAlone, selection)];
+  return { wanted, edited, live, binder, roots, states, notes, leftAlone };
 }
 
 /** What earlier patches brought into the process, for this module. */
@@ -235,14 +238,17 @@ function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
   return entry.declLine === undefined ? entry.declFile : `${entry.declFile}:${entry.declLine}`;
 }
 
-/** Functions that differ from the running code as well and stay as they are. */
-function neighbourNotes(states: readonly FunctionState[], roots: readonly PatchRoot[], selection: Selection): string[] {
-  if (selection === 'changed' || 'again' in selection || roots.length === 0) return [];
+function leftAloneOf(states: readonly FunctionState[], roots: readonly PatchRoot[]): string[] {
   const patched = new Set(roots.map((root) => root.fn));
-  const others = states.filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn) && !isCompilerMade(fn.name));
-  if (others.length === 0) return [];
-  const names = others.map(({ fn }) => fn.name);
+  return states
+    .filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn))
+    .filter(({ fn }) => !isCompilerMade(fn.name))
+    .map(({ fn }) => fn.name);
+}
+
+function neighbourNotes(leftAlone: readonly string[], selection: Selection): string[] {
+  if (leftAlone.length === 0 || selection === 'changed' || 'again' in selection) return [];
   return [
-    `Left alone, though compiled differently now (edited too, or optimised around this change): ${names.join(', ')}. Name them with --func to patch them.`,
+    `Left alone, though compiled differently now (edited too, or optimised around this change): ${leftAlone.join(', ')}. Name them with --func to patch them.`,
   ];
 }

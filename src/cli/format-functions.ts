@@ -13,9 +13,15 @@ function row(listing: FunctionListing): string[] {
     listing.name,
     listing.source ?? '?',
     basename(listing.module),
-    listing.state === 'patched' ? `patched g${listing.generation}` : 'original',
+    stateOf(listing),
     listing.inlinedIn.join(', '),
   ];
+}
+
+function stateOf({ entry, state, generation, inlinedIn }: FunctionListing): string {
+  if (state === 'patched') return `patched g${generation}`;
+  if (entry !== undefined) return 'original';
+  return inlinedIn.length > 0 ? 'inlined' : 'cloned';
 }
 
 export function formatFunctions(report: FunctionsReport, look: Look): string {

@@ -5,6 +5,7 @@
  */
 import type { ByteReader } from '../core/byte-reader.js';
 import type { Abbrev } from './abbrev.js';
+import type { DebugSections } from './debug-sections.js';
 import { type FormValue, readForm, skipForm } from './form.js';
 import type { UnitHeader } from './unit-header.js';
 
@@ -12,6 +13,8 @@ import type { UnitHeader } from './unit-header.js';
 export interface DieOwner {
   readonly header: UnitHeader;
   readonly littleEndian: boolean;
+  /** Those of the file. */
+  readonly sections: DebugSections;
   /** `DW_AT_language`. */
   readonly language: number | undefined;
   /** @throws HcrError `malformed-file` */

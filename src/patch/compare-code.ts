@@ -344,7 +344,7 @@ export class CodeComparer {
     const { fn, entry, compiled, live } = code;
     const [reference] = references;
     if (our.target !== undefined && their.target !== undefined) {
-      if (our.flow !== their.flow) return BODY;
+      if (our.shape !== their.shape) return BODY;
       if (reference !== undefined) {
         const target = targetOffset(reference, this.context.machine.relocations) - reference.symbol.value;
         return this.means(reference.binding, their.target - target, reference, entry, fn.offset, 0);

@@ -49,6 +49,11 @@ export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
   return bytes;
 }
 
+/** What the record takes of a slot. */
+export function encodedBytes(ledger: Ledger): number {
+  return SLOT_HEADER_BYTES + Buffer.byteLength(JSON.stringify(ledger, replacer), 'utf8');
+}
+
 /** The record in a slot; undefined when the slot was never, or not wholly, written.
  *  @throws HcrError `ledger-corrupt` when it is whole but makes no sense */
 export function decodeSlot(bytes: Uint8Array, pid: number): Slot | undefined {
@@ -99,6 +104,15 @@ function count(value: unknown): number {
   return value;
 }
 
+/** More than anybody publishes, and far from where numbers lose their last digit. */
+const HIGHEST_GENERATION = 2 ** 31;
+
+function generationNumber(value: unknown): number {
+  const number = count(value);
+  if (number > HIGHEST_GENERATION) throw new TypeError('no number of a generation');
+  return number;
+}
+
 function flag(value: unknown): boolean {
   if (typeof value !== 'boolean') throw new TypeError('not a flag');
   return value;
@@ -120,6 +134,7 @@ function readLedger(value: unknown): Ledger {
     entries: list(json['entries'], readEntry),
     generations: list(json['generations'], readGeneration),
     current: count(json['current']),
+    ...(json['highest'] === undefined ? {} : { highest: generationNumber(json['highest']) }),
     ...(json['pending'] === undefined ? {} : { pending: readPending(record(json['pending'])) }),
   };
   assertConsistent(ledger);

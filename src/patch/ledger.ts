@@ -107,6 +107,8 @@ export interface Ledger {
   readonly generations: readonly GenerationRecord[];
   /** Generation that is live; 0 is the original program. */
   readonly current: number;
+  /** The highest number ever given, when there may be no record of it any more. */
+  readonly highest?: number;
   readonly pending?: Pending;
 }
 
@@ -118,7 +120,7 @@ export function generationOf(ledger: Ledger, number: number): GenerationRecord |
 
 /** The number that the next published generation gets. */
 export function nextGeneration(ledger: Ledger): number {
-  return ledger.generations.reduce((highest, g) => Math.max(highest, g.number), 0) + 1;
+  return ledger.generations.reduce((highest, g) => Math.max(highest, g.number), ledger.highest ?? 0) + 1;
 }
 
 /** The generations that make up generation `number`, the newest first. */

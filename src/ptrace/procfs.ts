@@ -116,6 +116,8 @@ export interface ProcessStatus {
   readonly threads: number;
   /** 0 none, 1 strict, 2 filter. */
   readonly seccomp: number;
+  /** User-space shadow stacks are on (x86 only). */
+  readonly hasShadowStack: boolean;
   /** Signals pending for the thread or its process and not blocked, as a bit set. */
   readonly deliverableSignals: bigint;
   /** Of those, the ones that the process ignores. */
@@ -133,6 +135,7 @@ function parseStatus(text: string): ProcessStatus {
     uid: Number(field('Uid').split(/\s+/)[0]),
     threads: Number(field('Threads')),
     seccomp: Number(field('Seccomp')),
+    hasShadowStack: /\bshstk\b/.test(field('x86_Thread_features')),
     deliverableSignals: (signals('SigPnd') | signals('ShdPnd')) & ~signals('SigBlk'),
     ignoredSignals: signals('SigIgn'),
   };

@@ -22,7 +22,7 @@ import { repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import type { TargetProcess } from './process.js';
 import type { ProcessMemory } from './process-memory.js';
-import { type Mapping, listThreads, mappingAt, readThreadStatus } from './procfs.js';
+import { type Mapping, listThreads, mappingAt, readProcessStatus, readThreadStatus } from './procfs.js';
 import type { StopReason } from './requests.js';
 import { Tracee } from './tracee.js';
 
@@ -99,30 +99,20 @@ export class RemoteCalls implements Disposable {
   /**
    * Stops one thread and prepares its stack; the other threads run on.
    * @param scratchBytes memory for the calls' arguments, at {@link scratch}
-   * @throws HcrError `busy` when no thread has a stack that may be used, `attach-denied`, `target-exited`
+   * @throws HcrError `busy` when no thread has a stack that may be used, `unsupported-target` when
+   *   calls could end the target, `attach-denied`, `target-exited`
    */
   static prepare(target: TargetProcess, scratchBytes: number): RemoteCalls {
-    const { pid, machine, tracing } = target;
+    const { pid, machine } = target;
+    assertCallable(target);
     const mappings = target.maps();
     const gadgets = findGadgets(target.memory, mappings, machine.injection);
-    for (const tid of listThreads(pid)) {
-      const tracee = tracing.acquire(tid);
-      if (!(tracee instanceof Tracee)) {
-        const status = readThreadStatus(pid, tid);
-        if (status === undefined || status.state === 'Z' || status.state === 'X') continue;
-        throw seizeFailure(pid, -tracee);
-      }
-      let taken = false;
-      try {
-        if (!interruptAndWait(target, tracee)) continue;
-        const prepared = frameOn(target, tracee, gadgets, scratchBytes);
-        const stack = mappingAt(mappings, machine.registers.stackPointer(prepared.frame.original));
-        if (stack === undefined || !isRoomyStack(stack, prepared.frame)) continue;
-        const calls = new RemoteCalls(target, tracee, prepared.frame, prepared.mask);
-        taken = true;
-        return calls;
-      } finally {
-        if (!taken) giveBack(target, tracee);
+    // A call that cannot be made again would end with EINTR if hcr died now: first a thread that is
+    // in none, then any.
+    for (const accept of ['undisturbed', 'any'] as const) {
+      for (const tid of listThreads(pid)) {
+        const calls = RemoteCalls.on(target, tid, gadgets, mappings, scratchBytes, accept);
+        if (calls !== undefined) return calls;
       }
     }
     if (listThreads(pid).length === 0) throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
@@ -132,6 +122,37 @@ export class RemoteCalls implements Disposable {
       threads: [],
       waitedMs: STOP_WAIT_MS,
     });
+  }
+
+  private static on(
+    target: TargetProcess,
+    tid: Tid,
+    gadgets: Gadgets,
+    mappings: readonly Mapping[],
+    scratchBytes: number,
+    accept: 'undisturbed' | 'any',
+  ): RemoteCalls | undefined {
+    const { pid, machine, tracing } = target;
+    const tracee = tracing.acquire(tid);
+    if (!(tracee instanceof Tracee)) {
+      const status = readThreadStatus(pid, tid);
+      if (status === undefined || status.state === 'Z' || status.state === 'X') return undefined;
+      throw seizeFailure(pid, -tracee);
+    }
+    let taken = false;
+    try {
+      if (!interruptAndWait(target, tracee)) return undefined;
+      const prepared = frameOn(target, tracee, gadgets, scratchBytes);
+      const { original } = prepared.frame;
+      if (accept === 'undisturbed' && machine.registers.interruptedSyscall(original)?.repeatable === false) return undefined;
+      const stack = mappingAt(mappings, machine.registers.stackPointer(original));
+      if (stack === undefined || !isRoomyStack(stack, prepared.frame)) return undefined;
+      const calls = new RemoteCalls(target, tracee, prepared.frame, prepared.mask);
+      taken = true;
+      return calls;
+    } finally {
+      if (!taken) giveBack(target, tracee);
+    }
   }
 
   /** Memory in the target, as many bytes as were asked for. */
@@ -193,6 +214,16 @@ export class RemoteCalls implements Disposable {
       if (!this.tracee.isGone) this.target.tracing.release(this.tracee);
     }
   }
+}
+
+/** Refuses a target that a system call it did not expect could kill. */
+function assertCallable({ pid }: TargetProcess): void {
+  const status = readProcessStatus(pid);
+  const refuse = (detail: string): never => {
+    throw new HcrError({ code: 'unsupported-target', pid, detail });
+  };
+  if (status.seccomp !== 0) refuse('it runs under seccomp, which may end it for the system calls that reserve memory');
+  if (status.hasShadowStack) refuse('it has a shadow stack, which does not let a thread return from an injected call');
 }
 
 function isRoomyStack(stack: Mapping, frame: InjectionFrame): boolean {

@@ -12,7 +12,7 @@ import { compileChurn } from './churn.js';
 
 /** The system calls in which a thread of fixtures/threads waits. */
 const WAITS = ['nanosleep', 'futex', 'epoll_wait', 'poll', 'recv', 'sigtimedwait', 'semop'];
-const PATCHES = 12;
+const PATCHES = 8;
 
 /** `name=turns/interrupted/wrong` */
 function waitsOf(
@@ -42,7 +42,7 @@ describe.each(HCR_BACKENDS)('through $name', ({ env }) => {
   it(`no wait is cut short by ${PATCHES} patches and a rollback`, async () => {
     using fixture: Fixture = await buildFixture('threads');
     const objects = await compileChurn(fixture, [2, 3]);
-    await using target = await startTarget(fixture.program, ['2']);
+    await using target = await startTarget(fixture.program, ['1']);
     await waitForTurns(target, 1);
     for (let patch = 0; patch < PATCHES; patch++) {
       const { version, path } = objects[patch % objects.length] ?? { version: 0, path: '' };

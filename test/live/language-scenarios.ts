@@ -270,6 +270,20 @@ int calls_helpers(int x)
     new: is('callback', () => '1,2'),
   },
   {
+    claim: 'a hidden function and hidden data, which the linker made local, are found',
+    functions: ['hidden'],
+    edits: [{ file: 'hidden.c', from: 'hidden_total += 1', to: 'hidden_total += 2' }],
+    old: growsBy('hidden', 10),
+    new: growsBy('hidden', 20),
+  },
+  {
+    claim: 'a weak function changes',
+    functions: ['weak'],
+    edits: [{ file: 'hidden.c', from: 'x * 7 + 1', to: 'x * 7 + 2' }],
+    old: is('weak', (x) => x * 7 + 1),
+    new: is('weak', (x) => x * 7 + 2),
+  },
+  {
     claim: 'computed gotos lead into the new body',
     functions: ['interpret'],
     edits: [{ file: 'interpreter.c', from: 'x *= 2', to: 'x *= 3' }],

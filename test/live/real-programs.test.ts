@@ -101,7 +101,7 @@ describe('the Lua interpreter', () => {
 describe('mawk', () => {
   const CFLAGS = [
     '--cflags',
-    '-DHAVE_CONFIG_H -DLOCAL_REGEXP -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=500',
+    '-I. -DHAVE_CONFIG_H -DLOCAL_REGEXP -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=500',
   ];
 
   it('runs changed builtins while it waits for its input', async () => {

@@ -7,15 +7,20 @@ import { childrenOf, executableOf } from '../support/process-tree.js';
 import { type Target, startTarget } from '../support/target.js';
 import { until } from '../support/until.js';
 
-/** Starts `hcr run …`; ends it by the signal that ends the program. */
+/** Starts `hcr run …`. */
 async function startRun(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Target> {
   const [program = '', ...args] = hcrCommand(['run', ...words]);
-  return await startTarget(program, args, {
-    endSignal: 'SIGQUIT',
-    env: { ...process.env, ...env },
+  const run = await startTarget(program, args, { env: { ...process.env, ...env } });
+  const endHcr = run[Symbol.asyncDispose].bind(run);
+  return Object.assign(run, {
+    // A test that fails half way leaves the program: it goes first.
+    [Symbol.asyncDispose]: async () => {
+      for (const pid of run.isAlive ? childrenOf(run.pid) : []) process.kill(pid, 'SIGKILL');
+      await endHcr();
+    },
   });
 }
 

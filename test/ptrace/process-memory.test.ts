@@ -38,7 +38,7 @@ afterEach(() => programs.endAll());
 afterAll(() => shop[Symbol.dispose]());
 
 async function start() {
-  const program = programs.start(shop.path('holder'));
+  const program = await programs.start(shop.path('holder'));
   const [, ...found] = await program.lines.waitFor(/^(\S+) (\S+) (\S+) (\S+)$/);
   const [data = 0, constant = 0, code = 0, edge = 0] = found.map(Number);
   return { ...program, data: addr(data), constant: addr(constant), code: addr(code), edge: addr(edge) };

@@ -43,7 +43,7 @@ afterEach(() => programs.endAll());
 afterAll(() => shop[Symbol.dispose]());
 
 async function mapping(...paths: string[]) {
-  const program = programs.start(shop.path('mapper'), ...paths);
+  const program = await programs.start(shop.path('mapper'), ...paths);
   await program.lines.waitFor(/ready/);
   return program;
 }
@@ -138,7 +138,7 @@ describe('mappingAt', () => {
 
 describe('what /proc says of a process', () => {
   it('are its threads, its state and its command line', async () => {
-    const { pid: process, lines } = programs.start(shop.path('crowd'), '5');
+    const { pid: process, lines } = await programs.start(shop.path('crowd'), '5');
     await lines.waitFor(/ready/);
     expect(listThreads(process)).toHaveLength(6);
     const status = readProcessStatus(process);

@@ -52,7 +52,7 @@ const SYSCALL_NUMBERS = { nanosleep: ['35', '230'], read: ['0'] };
 
 /** Starts it and waits until the kernel says that it is where it should be. */
 async function startLone(what: Occupation): Promise<Lone> {
-  const program = programs.start(shop.path('lone'), what);
+  const program = await programs.start(shop.path('lone'), what);
   const [, where, done] = await program.lines.waitFor(/ready (\S+) (\S+)/);
   await until(`lone is in ${what}`, () => {
     const now = readFileSync(`/proc/${program.pid}/syscall`, 'latin1').split(' ')[0] ?? '';
@@ -132,7 +132,7 @@ describe.each(BACKENDS)('a system call made through %s', (backend) => {
 
 describe('an injected call', () => {
   it('is made with all signals blocked; those that arrive meanwhile are delivered afterwards', async () => {
-    const program = programs.start(shop.path('crowd'), '0');
+    const program = await programs.start(shop.path('crowd'), '0');
     await program.lines.waitFor(/ready/);
     using target = openTarget(program.pid, 'koffi');
     {
@@ -147,7 +147,7 @@ describe('an injected call', () => {
   });
 
   it('leaves the other threads running', async () => {
-    const program = programs.start(shop.path('crowd'), '3');
+    const program = await programs.start(shop.path('crowd'), '3');
     await program.lines.waitFor(/ready/);
     using target = openTarget(program.pid, 'koffi');
     using calls = RemoteCalls.prepare(target, 16);
@@ -171,7 +171,7 @@ describe('an injected call', () => {
   });
 
   it('in a process stopped by SIGSTOP leaves it stopped', async () => {
-    const program = programs.start(shop.path('crowd'), '2');
+    const program = await programs.start(shop.path('crowd'), '2');
     await program.lines.waitFor(/ready/);
     using target = openTarget(program.pid, 'koffi');
     const isStopped = (): boolean => readThreadStates(program.pid).every(({ state }) => state === 'T');

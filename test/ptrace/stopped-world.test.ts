@@ -28,7 +28,7 @@ afterEach(() => programs.endAll());
 afterAll(() => shop[Symbol.dispose]());
 
 async function startCrowd(...args: string[]): Promise<TracedProgram> {
-  const program = programs.start(shop.path('crowd'), ...args);
+  const program = await programs.start(shop.path('crowd'), ...args);
   await program.lines.waitFor(/ready/);
   return program;
 }

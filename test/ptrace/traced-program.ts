@@ -27,32 +27,43 @@ export interface TracedProgram {
   readonly ended: Promise<string>;
 }
 
+/** A shell between us and the program. A tracer that is the parent as well takes the program's exit
+ *  from libuv, which waits for it in vain; hcr is no parent of its targets. */
+const LAUNCHER = 'exec 3<&0; "$@" <&3 3<&- & echo $!; exec 3<&-; wait $!';
+
+interface Running {
+  readonly shell: ChildProcess;
+  readonly pid: Pid;
+  readonly ended: Promise<string>;
+}
+
 /** What was started and has not been seen to end. */
 export class Programs {
-  private readonly running = new Set<ChildProcess>();
+  private readonly running = new Set<Running>();
 
-  start(path: string, ...args: readonly string[]): TracedProgram {
-    const child = spawn(path, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    if (child.pid === undefined) throw new Error(`${path} does not start`);
-    this.running.add(child);
-    return {
-      pid: toPid(child.pid),
-      lines: new LineReader(child.stdout),
-      say: (text) => child.stdin.write(text),
-      ended: new Promise((resolve) => {
-        child.on('exit', (code, signal) => {
-          this.running.delete(child);
-          resolve(signal ?? `exit ${code}`);
-        });
-      }),
-    };
+  async start(path: string, ...args: readonly string[]): Promise<TracedProgram> {
+    const shell = spawn('sh', ['-c', LAUNCHER, 'sh', path, ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const lines = new LineReader(shell.stdout);
+    const ended = new Promise<string>((resolve) => {
+      shell.on('exit', (code) => resolve(`exit ${code}`));
+    });
+    const [found] = await lines.waitFor(/^\d+$/);
+    const running = { shell, pid: toPid(Number(found)), ended };
+    this.running.add(running);
+    void ended.then(() => this.running.delete(running));
+    return { pid: running.pid, lines, say: (text) => shell.stdin.write(text), ended };
   }
 
   async endAll(): Promise<void> {
     await Promise.all(
-      [...this.running].map(async (child) => {
-        const ended = new Promise((resolve) => child.on('exit', resolve));
-        child.kill('SIGKILL');
+      [...this.running].map(async ({ pid, ended }) => {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended by itself.
+        }
         await ended;
       }),
     );

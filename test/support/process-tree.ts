@@ -1,17 +1,20 @@
 /** Who started whom, and what runs there. @see proc(5) */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
-/** Children that any thread of the process started. */
 export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(Number(name)) === pid)
+    .map(Number);
+}
+
+/** @returns undefined when there is no such process */
+function parentOf(pid: number): number | undefined {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
-      readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1')
-        .split(' ')
-        .filter(Boolean)
-        .map(Number),
-    );
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in parentheses may hold anything.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -1,0 +1,68 @@
+/**
+ * The same patch made by hand with gdb: map a page in reach of a jump, load the body of the new
+ * function into it, write the jump over the first bytes of the old one. No thread is checked, no
+ * name is bound, nothing can be rolled back: it is the least that a debugger can do.
+ */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { CommandRunner, Measured } from './command.js';
+
+const run = promisify(execFile);
+
+/** mmap's PROT_READ | PROT_WRITE | PROT_EXEC, and MAP_PRIVATE | MAP_ANONYMOUS. */
+const PROTECTION = 7;
+const MAPPING = 0x22;
+/** This far below the function a page is asked for; the kernel gives it when it is free. */
+const DISTANCE_BYTES = 0x1000_0000;
+
+/** Makes the code of one section of an object into a file of bare bytes. The code must not need
+ *  relocation. */
+export async function extractBody(object: string, body: string, section = '.text'): Promise<void> {
+  await run('objcopy', ['-O', 'binary', '--only-section', section, object, body]);
+}
+
+export class Debugger {
+  private readonly commands: CommandRunner;
+
+  constructor(commands: CommandRunner) {
+    this.commands = commands;
+  }
+
+  /** Runs gdb on a process with these commands, and detaches. */
+  async run(pid: number, commands: readonly string[]): Promise<Measured> {
+    const quiet = ['set debuginfod enabled off', 'set confirm off'];
+    const early = quiet.flatMap((command) => ['-iex', command]);
+    const late = [...commands, 'detach'].flatMap((command) => ['-ex', command]);
+    return await this.commands.run(['gdb', '-nx', '-batch', ...early, '-p', String(pid), ...late]);
+  }
+
+  /**
+   * @param body a file of code
+   * @param area where an earlier patch mapped a page
+   * @returns with the page it used
+   */
+  async patch(
+    pid: number,
+    name: string,
+    body: string,
+    area?: number,
+  ): Promise<Measured & { readonly area: number }> {
+    const near = `((unsigned long)&${name} & ~0xfffUL) - ${DISTANCE_BYTES}`;
+    const mmap = '((void *(*)(void *, unsigned long, int, int, int, long))mmap)';
+    const page =
+      area === undefined
+        ? `call (char *)${mmap}((void *)(${near}), 4096, ${PROTECTION}, ${MAPPING}, -1, 0)`
+        : `print (char *)${area}`;
+    const measured = await this.run(pid, [
+      page,
+      'set $area = $',
+      `restore ${body} binary $area`,
+      `set *(unsigned char *)&${name} = 0xe9`,
+      `set *(int *)((char *)&${name} + 1) = (int)($area - ((char *)&${name} + 5))`,
+      'printf "area %lu\\n", (unsigned long)$area',
+    ]);
+    const mapped = /^area (\d+)$/m.exec(measured.stdout)?.[1];
+    if (mapped === undefined) throw new Error(`gdb did not patch: ${measured.stdout}`);
+    return { ...measured, area: Number(mapped) };
+  }
+}

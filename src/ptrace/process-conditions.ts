@@ -1,0 +1,48 @@
+/** What decides whether a process can be patched, as far as /proc tells without touching it. */
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Pid } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { seizeFailure } from './attach-failure.js';
+import { ERRNO } from './libc.js';
+import { readProcFile } from './procfs.js';
+
+/** `USER_HZ`, the unit of times in /proc on all machines that hcr knows. @see proc(5), sysconf(3) */
+const TICKS_PER_SECOND = 100;
+
+/**
+ * The refusal that attaching would meet. Opening a process's memory takes the same permission as
+ * tracing it, Yama and other security modules included.
+ * @see ptrace(2), "Ptrace access mode checking"
+ */
+export function attachRefusal(pid: Pid): HcrError | undefined {
+  if (pid === process.pid) return seizeFailure(pid, ERRNO.EPERM);
+  try {
+    closeSync(openSync(`/proc/${pid}/mem`, 'r+'));
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT'
+      ? new HcrError({ code: 'no-such-process', pid }, { cause: error })
+      : seizeFailure(pid, ERRNO.EPERM);
+  }
+}
+
+/** Kernel threads have no memory of their own, and nor have zombies. */
+export function hasMemory(pid: Pid): boolean {
+  return /^VmSize:/m.test(readProcFile(pid, 'status'));
+}
+
+/** Whether the processor checks return addresses against a second stack. */
+export function hasShadowStack(pid: Pid): boolean {
+  return /^x86_Thread_features:.*\bshstk\b/m.test(readProcFile(pid, 'status'));
+}
+
+/** As `Date.now()`, give or take a hundredth of a second. */
+export function startedAtMs(pid: Pid): number {
+  const stat = readProcFile(pid, 'stat');
+  // The name may hold blanks and brackets; the state, field 3, follows its last bracket.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const sinceBootSeconds = Number(fields[19]) / TICKS_PER_SECOND;
+  const uptimeSeconds = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'));
+  return Date.now() - (uptimeSeconds - sinceBootSeconds) * 1000;
+}
