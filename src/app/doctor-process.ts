@@ -26,7 +26,7 @@ const STATES: Readonly<Record<string, string>> = {
   T: 'stopped by a signal, which a patch leaves so',
   t: 'stopped by its tracer',
 };
-const STOPPED_AS_ZOMBIE = /[ZX]/;
+const ENDED = /[ZX]/;
 const SECCOMP_STRICT = 1;
 const NO_NEEDS = { data: 0, readonly: 0, code: 0 } as const;
 
@@ -36,11 +36,13 @@ export async function processConditions(processId: number): Promise<Condition[]>
     const status = readProcessStatus(pid);
     const unfit = unfitProcess(pid, status);
     if (unfit !== undefined) return [unfit];
-    const first = [processCondition(status), permissionCondition(pid), tracerCondition(pid), machineCondition(pid)];
-    // Nothing more can be read of it.
-    const denied = first.some(({ name, state }) => state === 'failed' && (name === 'permission' || name === 'machine'));
-    if (denied) return first;
-    return [...first, ...sandboxConditions(pid, status), ...(await imageConditions(pid))];
+    const permission = permissionCondition(pid);
+    const first = [processCondition(status), permission, tracerCondition(pid)];
+    // The rest cannot be read.
+    if (permission.state === 'failed') return first;
+    const machine = machineCondition(pid);
+    if (machine.state === 'failed') return [...first, machine];
+    return [...first, machine, ...sandboxConditions(pid, status), ...(await imageConditions(pid))];
   } catch (error) {
     return [refusal('process', error)];
   }
@@ -48,7 +50,7 @@ export async function processConditions(processId: number): Promise<Condition[]>
 
 /** What is no process that runs a program. */
 function unfitProcess(pid: Pid, { state, threadGroup, name }: ProcessStatus): Condition | undefined {
-  if (STOPPED_AS_ZOMBIE.test(state)) {
+  if (ENDED.test(state)) {
     return failed(
       'process',
       `${pid} (${name}) has ended; its parent has not taken note yet (a zombie)`,

@@ -3,10 +3,11 @@
  * whether they may.
  */
 import type { Decoder } from '../arch/arch.js';
-import type { Addr } from '../core/address.js';
+import type { Addr, Vaddr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { parameterHomes } from '../dwarf/parameter-homes.js';
 import { compareSignatures, signatureOf } from '../dwarf/signature.js';
+import { STT } from '../elf/constants.js';
 import { type AddedSymbols, Binder } from '../link/bind.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import { type LiveUnit, isColdPart, isCompilerMade, sourceName } from '../link/live-unit.js';
@@ -88,12 +89,34 @@ export function prepareUnit(
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
   const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded });
+  for (const root of roots) assertNotFolded(root, edited);
   if (!options.unchecked) {
     for (const { fn, live: entry } of roots) signatures.assertSame(fn, entry);
   }
   const leftAlone = leftAloneOf(states, roots);
   const notes = [...built.notes, ...neighbourNotes(leftAlone, selection)];
   return { wanted, edited, live, binder, roots, states, notes, leftAlone };
+}
+
+/** The compiler or the linker may have merged functions with the same code. They have one entry, so
+ *  a redirect would change them all.
+ *  @throws HcrError `function-not-patchable` */
+function assertNotFolded({ fn, live }: PatchRoot, edited: EditedUnit): void {
+  const { file, bias } = live.module;
+  const others = file
+    .symbols()
+    .findAddress((live.address - bias) as Vaddr)
+    .filter((symbol) => symbol.type === STT.FUNC && symbol.value + bias === live.address && symbol.name !== fn.name);
+  const apart = others.filter(({ name }) =>
+    edited.unit.functions.some((other) => other.name === name && (other.section !== fn.section || other.offset !== fn.offset)),
+  );
+  if (apart.length === 0) return;
+  throw new HcrError({
+    code: 'function-not-patchable',
+    function: fn.name,
+    reason: `it shares its code with ${apart.map(({ name }) => name).join(', ')} in the program (identical code was folded)`,
+    advice: 'Build the program with -fno-ipa-icf and without --icf, or patch the functions that call it.',
+  });
 }
 
 /** What earlier patches brought into the process, for this module. */
@@ -207,7 +230,7 @@ function assertDefined({ edited, states }: RootInput, name: string): void {
 }
 
 /** The functions whose code depends on how some functions were compiled: they hold an inlined copy,
- *  in the live program or in the new code, or they call a live clone. */
+ *  in the live program or in the new code, or they call a live clone, or are a jump to them. */
 function hostFunctions(input: RootInput, names: readonly string[]): Set<string> {
   const { wanted, edited, live, image } = input;
   const hosts = new Set<string>();
@@ -219,7 +242,7 @@ function hostFunctions(input: RootInput, names: readonly string[]): Set<string> 
   const clones = [...live.functions.values()].filter(
     ({ name }) => isCompilerMade(name) && !isColdPart(name) && names.includes(sourceName(name)),
   );
-  if (clones.length === 0) return hosts;
+  const entries = input.states.filter(({ fn, live: entry }) => entry !== undefined && names.includes(fn.name));
   const { original } = image;
   for (const state of input.states) {
     if (state.live === undefined || names.includes(sourceName(state.fn.name))) continue;
@@ -228,6 +251,12 @@ function hostFunctions(input: RootInput, names: readonly string[]): Set<string> 
     if (code === undefined) continue;
     const { patterns } = image.target.machine;
     if (clones.some((clone) => patterns.branchesTo(code, clone.address - address))) hosts.add(state.fn.name);
+    // A function with the same code as another may have been made a mere jump to it.
+    const { jumps } = image.target.machine;
+    const isForwarder = sizeBytes <= jumps.landingPadBytes(code) + jumps.nearBytes;
+    if (isForwarder && entries.some((entry) => patterns.branchesTo(code, (entry.live?.address ?? 0) - address))) {
+      hosts.add(state.fn.name);
+    }
   }
   return hosts;
 }

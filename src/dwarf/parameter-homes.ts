@@ -3,10 +3,11 @@
  * says so; for the clones that gcc makes of static ones (`f.isra.0`, `f.constprop.0`, `f.part.0`)
  * only the debug information does: a parameter may be gone, be a constant, or have moved up.
  *
- * Clones of one name in two compilations of a source with different homes are called in different
- * ways. The reverse does not hold where something is left open, see {@link accountsForAll}:
- * gcc describes a parameter that nobody reads and one that was replaced by a member of what it
- * points to in the same words, and of a result that is no longer returned it says nothing.
+ * Clones of one name with different homes are called in different ways. The reverse holds only
+ * for how parameters are passed, and only where nothing is left open, see {@link accountsForAll}:
+ * gcc has the same words for a parameter that nobody reads and for one replaced by a member of
+ * what it points to. It has none for a result that is no longer returned, nor for what a
+ * `.constprop` clone takes for granted about the memory behind a pointer that it is still passed.
  * @see DWARF 5, 2.6, 3.3.8 and 4.1; gcc, ipa-param-manipulation.cc
  */
 import { DW_AT, DW_OP } from './constants.js';
@@ -83,7 +84,7 @@ export function parameterHomes(
 }
 
 /** Whether each parameter is a constant or in a known place. Only then do equal homes mean that
- *  the parameters are passed alike. */
+ *  the parameters are passed alike; what the function expects behind a pointer is not among them. */
 export function accountsForAll(homes: readonly string[]): boolean {
   return !homes.some(
     (home) =>
