@@ -16,7 +16,11 @@ export function failed(name: string, detail: string, hint: string): Condition {
 }
 
 /** A condition for what a step refused with. Other errors are thrown on. */
-export function refusal(name: string, error: unknown, state: 'warning' | 'failed' = 'failed'): Condition {
+export function refusal(
+  name: string,
+  error: unknown,
+  state: 'warning' | 'failed' = 'failed',
+): Condition {
   if (!(error instanceof HcrError)) throw error;
   return { name, state, detail: withoutFullStop(error.message), hint: error.hint };
 }

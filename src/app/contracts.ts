@@ -15,7 +15,8 @@ import { ModuleCode, type RedirectedCode } from '../patch/module-code.js';
 import { debugEntryAt } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
-import type { PatchRoot, PreparedUnit } from './prepare-unit.js';
+import type { PreparedUnit } from './prepare-unit.js';
+import type { PatchRoot } from './select-roots.js';
 import { coldParts } from './record-generation.js';
 
 /** @returns undefined when a plain jump will do

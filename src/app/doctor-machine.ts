@@ -52,7 +52,11 @@ function processorCondition(): Condition {
   const { machine, is64Bit, description } = readHeader(toPid(process.pid));
   const known = is64Bit ? machineFor(machine) : undefined;
   if (known !== undefined) return ok('processor', known.name);
-  return failed('processor', description, 'Run hcr on a machine with a 64-bit x86 processor, and a 64-bit Node.');
+  return failed(
+    'processor',
+    description,
+    'Run hcr on a machine with a 64-bit x86 processor, and a 64-bit Node.',
+  );
 }
 
 function nodeCondition(): Condition {
@@ -66,7 +70,9 @@ function foreignCallConditions(): Condition[] {
   const problem = foreignCallProblem();
   if (problem !== undefined) return [refusal(name, problem)];
   const backends = foreignBackends();
-  const working = backends.filter((backend) => backend.problem === undefined).map((backend) => backend.name);
+  const working = backends
+    .filter((backend) => backend.problem === undefined)
+    .map((backend) => backend.name);
   const [broken] = backends.filter((backend) => backend.problem !== undefined);
   const through =
     broken === undefined

@@ -49,7 +49,10 @@ export async function processConditions(processId: number): Promise<Condition[]>
 }
 
 /** What is no process that runs a program. */
-function unfitProcess(pid: Pid, { state, threadGroup, name }: ProcessStatus): Condition | undefined {
+function unfitProcess(
+  pid: Pid,
+  { state, threadGroup, name }: ProcessStatus,
+): Condition | undefined {
   if (ENDED.test(state)) {
     return failed(
       'process',
@@ -58,10 +61,18 @@ function unfitProcess(pid: Pid, { state, threadGroup, name }: ProcessStatus): Co
     );
   }
   if (threadGroup !== pid) {
-    return failed('process', `${pid} is a thread of process ${threadGroup}`, `Name the process: ${threadGroup}.`);
+    return failed(
+      'process',
+      `${pid} is a thread of process ${threadGroup}`,
+      `Name the process: ${threadGroup}.`,
+    );
   }
   if (!hasMemory(pid)) {
-    return failed('process', `${pid} (${name}) is a thread of the kernel`, 'Name a process that runs a program.');
+    return failed(
+      'process',
+      `${pid} (${name}) is a thread of the kernel`,
+      'Name a process that runs a program.',
+    );
   }
   return undefined;
 }
@@ -73,7 +84,9 @@ function processCondition({ name, state, threads, uid }: ProcessStatus): Conditi
 
 function permissionCondition(pid: Pid): Condition {
   const denied = attachRefusal(pid);
-  return denied === undefined ? ok('permission', 'hcr may attach to it') : refusal('permission', denied);
+  return denied === undefined
+    ? ok('permission', 'hcr may attach to it')
+    : refusal('permission', denied);
 }
 
 function tracerCondition(pid: Pid): Condition {
@@ -90,7 +103,10 @@ function machineCondition(pid: Pid): Condition {
     const { is64Bit, machine, description } = readHeader(pid);
     const known = is64Bit ? machineFor(machine) : undefined;
     if (known !== undefined) return ok('machine', known.name);
-    return refusal('machine', new HcrError({ code: 'unsupported-machine', pid, machine: description }));
+    return refusal(
+      'machine',
+      new HcrError({ code: 'unsupported-machine', pid, machine: description }),
+    );
   } catch (error) {
     return refusal('machine', error);
   }
@@ -130,7 +146,12 @@ async function imageConditions(pid: Pid): Promise<Condition[]> {
   try {
     image = ProcessImage.of(pid);
   } catch (error) {
-    return [refusal(error instanceof HcrError && error.code === 'ledger-corrupt' ? 'record' : 'executable', error)];
+    return [
+      refusal(
+        error instanceof HcrError && error.code === 'ledger-corrupt' ? 'record' : 'executable',
+        error,
+      ),
+    ];
   }
   using opened = image;
   return [
@@ -161,7 +182,11 @@ function executableCondition(image: ProcessImage): Condition {
 function gadgetCondition({ target }: ProcessImage): Condition {
   const name = 'system calls in it';
   try {
-    const { syscall, sigreturn } = findGadgets(target.memory, target.maps(), target.machine.injection);
+    const { syscall, sigreturn } = findGadgets(
+      target.memory,
+      target.maps(),
+      target.machine.injection,
+    );
     return ok(name, `through instructions at ${hex(syscall)} and ${hex(sigreturn)}`);
   } catch (error) {
     return refusal(name, error);
@@ -171,9 +196,15 @@ function gadgetCondition({ target }: ProcessImage): Condition {
 /** Whether there is room for new code within reach of the old. */
 function areaCondition({ target, store }: ProcessImage, module: LoadedModule): Condition {
   const name = `room near ${module.name}`;
-  const window = windowAround(module.range, target.machine.jumps.nearReachBytes, isFixedAddress(module));
+  const window = windowAround(
+    module.range,
+    target.machine.jumps.nearReachBytes,
+    isFixedAddress(module),
+  );
   const { start, end } = window.reach;
-  const reserved = store.ledger.areas.find((area) => area.start >= start && area.start + area.sizeBytes <= end);
+  const reserved = store.ledger.areas.find(
+    (area) => area.start >= start && area.start + area.sizeBytes <= end,
+  );
   if (reserved !== undefined) return ok(name, `reserved at ${hex(reserved.start)}`);
   try {
     return ok(name, `free at ${hex(planArea(target, window, NO_NEEDS).start)}`);

@@ -14,7 +14,8 @@ import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
 import type { Condition } from './report.js';
 
-const BUILD_HINT = 'Build with -g, or name the source with --source or a compiled object with --object.';
+const BUILD_HINT =
+  'Build with -g, or name the source with --source or a compiled object with --object.';
 /** Files named in a list; the rest are counted. */
 const MAX_NAMED = 5;
 
@@ -44,7 +45,8 @@ function debugCondition(image: ProcessImage, module: LoadedModule): Condition {
   const name = `debug information of ${module.name}`;
   try {
     const [first, ...others] = image.debugInfo(module)?.units() ?? [];
-    if (first === undefined) return warning(name, 'none, so that its sources and flags are unknown', BUILD_HINT);
+    if (first === undefined)
+      return warning(name, 'none, so that its sources and flags are unknown', BUILD_HINT);
     const { compiler, version } = parseProducer(first.producer ?? '');
     const count = others.length === 0 ? 'one source file' : `${others.length + 1} source files`;
     return ok(name, `DWARF ${first.version}, ${count}, built by ${compiler} ${version}`.trimEnd());
@@ -96,12 +98,18 @@ function sourceConditions(image: ProcessImage): Condition[] {
           `${missing.length} of ${total} are not where they were compiled: ${namesOf(missing)}`,
           'hcr looks for them near the program too; where it does not find one, name it with --source.',
         );
-  const edited = newer.length === 0 ? 'none since the process started' : `since the process started: ${namesOf(newer)}`;
+  const edited =
+    newer.length === 0
+      ? 'none since the process started'
+      : `since the process started: ${namesOf(newer)}`;
   return [found, ok('edited sources', edited)];
 }
 
 function namesOf(paths: readonly string[]): string {
-  const names = paths.slice(0, MAX_NAMED).map((path) => basename(path)).join(', ');
+  const names = paths
+    .slice(0, MAX_NAMED)
+    .map((path) => basename(path))
+    .join(', ');
   const more = paths.length - MAX_NAMED;
   return more > 0 ? `${names} and ${more} more` : names;
 }
@@ -128,7 +136,10 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
   const origin = command.origin === 'dwarf' ? 'debug information' : command.origin;
   const line = [command.cc, ...command.args, command.input].join(' ');
   return [
-    ok(name, `from ${origin}: ${line} (in ${command.directory}; ${command.explanation.join('; ')})`),
+    ok(
+      name,
+      `from ${origin}: ${line} (in ${command.directory}; ${command.explanation.join('; ')})`,
+    ),
     await sameCompiler(command, producer),
   ];
 }
@@ -139,7 +150,10 @@ async function sameCompiler({ cc }: CompileCommand, producer: Producer): Promise
   try {
     const { family, version } = await compilerVersion(cc);
     const detail = `${cc} is ${family} ${version}`.trimEnd();
-    if (producer.compiler === 'unknown' || (family === producer.compiler && version === producer.version)) {
+    if (
+      producer.compiler === 'unknown' ||
+      (family === producer.compiler && version === producer.version)
+    ) {
       return ok(name, detail);
     }
     return warning(

@@ -80,7 +80,9 @@ function chooseModules(
   const left = image.modules.filter((module) => !isOwnModule(module)).map(({ name }) => name);
   if (left.length > 0) {
     const [first = ''] = left;
-    notes.push(`System libraries are left out (${left.join(', ')}); list one with --module ${first}.`);
+    notes.push(
+      `System libraries are left out (${left.join(', ')}); list one with --module ${first}.`,
+    );
   }
   return image.modules.filter(isOwnModule);
 }
@@ -93,7 +95,8 @@ function listModule(query: Query, module: LoadedModule): FunctionListing[] {
   for (const symbol of symbols.listed) {
     const source = facts?.bodies.get(symbol.at);
     const row = rowOf(query, module, symbol, source);
-    const isKnown = facts === undefined || source?.file !== undefined || row.listing.state === 'patched';
+    const isKnown =
+      facts === undefined || source?.file !== undefined || row.listing.state === 'patched';
     if (isKnown || query.pattern !== undefined) ofSymbols.push(row);
     else unknown += 1;
   }
@@ -176,7 +179,12 @@ function factsOf(
   }
 }
 
-function rowOf(query: Query, module: LoadedModule, symbol: ListedSymbol, source: SourceFunction | undefined): Row {
+function rowOf(
+  query: Query,
+  module: LoadedModule,
+  symbol: ListedSymbol,
+  source: SourceFunction | undefined,
+): Row {
   const entry = liveAddress(module, symbol.at);
   const body = query.patched.get(entry);
   const place = body?.source ?? (source && placeOf(source));
@@ -195,7 +203,10 @@ function rowOf(query: Query, module: LoadedModule, symbol: ListedSymbol, source:
   };
 }
 
-function stateOf({ image }: Query, body: Body | undefined): Pick<FunctionListing, 'state' | 'generation'> {
+function stateOf(
+  { image }: Query,
+  body: Body | undefined,
+): Pick<FunctionListing, 'state' | 'generation'> {
   if (body === undefined) return { state: 'original', generation: 0 };
   const { ledger } = image.store;
   const generation = lineage(ledger, ledger.current).find(({ bodies }) => bodies.includes(body));
@@ -235,7 +246,9 @@ function bodilessRows(
 /** Functions that the program has only since a patch. */
 function addedRows(query: Query, module: LoadedModule, known: ReadonlySet<Vaddr>): Row[] {
   return [...query.patched.values()]
-    .filter((body) => body.module === module.path && !known.has((body.entry - module.bias) as Vaddr))
+    .filter(
+      (body) => body.module === module.path && !known.has((body.entry - module.bias) as Vaddr),
+    )
     .filter((body) => query.accepts(body.name))
     .map((body) => ({
       source: undefined,

@@ -17,10 +17,13 @@ export function matcherOf(pattern: string): (name: string) => boolean {
 /** @see glob(7) */
 function globSource(pattern: string): string {
   // Runs of stars are one star, so that none of them is tried for the other.
-  return pattern.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (part, negated?: string, set?: string) => {
-    if (part.startsWith('*')) return '.*';
-    if (part === '?') return '.';
-    if (set === undefined) return part.replace(/[.*+?^${}()|[\]\\]/, '\\$&');
-    return `[${negated === '!' ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
-  });
+  return pattern.replace(
+    /\*+|\?|\[(!?)(\]?[^\]]*)\]|[\s\S]/g,
+    (part, negated?: string, set?: string) => {
+      if (part.startsWith('*')) return '.*';
+      if (part === '?') return '.';
+      if (set === undefined) return part.replace(/[.*+?^${}()|[\]\\]/, '\\$&');
+      return `[${negated === '!' ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
+    },
+  );
 }

@@ -17,7 +17,8 @@ import { contractOf } from './contracts.js';
 import { retireForRoom, shortenLedger } from './make-room.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
-import type { PatchRoot, PreparedUnit } from './prepare-unit.js';
+import type { PreparedUnit } from './prepare-unit.js';
+import type { PatchRoot } from './select-roots.js';
 
 /** @throws HcrError `out-of-reach`, `out-of-memory`, `abi-changed`, and those of binding */
 export function placeUnits(image: ProcessImage, units: readonly PreparedUnit[], decoder: Decoder, dryRun: boolean): PlacedUnit[] {

@@ -11,7 +11,8 @@ import { OriginalMemory } from '../patch/original-memory.js';
 import { branchesBackInto, chooseRedirect } from '../patch/redirect.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
-import type { PatchRoot, PreparedUnit } from './prepare-unit.js';
+import type { PreparedUnit } from './prepare-unit.js';
+import type { PatchRoot } from './select-roots.js';
 
 /** One body for each function that was linked. */
 export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {

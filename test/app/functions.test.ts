@@ -1,9 +1,11 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attachFunctions } from '../../src/app/attach.js';
 import { listFunctions } from '../../src/app/functions.js';
 import type { FunctionListing } from '../../src/app/report.js';
 import { rollBack } from '../../src/app/rollback.js';
+import { formatFunctions } from '../../src/cli/format-functions.js';
 import { changesDuring, NOTHING } from '../support/memory-snapshot.js';
 import { type Target, startTarget } from '../support/target.js';
 import { Program } from './program.js';
@@ -37,6 +39,7 @@ int other(int x) { keep = shared; return shared(x + 1) + twin(x); }
 `,
   'plugin.c': 'int plugged(int x) { return x + 4; }\n',
 };
+const PLAIN = { colour: false, unicode: true, width: undefined, rewritable: false } as const;
 const CLONE = /\.(constprop|isra|part|cold)\b/;
 
 interface NmSymbol {
@@ -52,8 +55,14 @@ function nm(program: Program, file: string, ...flags: string[]): NmSymbol[] {
     .split('\n')
     .flatMap((line) => {
       const [name = '', type = '', address = '0', size = '0'] = line.split(' ');
-      if (!/^[tTwW]$/.test(type)) return [];
-      return [{ name, address: Number.parseInt(address, 16), sizeBytes: Number.parseInt(size || '0', 16) }];
+      if (!/^[tT]$/.test(type)) return [];
+      return [
+        {
+          name,
+          address: Number.parseInt(address, 16),
+          sizeBytes: Number.parseInt(size || '0', 16),
+        },
+      ];
     });
 }
 
@@ -69,16 +78,24 @@ function copiesByAddr2line(program: Program, file: string): Record<string, strin
   const hosts: Record<string, Set<string>> = {};
   for (const { name, address, sizeBytes } of nm(program, file)) {
     if (sizeBytes === 0 || name.startsWith('_')) continue;
-    const addresses = Array.from({ length: sizeBytes }, (_, i) => `0x${(address + i).toString(16)}`);
+    const addresses = Array.from(
+      { length: sizeBytes },
+      (_, i) => `0x${(address + i).toString(16)}`,
+    );
     // -a prints the address before each chain, the innermost function first.
     const lines = program.run('addr2line', '-a', '-f', '-i', '-e', file, ...addresses).split('\n');
     for (const chain of lines.join('\n').split(/^0x[0-9a-f]+\n/m)) {
-      const names = chain.split('\n').filter((_, i) => i % 2 === 0).filter((text) => text !== '' && text !== '??');
+      const names = chain
+        .split('\n')
+        .filter((_, i) => i % 2 === 0)
+        .filter((text) => text !== '' && text !== '??');
       const host = names.pop();
       for (const callee of names) if (host !== undefined) (hosts[callee] ??= new Set()).add(host);
     }
   }
-  return Object.fromEntries(Object.entries(hosts).map(([callee, set]) => [callee, [...set].sort()]));
+  return Object.fromEntries(
+    Object.entries(hosts).map(([callee, set]) => [callee, [...set].sort()]),
+  );
 }
 
 const named = (functions: readonly FunctionListing[], name: string): FunctionListing[] =>
@@ -106,26 +123,37 @@ describe('listFunctions', () => {
       .filter(({ entry }) => entry !== undefined)
       .map(({ name, entry, sizeBytes }) => ({ name, address: Number(entry) - bias, sizeBytes }));
     const theirs = nm(program, 'app').filter(({ name }) => !CLONE.test(name));
-    const byAddress = (a: NmSymbol, b: NmSymbol): number => a.address - b.address || (a.name < b.name ? -1 : 1);
+    const byAddress = (a: NmSymbol, b: NmSymbol): number =>
+      a.address - b.address || (a.name < b.name ? -1 : 1);
     expect(ours.sort(byAddress)).toEqual(theirs.sort(byAddress));
   });
 
-  it('gives the source line that addr2line gives', async () => {
+  it('gives the file and line that gdb gives', async () => {
     const { functions } = await listFunctions(target.pid, undefined, 'app');
-    const bias = biasOf(target.pid, '/app');
-    const withBody = functions.filter(({ entry }) => entry !== undefined);
-    expect(withBody.length).toBeGreaterThan(6);
-    for (const { entry, source } of withBody) {
-      const address = `0x${(Number(entry) - bias).toString(16)}`;
-      // Past a discriminator: "a.c:12 (discriminator 1)".
-      expect(program.run('addr2line', '-e', 'app', address).split(/[ \n]/)[0]).toBe(source);
+    const theirs: string[] = [];
+    let file = '';
+    for (const line of program
+      .run('gdb', '-nx', '-batch', '-ex', 'info functions -n', 'app')
+      .split('\n')) {
+      file = /^File (.*):$/.exec(line)?.[1] ?? file;
+      const [, number, name] = /^(\d+):\t.*?(\w+)\(.*\);$/.exec(line) ?? [];
+      if (name !== undefined)
+        theirs.push(`${name} ${resolve(program.directory, file)}:${number ?? ''}`);
     }
+    expect(theirs.length).toBe(8);
+    const ours = functions.map(({ name, source = '' }) => `${name} ${source}`);
+    // Not those of which gdb knows no body, nor second names.
+    const others = ours.filter((text) => !theirs.includes(text)).map((text) => text.split(' ')[0]);
+    expect(others).toEqual(['helper', 'also_parse']);
+    expect(ours).toEqual(expect.arrayContaining(theirs));
   });
 
   it('names the functions that hold inlined copies, as addr2line finds them in the code', async () => {
     const { functions } = await listFunctions(target.pid, undefined, 'app');
     const ours = Object.fromEntries(
-      functions.filter(({ inlinedIn }) => inlinedIn.length > 0).map(({ name, inlinedIn }) => [name, inlinedIn]),
+      functions
+        .filter(({ inlinedIn }) => inlinedIn.length > 0)
+        .map(({ name, inlinedIn }) => [name, inlinedIn]),
     );
     expect(ours['helper']).toEqual(['Parse', 'net_send']);
     expect(ours).toEqual(copiesByAddr2line(program, 'app'));
@@ -143,6 +171,9 @@ describe('listFunctions', () => {
       state: 'original',
       generation: 0,
     });
+    const text = formatFunctions({ pid: 1, program: 'app', functions, notes: [] }, PLAIN);
+    expect(text).toMatch(/^helper .* inlined +Parse, net_send$/m);
+    expect(text).toMatch(/^cloned .* cloned$/m);
     expect(nm(program, 'app').some(({ name }) => CLONE.test(name))).toBe(true);
     expect(functions.some(({ name }) => CLONE.test(name))).toBe(false);
     expect(named(functions, 'cloned').map(({ entry }) => entry)).toEqual([undefined]);
@@ -190,16 +221,21 @@ describe('listFunctions', () => {
   });
 
   it('changes nothing in the process', async () => {
-    expect(await changesDuring(target.pid, () => listFunctions(target.pid, undefined, undefined))).toEqual(NOTHING);
+    expect(
+      await changesDuring(target.pid, () => listFunctions(target.pid, undefined, undefined)),
+    ).toEqual(NOTHING);
   });
 
   it('rejects for a process that is not there', async () => {
-    await expect(listFunctions(4_194_305, undefined, undefined)).rejects.toMatchObject({ code: 'no-such-process' });
+    await expect(listFunctions(4_194_305, undefined, undefined)).rejects.toMatchObject({
+      code: 'no-such-process',
+    });
   });
 });
 
 describe('listFunctions on other builds', () => {
-  const LOOP = '#include <stdio.h>\n#include <unistd.h>\nint f(int x) { return x; }\nint main(void) { puts("ready"); fflush(stdout); for (;;) { f(1); pause(); } }\n';
+  const LOOP =
+    '#include <stdio.h>\n#include <unistd.h>\nint f(int x) { return x; }\nint main(void) { puts("ready"); fflush(stdout); for (;;) { f(1); pause(); } }\n';
 
   async function started(flags: readonly string[], after?: (program: Program) => void) {
     const program = new Program({ 'main.c': LOOP });
@@ -247,7 +283,8 @@ describe('listFunctions on other builds', () => {
   it('lists by symbols where debug information is damaged', async () => {
     await using run = await started(['-g'], (program) => {
       const file = program.path('app');
-      const [, offset = ''] = /\.debug_abbrev +PROGBITS +\S+ +(\S+)/.exec(program.run('readelf', '-SW', 'app')) ?? [];
+      const [, offset = ''] =
+        /\.debug_abbrev +PROGBITS +\S+ +(\S+)/.exec(program.run('readelf', '-SW', 'app')) ?? [];
       const bytes = readFileSync(file);
       bytes.fill(0xff, Number.parseInt(offset, 16), Number.parseInt(offset, 16) + 40);
       writeFileSync(file, bytes);
@@ -261,7 +298,13 @@ describe('listFunctions on other builds', () => {
     await using run = await started(['-g', '-O1', '-fno-inline']);
     const { program, target } = run;
     const source = readFileSync(program.path('main.c'), 'utf8');
-    writeFileSync(program.path('main.c'), source.replace('int f(int x) { return x; }', 'static int added(int x) { return x * 7; }\n\nint f(int x) { return added(x); }'));
+    writeFileSync(
+      program.path('main.c'),
+      source.replace(
+        'int f(int x) { return x; }',
+        'static int added(int x) { return x * 7; }\n\nint f(int x) { return added(x); }',
+      ),
+    );
     const options = { dryRun: false, unchecked: false, timeoutMs: 5000 };
     await attachFunctions(target.pid, ['f'], options, () => undefined);
     const patched = await listFunctions(target.pid, undefined, undefined);

@@ -7,35 +7,16 @@ import { type Fixture, buildFixture } from '../support/fixture.js';
 import { HCR_BACKENDS } from '../support/backends.js';
 import { attach, readStatus, rollBack } from '../support/hcr.js';
 import { type Target, startTarget } from '../support/target.js';
-import { type Tick, nextTick } from '../support/ticks.js';
-import { compileChurn } from './churn.js';
+import { nextTick } from '../support/ticks.js';
+import { compileChurn, waitForTurns, waitsOf } from './threads-fixture.js';
 
-/** The system calls in which a thread of fixtures/threads waits. */
-const WAITS = ['nanosleep', 'futex', 'epoll_wait', 'poll', 'recv', 'sigtimedwait', 'semop'];
 const PATCHES = 8;
-
-/** `name=turns/interrupted/wrong` */
-function waitsOf(
-  tick: Tick,
-): { name: string; turns: number; interrupted: number; wrong: number }[] {
-  return WAITS.map((name) => {
-    const [turns = NaN, interrupted = NaN, wrong = NaN] = (tick[name] ?? '').split('/').map(Number);
-    return { name, turns, interrupted, wrong };
-  });
-}
 
 async function assertSawNothing(target: Target): Promise<void> {
   const ending = await target.stop();
   const total = (await target.lines.rest()).at(-1) ?? '';
   expect(total).toMatch(/^total .* wrong=0 /);
   expect(ending, total).toEqual({ code: 0, signal: null });
-}
-
-async function waitForTurns(target: Target, turns: number): Promise<Tick> {
-  for (;;) {
-    const tick = await nextTick(target);
-    if (waitsOf(tick).every((wait) => wait.turns >= turns)) return tick;
-  }
 }
 
 describe.each(HCR_BACKENDS)('through $name', ({ env }) => {

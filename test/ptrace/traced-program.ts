@@ -1,6 +1,7 @@
 /** Programs of test/ptrace/programs, started to be traced, and hcr's hold on them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { type Pid, pid as toPid } from '../../src/core/address.js';
 import type { ForeignLibrary } from '../../src/ptrace/ffi/foreign.js';
@@ -29,7 +30,7 @@ export interface TracedProgram {
 
 /** A shell between us and the program. A tracer that is the parent as well takes the program's exit
  *  from libuv, which waits for it in vain; hcr is no parent of its targets. */
-const LAUNCHER = 'exec 3<&0; "$@" <&3 3<&- & echo $!; exec 3<&-; wait $!';
+const LAUNCHER = 'exec 4<&0; "$@" <&4 3>&- 4<&- & echo $! >&3; exec 3>&- 4<&-; wait $!';
 
 interface Running {
   readonly shell: ChildProcess;
@@ -43,17 +44,17 @@ export class Programs {
 
   async start(path: string, ...args: readonly string[]): Promise<TracedProgram> {
     const shell = spawn('sh', ['-c', LAUNCHER, 'sh', path, ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
     });
-    const lines = new LineReader(shell.stdout);
+    const [stdin, stdout, , pidPipe] = shell.stdio as [Writable, Readable, null, Readable];
     const ended = new Promise<string>((resolve) => {
       shell.on('exit', (code) => resolve(`exit ${code}`));
     });
-    const [found] = await lines.waitFor(/^\d+$/);
+    const [found] = await new LineReader(pidPipe).waitFor(/^\d+$/);
     const running = { shell, pid: toPid(Number(found)), ended };
     this.running.add(running);
     void ended.then(() => this.running.delete(running));
-    return { pid: running.pid, lines, say: (text) => shell.stdin.write(text), ended };
+    return { pid: running.pid, lines: new LineReader(stdout), say: (text) => stdin.write(text), ended };
   }
 
   async endAll(): Promise<void> {

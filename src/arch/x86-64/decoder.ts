@@ -9,6 +9,7 @@
  *
  * @see Intel SDM volume 2
  */
+import { createRequire } from 'node:module';
 import type * as Iced from 'iced-x86';
 import { type Addr, offsetBy } from '../../core/address.js';
 import type { Decoder, Flow, Instruction, RegisterSet, StackEffect } from '../arch.js';
@@ -266,6 +267,10 @@ let loading: Promise<Decoder> | undefined;
 
 /** The one decoder of this process. */
 export function loadDecoder(): Promise<Decoder> {
-  loading ??= import('iced-x86').then((iced) => new IcedDecoder(iced));
+  loading ??= new Promise((resolve) => {
+    // By require: an import would first search this large CommonJS file for the names it exports,
+    // which takes as long again as running it.
+    resolve(new IcedDecoder(createRequire(import.meta.url)('iced-x86') as typeof Iced));
+  });
   return loading;
 }

@@ -1,0 +1,55 @@
+/** Whether a function may get the new body that was compiled for it. */
+import type { Vaddr } from '../core/address.js';
+import { type Difference, HcrError } from '../core/failure.js';
+import { compareSignatures, signatureOf } from '../dwarf/signature.js';
+import { STT } from '../elf/constants.js';
+import type { LiveSymbol } from '../link/live-symbols.js';
+import type { ObjectFunction } from '../link/object-unit.js';
+import type { EditedUnit } from '../link/read-object-unit.js';
+import { type WantedUnit, debugEntryAt } from './locate.js';
+import type { PatchRoot } from './select-roots.js';
+
+/** Compares declarations, by debug information on both sides; without it there is nothing to say. */
+export class SignatureCheck {
+  private readonly wanted: WantedUnit;
+  private readonly edited: EditedUnit;
+
+  constructor(wanted: WantedUnit, edited: EditedUnit) {
+    this.wanted = wanted;
+    this.edited = edited;
+  }
+
+  differences(fn: ObjectFunction, live: LiveSymbol | undefined): readonly Difference[] {
+    if (live === undefined) return [];
+    const before = debugEntryAt(this.wanted.unit, this.wanted.module, live.address);
+    const after = this.edited.debugEntryOf(fn);
+    if (before === undefined || after === undefined) return [];
+    return compareSignatures(signatureOf(before), signatureOf(after));
+  }
+
+  assertSame(fn: ObjectFunction, live: LiveSymbol): void {
+    const differences = this.differences(fn, live);
+    if (differences.length > 0) throw new HcrError({ code: 'abi-changed', function: fn.name, differences });
+  }
+}
+
+/** The compiler or the linker may have merged functions with the same code. They have one entry, so
+ *  a redirect would change them all.
+ *  @throws HcrError `function-not-patchable` */
+export function assertNotFolded({ fn, live }: PatchRoot, edited: EditedUnit): void {
+  const { file, bias } = live.module;
+  const others = file
+    .symbols()
+    .findAddress((live.address - bias) as Vaddr)
+    .filter((symbol) => symbol.type === STT.FUNC && symbol.value + bias === live.address && symbol.name !== fn.name);
+  const apart = others.filter(({ name }) =>
+    edited.unit.functions.some((other) => other.name === name && (other.section !== fn.section || other.offset !== fn.offset)),
+  );
+  if (apart.length === 0) return;
+  throw new HcrError({
+    code: 'function-not-patchable',
+    function: fn.name,
+    reason: `it shares its code with ${apart.map(({ name }) => name).join(', ')} in the program (identical code was folded)`,
+    advice: 'Build the program with -fno-ipa-icf and without --icf, or patch the functions that call it.',
+  });
+}

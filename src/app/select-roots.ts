@@ -1,0 +1,148 @@
+/** Which functions of a freshly compiled unit go live. */
+import { HcrError } from '../core/failure.js';
+import { accountsForAll, parameterHomes } from '../dwarf/parameter-homes.js';
+import { type LiveUnit, isColdPart, isCompilerMade, sourceName } from '../link/live-unit.js';
+import type { LiveSymbol } from '../link/live-symbols.js';
+import type { ObjectFunction } from '../link/object-unit.js';
+import type { EditedUnit } from '../link/read-object-unit.js';
+import type { FunctionState } from '../patch/changed-functions.js';
+import type { Body } from '../patch/ledger.js';
+import { type WantedUnit, debugEntryAt } from './locate.js';
+import type { ProcessImage } from './observe.js';
+
+export interface PatchRoot {
+  readonly fn: ObjectFunction;
+  readonly live: LiveSymbol;
+  readonly reason: Body['reason'];
+  /** `file:line` of the definition. */
+  readonly source: string | undefined;
+}
+
+/** Which functions of the unit are wanted: some by name as far as they differ, all that differ, or
+ *  those that were selected before the unit was compiled once more with other flags. */
+export type Selection =
+  | { readonly names: readonly string[] }
+  | 'changed'
+  | { readonly again: readonly PatchRoot[] };
+
+export interface RootInput {
+  readonly image: ProcessImage;
+  readonly wanted: WantedUnit;
+  readonly edited: EditedUnit;
+  readonly live: LiveUnit;
+  readonly states: readonly FunctionState[];
+  readonly selection: Selection;
+  /** True for a function that an earlier patch brought into the process. */
+  isAdded(state: FunctionState): boolean;
+}
+
+/** The functions to patch: those asked for that differ, their clones, those they were inlined
+ *  into, and those that an earlier patch added and that have changed since. */
+export function selectRoots(input: RootInput): PatchRoot[] {
+  const { states, selection, edited } = input;
+  const roots: PatchRoot[] = [];
+  const add = ({ fn, live }: FunctionState, reason: PatchRoot['reason']): void => {
+    if (live === undefined || roots.some((root) => root.fn === fn)) return;
+    roots.push({ fn, live, reason, source: sourceOf(edited, fn) });
+  };
+  const differing = states.filter((state) => state.live !== undefined && !state.comparison.same);
+  if (selection !== 'changed' && 'again' in selection) {
+    for (const state of states) {
+      const before = selection.again.find(({ fn }) => fn.name === state.fn.name);
+      if (before !== undefined) add(state, before.reason);
+    }
+    return roots;
+  }
+  const names = selection === 'changed' ? differing.map(({ fn }) => sourceName(fn.name)) : selection.names;
+  const hosts = hostFunctions(input, names);
+  if (selection !== 'changed') {
+    for (const name of names) assertDefined(input, name);
+  }
+  for (const state of differing) {
+    const { name } = state.fn;
+    if (isCompilerMade(name)) {
+      if (names.includes(sourceName(name)) && isCalledAlike(input, state)) add(state, 'clone');
+    } else if (names.includes(name)) {
+      add(state, selection === 'changed' ? 'changed' : 'requested');
+    } else if (hosts.has(name)) {
+      add(state, 'inlined');
+    }
+  }
+  if (roots.length > 0) for (const state of differing) if (input.isAdded(state)) add(state, 'changed');
+  return roots;
+}
+
+/**
+ * A clone has the calling convention that its callers were compiled for: parameters that the
+ * compiler removed, split or made constant. The live callers can only call a new clone that is
+ * called the same way. That is certain when each of them, compiled with the new clone, is the code
+ * that runs; or when every parameter is accounted for and is where it was.
+ */
+function isCalledAlike(input: RootInput, { fn, live }: FunctionState): boolean {
+  if (live === undefined) return false;
+  if (callersOf(input, live).every(({ comparison }) => comparison.same)) return true;
+  const before = debugEntryAt(input.wanted.unit, input.wanted.module, live.address);
+  const after = input.edited.debugEntryOf(fn);
+  const [homesBefore, homesAfter] = [before && parameterHomes(before), after && parameterHomes(after)];
+  if (homesBefore === undefined || homesAfter === undefined || !accountsForAll(homesBefore)) return false;
+  return homesBefore.length === homesAfter.length && homesBefore.every((home, i) => home === homesAfter[i]);
+}
+
+/** Functions of the unit whose running code branches to the entry of another. */
+function callersOf({ states, image }: RootInput, callee: LiveSymbol): FunctionState[] {
+  const { patterns } = image.target.machine;
+  const { original } = image;
+  return states.filter(({ live }) => {
+    const code = live && original.tryRead(live.address, live.sizeBytes);
+    return code !== undefined && live !== undefined && patterns.branchesTo(code, callee.address - live.address);
+  });
+}
+
+function assertDefined({ edited, states }: RootInput, name: string): void {
+  if (edited.unit.functions.some((fn) => sourceName(fn.name) === name)) return;
+  // Inlined wherever it is called: no code of its own, but a definition.
+  if (edited.debug?.functions().some((fn) => fn.name === name && fn.isInlined) === true) return;
+  throw new HcrError({
+    code: 'function-not-found',
+    function: name,
+    near: states.map(({ fn }) => fn.name).filter((other) => other.includes(name) || name.includes(other)).slice(0, 3),
+    where: 'the edited source (was it renamed or removed?)',
+  });
+}
+
+/** The functions whose code depends on how some functions were compiled: they hold an inlined copy,
+ *  in the live program or in the new code, or they call a live clone, or are a jump to them. */
+function hostFunctions(input: RootInput, names: readonly string[]): Set<string> {
+  const { wanted, edited, live } = input;
+  const hosts = new Set<string>();
+  for (const unit of [wanted.unit, edited.debug]) {
+    for (const { callee, caller } of unit?.inlinedCopies() ?? []) {
+      if (names.includes(callee.name)) hosts.add(caller.name);
+    }
+  }
+  const clones = [...live.functions.values()].filter(
+    ({ name }) => isCompilerMade(name) && !isColdPart(name) && names.includes(sourceName(name)),
+  );
+  for (const clone of clones) {
+    for (const { fn } of callersOf(input, clone)) if (!names.includes(sourceName(fn.name))) hosts.add(fn.name);
+  }
+  for (const { fn, live: entry } of input.states) {
+    if (entry === undefined || !names.includes(fn.name)) continue;
+    for (const caller of callersOf(input, entry)) if (isForwarder(input, caller)) hosts.add(caller.fn.name);
+  }
+  return hosts;
+}
+
+/** A function with the same code as another may have been made a mere jump to it. */
+function isForwarder({ image }: RootInput, { live }: FunctionState): boolean {
+  if (live === undefined) return false;
+  const { jumps } = image.target.machine;
+  const code = image.original.tryRead(live.address, live.sizeBytes);
+  return code !== undefined && live.sizeBytes <= jumps.landingPadBytes(code) + jumps.nearBytes;
+}
+
+function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
+  const entry = edited.debugEntryOf(fn);
+  if (entry?.declFile === undefined) return undefined;
+  return entry.declLine === undefined ? entry.declFile : `${entry.declFile}:${entry.declLine}`;
+}
