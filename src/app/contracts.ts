@@ -12,6 +12,7 @@ import type { LiveSymbol } from '../link/live-symbols.js';
 import { callerContract } from '../patch/caller-contract.js';
 import { type Body, bodiesAt } from '../patch/ledger.js';
 import { ModuleCode, type RedirectedCode } from '../patch/module-code.js';
+import { runnableGenerations } from '../patch/retire.js';
 import { debugEntryAt } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
@@ -46,8 +47,9 @@ function codeBefore(image: ProcessImage, prepared: PreparedUnit, entry: Addr): M
   const { ledger } = image.store;
   const { patterns } = image.target.machine;
   const states = [moduleCode(image, prepared, unitFunctions(prepared), [], image.target.memory)];
+  const runnable = runnableGenerations(ledger);
   for (const generation of ledger.generations) {
-    if (generation.retired) continue;
+    if (!runnable.has(generation.number)) continue;
     const calls = generation.bodies.some(({ start, sizeBytes }) => {
       const code = image.target.memory.tryRead(start, sizeBytes);
       return code !== undefined && patterns.branchesTo(code, entry - start);

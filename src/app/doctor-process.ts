@@ -9,8 +9,13 @@ import { bodiesAt } from '../patch/ledger.js';
 import { assertNotTraced } from '../ptrace/attach-failure.js';
 import { readHeader } from '../ptrace/executable-header.js';
 import { planArea, windowAround } from '../ptrace/patch-area.js';
-import { attachRefusal, hasMemory, hasShadowStack } from '../ptrace/process-conditions.js';
-import { type ProcessStatus, readProcessStatus } from '../ptrace/procfs.js';
+import { attachRefusal, hasMemory } from '../ptrace/process-conditions.js';
+import {
+  type ProcessStatus,
+  listThreads,
+  readProcessStatus,
+  readThreadStatus,
+} from '../ptrace/procfs.js';
 import { findGadgets } from '../ptrace/remote-calls.js';
 import { failed, ok, refusal, warning } from './condition.js';
 import { debugConditions } from './doctor-source.js';
@@ -27,7 +32,6 @@ const STATES: Readonly<Record<string, string>> = {
   t: 'stopped by its tracer',
 };
 const ENDED = /[ZX]/;
-const SECCOMP_STRICT = 1;
 const NO_NEEDS = { data: 0, readonly: 0, code: 0 } as const;
 
 export async function processConditions(processId: number): Promise<Condition[]> {
@@ -42,7 +46,7 @@ export async function processConditions(processId: number): Promise<Condition[]>
     if (permission.state === 'failed') return first;
     const machine = machineCondition(pid);
     if (machine.state === 'failed') return [...first, machine];
-    return [...first, machine, ...sandboxConditions(pid, status), ...(await imageConditions(pid))];
+    return [...first, machine, ...(await imageConditions(pid))];
   } catch (error) {
     return [refusal('process', error)];
   }
@@ -112,33 +116,29 @@ function machineCondition(pid: Pid): Condition {
   }
 }
 
-function sandboxConditions(pid: Pid, { seccomp }: ProcessStatus): Condition[] {
-  const shadowStack = hasShadowStack(pid)
-    ? [
-        warning(
-          'shadow stack',
-          'the processor checks its return addresses; an hcr that is killed while it makes a system call in it takes it along',
-          'Start the program without GLIBC_TUNABLES=glibc.cpu.x86_shstk.',
-        ),
-      ]
-    : [];
-  return [seccompCondition(seccomp), ...shadowStack];
-}
-
-function seccompCondition(seccomp: number): Condition {
-  if (seccomp === 0) return ok('seccomp', 'no filter');
-  if (seccomp === SECCOMP_STRICT) {
-    return failed(
-      'seccomp',
-      'strict: any call that maps memory would kill it',
-      'Start the program without its sandbox.',
-    );
-  }
-  return warning(
-    'seccomp',
-    'a filter decides about its system calls',
-    'Its first patch needs memfd_create, ftruncate, mmap, mprotect, munmap and close; if the filter kills for one of them, start the program without it.',
+/** What would end a thread that makes a system call for hcr. That is needed to reserve memory, and
+ *  never again while there is room in it. */
+function sandboxConditions({ target, store }: ProcessImage): Condition[] {
+  const { pid } = target;
+  const { seccomp: ofLeader, hasShadowStack } = readProcessStatus(pid);
+  const state = store.ledger.areas.length > 0 ? warning : failed;
+  const threads = listThreads(pid);
+  const filtered = threads.filter((tid) => (readThreadStatus(pid, tid)?.seccomp ?? 0) !== 0);
+  const seccomp =
+    filtered.length === 0
+      ? ok('seccomp', 'no filter')
+      : (ofLeader === 0 ? warning : state)(
+          'seccomp',
+          `${filtered.length} of its ${threads.length} threads run under seccomp, which may end it for the calls that reserve memory`,
+          'Start the program without its sandbox.',
+        );
+  if (!hasShadowStack) return [seccomp];
+  const shadowStack = state(
+    'shadow stack',
+    'it has one, which does not let a thread return from an injected call',
+    'Start the program without GLIBC_TUNABLES=glibc.cpu.x86_shstk.',
   );
+  return [seccomp, shadowStack];
 }
 
 async function imageConditions(pid: Pid): Promise<Condition[]> {
@@ -155,6 +155,7 @@ async function imageConditions(pid: Pid): Promise<Condition[]> {
   }
   using opened = image;
   return [
+    ...sandboxConditions(opened),
     executableCondition(opened),
     ...(await debugConditions(opened)),
     gadgetCondition(opened),

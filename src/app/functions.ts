@@ -5,7 +5,7 @@ import { STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { SymbolTable } from '../elf/symbols.js';
 import { selectModules } from '../link/find-function.js';
-import { isCompilerMade } from '../link/live-unit.js';
+import { isColdPart, isCompilerMade, sourceName } from '../link/live-unit.js';
 import { type Body, bodiesAt, lineage } from '../patch/ledger.js';
 import { type FunctionFacts, type SourceFunction, readFunctionFacts } from './function-facts.js';
 import { matcherOf } from './name-pattern.js';
@@ -106,7 +106,7 @@ function listModule(query: Query, module: LoadedModule): FunctionListing[] {
     );
   }
   return ofSymbols
-    .concat(facts === undefined ? [] : bodilessRows(query, module, facts, symbols.clones))
+    .concat(bodilessRows(query, module, facts ?? factsOfSymbols(symbols), symbols.clones))
     .concat(addedRows(query, module, symbols.entries))
     .sort(compareRows)
     .map(({ listing }) => listing);
@@ -116,13 +116,13 @@ interface FunctionSymbols {
   readonly listed: readonly ListedSymbol[];
   /** Where functions begin, asked for or not. */
   readonly entries: ReadonlySet<Vaddr>;
-  /** Where compiler-made clones and parts begin. */
-  readonly clones: ReadonlySet<Vaddr>;
+  /** Names of compiler-made clones and parts, by where they begin. */
+  readonly clones: ReadonlyMap<Vaddr, string>;
 }
 
 function readSymbols(query: Query, module: LoadedModule): FunctionSymbols {
   const entries = new Set<Vaddr>();
-  const clones = new Set<Vaddr>();
+  const clones = new Map<Vaddr, string>();
   const listed: ListedSymbol[] = [];
   const seen = new Set<string>();
   for (const symbol of symbolsOf(query, module)) {
@@ -130,7 +130,7 @@ function readSymbols(query: Query, module: LoadedModule): FunctionSymbols {
     const { name, sizeBytes } = symbol;
     const at = vaddr(symbol.value);
     entries.add(at);
-    if (isCompilerMade(name)) clones.add(at);
+    if (isCompilerMade(name)) clones.set(at, name);
     else if (name !== '' && query.accepts(name)) {
       const key = `${at} ${name}`;
       if (!seen.has(key)) listed.push({ name, at, sizeBytes });
@@ -218,15 +218,21 @@ function bodilessRows(
   query: Query,
   module: LoadedModule,
   facts: FunctionFacts,
-  clones: ReadonlySet<Vaddr>,
+  clones: FunctionSymbols['clones'],
 ): Row[] {
   const withBody = new Set<SourceFunction>();
   const candidates = new Set(facts.inlined);
-  for (const [at, fn] of facts.bodies) (clones.has(at) ? candidates : withBody).add(fn);
+  const patched = new Map<SourceFunction, Body>();
+  for (const [at, fn] of facts.bodies) {
+    (clones.has(at) ? candidates : withBody).add(fn);
+    const body = query.patched.get(liveAddress(module, at));
+    if (body !== undefined) patched.set(fn, body);
+  }
   return [...candidates]
-    .filter((fn) => !withBody.has(fn) && fn.file !== undefined && query.accepts(fn.name))
+    .filter((fn) => !withBody.has(fn) && fn.name !== '' && query.accepts(fn.name))
     .map((fn) => {
-      const place = placeOf(fn);
+      const body = patched.get(fn);
+      const place = body?.source ?? placeOf(fn);
       return {
         source: fn,
         address: 0,
@@ -236,11 +242,24 @@ function bodilessRows(
           sizeBytes: 0,
           ...(place === undefined ? {} : { source: place }),
           inlinedIn: [...fn.inlinedIn].sort(),
-          state: 'original',
-          generation: 0,
+          ...stateOf(query, body),
         },
       };
     });
+}
+
+/** What names alone say, without debug information. */
+function factsOfSymbols({ listed, clones }: FunctionSymbols): FunctionFacts {
+  const known = new Map<string, SourceFunction>();
+  const bodies = new Map<Vaddr, SourceFunction>();
+  const add = (at: Vaddr, name: string): void => {
+    const fn = known.get(name) ?? { name, file: undefined, line: undefined, inlinedIn: new Set() };
+    known.set(name, fn);
+    bodies.set(at, fn);
+  };
+  for (const { at, name } of listed) add(at, name);
+  for (const [at, name] of clones) if (!isColdPart(name)) add(at, sourceName(name));
+  return { bodies, inlined: new Set() };
 }
 
 /** Functions that the program has only since a patch. */

@@ -1,7 +1,7 @@
 /** Room in the target for a further generation, from those that nothing refers to any more. */
 import { encodedBytes } from '../patch/ledger-codec.js';
 import type { GenerationRecord, Ledger } from '../patch/ledger.js';
-import { forgetRetired, rangesOf, retirableTogether, retire, supersededGenerations } from '../patch/retire.js';
+import { forgetRetired, rangesOf, retire, supersededGenerations } from '../patch/retire.js';
 import { LEDGER_SLOT_BYTES } from '../ptrace/patch-area.js';
 import { findUnreferenced } from '../ptrace/references.js';
 import type { ProcessImage } from './observe.js';
@@ -49,21 +49,16 @@ export function shortenLedger(image: ProcessImage): void {
 }
 
 function retireAll(ledger: Ledger, generations: readonly GenerationRecord[]): Ledger {
-  return retire(ledger, retirableTogether(ledger, generations.map(({ number }) => number)));
+  return retire(ledger, new Set(generations.map(({ number }) => number)));
 }
 
-/** @returns the oldest first, as `generations` are */
+/** Those of some generations that nothing in the target refers to. */
 function unreferenced(image: ProcessImage, generations: readonly GenerationRecord[], maxBytes: number): GenerationRecord[] {
   const { store, target } = image;
-  const going = retirableTogether(store.ledger, generations.map(({ number }) => number));
-  const suspects = generations.filter(({ number }) => going.has(number));
   const records = store.ledger.areas.map(({ start, parts }) => ({ start, end: parts.data.start }));
-  const found = findUnreferenced(
-    target,
-    suspects.map((generation) => ({ number: generation.number, ranges: rangesOf(generation) })),
-    { except: records, maxBytes },
-  );
-  return suspects.filter(({ number }) => found.has(number));
+  const suspects = generations.map((generation) => ({ number: generation.number, ranges: rangesOf(generation) }));
+  const found = findUnreferenced(target, suspects, { except: records, maxBytes });
+  return generations.filter(({ number }) => found.has(number));
 }
 
 /** The oldest generations whose records take so many bytes. */

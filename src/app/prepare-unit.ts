@@ -99,7 +99,7 @@ function leftAloneOf(states: readonly FunctionState[], roots: readonly PatchRoot
   const patched = new Set(roots.map((root) => root.fn));
   return states
     .filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn))
-    .filter(({ fn }) => !isCompilerMade(fn.name))
+    .filter(({ fn, live }) => !isCompilerMade(fn.name) && !roots.some((root) => root.live.address === live?.address))
     .map(({ fn }) => fn.name);
 }
 

@@ -47,7 +47,7 @@ export interface GenerationStatus {
   readonly functions: readonly PatchedFunction[];
   /** Bytes of code and data it occupies in the target. */
   readonly bytes: number;
-  /** `live`: entries lead here; `kept`: can be gone back to; `retired`: memory used again. */
+  /** `live`: entries lead here; `kept`: can be gone back to; `retired`: neither. */
   readonly state: 'live' | 'kept' | 'retired';
 }
 

@@ -54,7 +54,7 @@ export function selectRoots(input: RootInput): PatchRoot[] {
     return roots;
   }
   const names = selection === 'changed' ? differing.map(({ fn }) => sourceName(fn.name)) : selection.names;
-  const hosts = hostFunctions(input, names);
+  const hosts = hostFunctions(input, names.filter((name) => mayHaveChanged(states, name)));
   if (selection !== 'changed') {
     for (const name of names) assertDefined(input, name);
   }
@@ -70,6 +70,13 @@ export function selectRoots(input: RootInput): PatchRoot[] {
   }
   if (roots.length > 0) for (const state of differing) if (input.isAdded(state)) add(state, 'changed');
   return roots;
+}
+
+/** A function whose every body is the code that runs has not changed, and neither have its copies.
+ *  Of one without a body only the copies can tell. */
+function mayHaveChanged(states: readonly FunctionState[], name: string): boolean {
+  const bodies = states.filter(({ fn, live }) => live !== undefined && sourceName(fn.name) === name);
+  return bodies.length === 0 || bodies.some(({ comparison }) => !comparison.same);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** `hcr status`: what the ledger in the target says. The target is not stopped. */
-import { addr, hex, offsetBy } from '../core/address.js';
-import { type Body, type Ledger, bodiesAt, lineage, usedBytes } from '../patch/ledger.js';
+import { type Addr, addr, hex, offsetBy } from '../core/address.js';
+import { type Body, type GenerationRecord, type Ledger, bodiesAt, lineage, usedBytes } from '../patch/ledger.js';
 import { locateThreads } from '../ptrace/thread-positions.js';
 import { readProcessStatus } from '../ptrace/procfs.js';
 import { ProcessImage } from './observe.js';
@@ -24,7 +24,7 @@ export function readStatus(pid: number): Promise<StatusReport> {
       publishedAt: generation.publishedAt,
       functions: generation.bodies.filter(({ reason }) => reason !== 'new').map(describeBody),
       bytes: generation.blocks.reduce((sum, block) => sum + block.sizeBytes, 0),
-      state: generation.retired ? 'retired' : current.has(generation.number) ? 'live' : 'kept',
+      state: stateOf(generation, current, live),
     })),
     functions: [...live.values()].filter(({ reason }) => reason !== 'new').map(describeBody),
     busyThreads: busyThreads(image, ledger),
@@ -34,6 +34,17 @@ export function readStatus(pid: number): Promise<StatusReport> {
     },
     notes: notesOf(image),
   });
+}
+
+function stateOf(
+  generation: GenerationRecord,
+  lineageNumbers: ReadonlySet<number>,
+  live: ReadonlyMap<Addr, Body>,
+): GenerationStatus['state'] {
+  // A retired one runs again when one that is kept, and was made on top of it, is gone back to.
+  if (generation.bodies.some((body) => live.get(body.entry) === body)) return 'live';
+  if (generation.retired) return 'retired';
+  return lineageNumbers.has(generation.number) ? 'live' : 'kept';
 }
 
 function describeBody(body: Body): PatchedFunction {
@@ -56,7 +67,7 @@ function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
       generation: 0,
     })),
     ...ledger.generations.flatMap((generation) =>
-      generation.retired
+      generation.blocks.length === 0
         ? []
         : generation.bodies.map((body) => ({
             range: { start: body.start, end: addr(body.start + body.sizeBytes) },

@@ -49,8 +49,5 @@ export function allocateIn(area: Area, used: readonly Block[], sizes: PartSizes)
 
 /** Blocks that a new generation must leave alone. */
 export function blocksInUse(ledger: Ledger): Block[] {
-  return ledger.generations.flatMap((generation) =>
-    // Variables outlive their generation: code of later ones uses them.
-    generation.retired ? generation.blocks.filter((block) => block.part === 'data') : generation.blocks,
-  );
+  return ledger.generations.flatMap((generation) => generation.blocks);
 }

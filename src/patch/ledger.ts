@@ -58,9 +58,10 @@ export interface GenerationRecord {
   /** ISO 8601. */
   readonly publishedAt: string;
   readonly bodies: readonly Body[];
+  /** The memory it holds; none once that has been given back. */
   readonly blocks: readonly Block[];
   readonly variables: readonly NewVariable[];
-  /** True when its blocks have been given back. */
+  /** True when it cannot be gone back to; see retire. */
   readonly retired: boolean;
 }
 
@@ -157,6 +158,6 @@ export function newVariables(ledger: Ledger): NewVariable[] {
 /** Bytes in use in each part of the areas. */
 export function usedBytes(ledger: Ledger): number {
   return ledger.generations
-    .flatMap((generation) => (generation.retired ? [] : generation.blocks))
+    .flatMap((generation) => generation.blocks)
     .reduce((sum, block) => sum + block.sizeBytes, 0);
 }

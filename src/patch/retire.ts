@@ -3,25 +3,25 @@
  *
  * A generation is superseded when none of its bodies is live and nothing it brought into the
  * process is for others to use. Whether a thread or a pointer still leads into it only the process
- * itself can tell. What is retired gives its memory back and cannot be gone back to; its record
- * stays to be shown until the ledger has no room for it.
+ * itself can tell. Where none does it can be retired: it cannot be gone back to any more, and its
+ * memory is given back, unless a generation that stays needs it:
+ * - what was live together with it, for going back to it makes that live again;
+ * - what was live together with a body that may run: the compiler of a caller knew it, and the
+ *   next patch of it has to look at it (see caller-contract).
  */
-import type { Addr, AddrRange } from '../core/address.js';
-import { offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, offsetBy } from '../core/address.js';
 import { type GenerationRecord, type Ledger, bodiesAt, nextGeneration } from './ledger.js';
 
-/** Generations that no entry leads to and no later code refers to, the oldest first. */
+/** Generations with memory that no entry leads to and no later code refers to, the oldest first. */
 export function supersededGenerations(ledger: Ledger): GenerationRecord[] {
   const live = new Set(bodiesAt(ledger, ledger.current).values());
-  return ledger.generations
-    .filter(
-      ({ number, retired, variables, bodies }) =>
-        !retired &&
-        number !== ledger.current &&
-        variables.length === 0 &&
-        bodies.every((body) => body.reason !== 'new' && !live.has(body)),
-    )
-    .sort((a, b) => a.number - b.number);
+  return ascending(ledger).filter(
+    ({ number, retired, variables, blocks, bodies }) =>
+      !(retired && blocks.length === 0) &&
+      number !== ledger.current &&
+      variables.length === 0 &&
+      bodies.every((body) => body.reason !== 'new' && !live.has(body)),
+  );
 }
 
 /** The memory of a generation: where a pointer into it may point. */
@@ -29,73 +29,71 @@ export function rangesOf({ blocks }: GenerationRecord): AddrRange[] {
   return blocks.map(({ start, sizeBytes }) => ({ start, end: offsetBy(start, sizeBytes) }));
 }
 
-/**
- * Of some generations, those that can go together. One that is kept takes along what was live with
- * it: it can be gone back to, and its code was compiled knowing theirs.
- */
-export function retirableTogether(ledger: Ledger, numbers: Iterable<number>): Set<number> {
-  const going = new Set(numbers);
-  const users = usersOf(ledger);
-  for (let before = -1; before !== going.size; ) {
-    before = going.size;
-    for (const number of going) {
-      if (users.get(number)?.some((user) => !going.has(user)) === true) going.delete(number);
-    }
-  }
-  return going;
+/** Generations of which a body runs, may still be on a stack, or runs after a roll back. */
+export function runnableGenerations(ledger: Ledger): Set<number> {
+  const composition = compositionOf(ledger);
+  const kept = ledger.generations.filter(({ retired }) => !retired).map(({ number }) => number);
+  return withComposition(kept, composition);
 }
 
-/** For each generation the others that are not retired and at which one of its bodies is live. */
-function usersOf(ledger: Ledger): Map<number, number[]> {
-  const users = new Map<number, number[]>();
+/** The record after some superseded generations, to which nothing refers, have gone. */
+export function retire(ledger: Ledger, numbers: ReadonlySet<number>): Ledger {
+  const generations = ledger.generations.map((generation) =>
+    numbers.has(generation.number) ? { ...generation, retired: true } : generation,
+  );
+  const needed = withComposition(runnableGenerations({ ...ledger, generations }), compositionOf(ledger));
+  return {
+    ...ledger,
+    generations: generations.map((generation) =>
+      numbers.has(generation.number) && !needed.has(generation.number) ? { ...generation, blocks: [] } : generation,
+    ),
+  };
+}
+
+/** The record without the generations whose memory has been given back. What is live at each of
+ *  those that may run stays the same, and no number is given twice. */
+export function forgetRetired(ledger: Ledger): Ledger {
+  const kept: GenerationRecord[] = [];
+  const heirs = new Map<number, number>([[0, 0]]);
+  const redirected = new Set<Addr>();
+  for (const generation of ascending(ledger)) {
+    const { number, bodies, blocks, retired } = generation;
+    const parent = heirs.get(generation.parent) ?? 0;
+    // One that brought original code back hides what was there before it.
+    const hides = bodies.some(({ entry, start }) => entry === start && redirected.has(entry));
+    if (retired && blocks.length === 0 && !hides && number !== ledger.current) {
+      heirs.set(number, parent);
+      continue;
+    }
+    heirs.set(number, number);
+    kept.push({ ...generation, parent });
+    for (const { entry } of bodies) redirected.add(entry);
+  }
+  if (kept.length === ledger.generations.length) return ledger;
+  return { ...ledger, highest: nextGeneration(ledger) - 1, generations: kept };
+}
+
+/** In this order a parent comes before its children. */
+function ascending(ledger: Ledger): GenerationRecord[] {
+  return ledger.generations.toSorted((a, b) => a.number - b.number);
+}
+
+type Composition = ReadonlyMap<number, ReadonlySet<number>>;
+
+/** For each generation those that have a body which is live at it. */
+function compositionOf(ledger: Ledger): Composition {
   const states = new Map<number, ReadonlyMap<Addr, number>>([[0, new Map()]]);
-  // A parent has a lower number than its children.
-  for (const { number, parent, bodies, retired } of ledger.generations.toSorted((a, b) => a.number - b.number)) {
+  for (const { number, parent, bodies } of ascending(ledger)) {
     const state = new Map(states.get(parent));
     for (const { entry, start, reason } of bodies) {
       if (start === entry && reason !== 'new') state.delete(entry);
       else state.set(entry, number);
     }
     states.set(number, state);
-    if (retired) continue;
-    for (const used of new Set(state.values())) {
-      if (used === number) continue;
-      const known = users.get(used);
-      if (known === undefined) users.set(used, [number]);
-      else known.push(number);
-    }
   }
-  return users;
+  return new Map([...states].map(([number, state]) => [number, new Set(state.values())]));
 }
 
-/** The record after some generations have gone. */
-export function retire(ledger: Ledger, numbers: ReadonlySet<number>): Ledger {
-  const generations = ledger.generations.map((generation) =>
-    numbers.has(generation.number) ? { ...generation, blocks: [], retired: true } : generation,
-  );
-  return { ...ledger, generations };
-}
-
-/** The record without the generations that have been retired. What is live at each of the others
- *  stays the same, and no number is given twice. */
-export function forgetRetired(ledger: Ledger): Ledger {
-  const ascending = ledger.generations.toSorted((a, b) => a.number - b.number);
-  const kept = new Map<number, GenerationRecord>();
-  const parents = new Map<number, number>([[0, 0]]);
-  const redirected = new Set<Addr>();
-  for (const generation of ascending) {
-    const { number, bodies, retired } = generation;
-    const parent = parents.get(generation.parent) ?? 0;
-    // One that brought original code back hides what was there before it.
-    const hides = bodies.some(({ entry, start }) => entry === start && redirected.has(entry));
-    if (retired && !hides && number !== ledger.current) {
-      parents.set(number, parent);
-      continue;
-    }
-    parents.set(number, number);
-    kept.set(number, { ...generation, parent });
-    for (const { entry } of bodies) redirected.add(entry);
-  }
-  if (kept.size === ledger.generations.length) return ledger;
-  return { ...ledger, highest: nextGeneration(ledger) - 1, generations: [...kept.values()] };
+function withComposition(numbers: Iterable<number>, composition: Composition): Set<number> {
+  return new Set([...numbers].flatMap((number) => [number, ...(composition.get(number) ?? [])]));
 }

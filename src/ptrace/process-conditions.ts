@@ -32,11 +32,6 @@ export function hasMemory(pid: Pid): boolean {
   return /^VmSize:/m.test(readProcFile(pid, 'status'));
 }
 
-/** Whether the processor checks return addresses against a second stack. */
-export function hasShadowStack(pid: Pid): boolean {
-  return /^x86_Thread_features:.*\bshstk\b/m.test(readProcFile(pid, 'status'));
-}
-
 /** As `Date.now()`, give or take a hundredth of a second. */
 export function startedAtMs(pid: Pid): number {
   const stat = readProcFile(pid, 'stat');

@@ -222,7 +222,10 @@ function assertCallable({ pid }: TargetProcess): void {
   const refuse = (detail: string): never => {
     throw new HcrError({ code: 'unsupported-target', pid, detail });
   };
-  if (status.seccomp !== 0) refuse('it runs under seccomp, which may end it for the system calls that reserve memory');
+  // Filters are per thread, and some program installs one while hcr looks: any is one too many.
+  if (listThreads(pid).some((tid) => (readThreadStatus(pid, tid)?.seccomp ?? 0) !== 0)) {
+    refuse('it runs under seccomp, which may end it for the system calls that reserve memory');
+  }
   if (status.hasShadowStack) refuse('it has a shadow stack, which does not let a thread return from an injected call');
 }
 

@@ -24,6 +24,8 @@ int main(void) {
 }
 `;
 
+const OPTIONS = { dryRun: false, unchecked: false, timeoutMs: 5000 };
+
 /** A program that is running, and its folder; both go at the end of the scope. */
 async function started(source: string, ...flags: string[]) {
   const program = new Program({ 'main.c': source });
@@ -187,12 +189,7 @@ describe('diagnose of a process that has been patched', () => {
   it('tells the generation and where the new code is', async () => {
     await using run = await started(LOOP, '-g', '-O1', '-fno-inline', '-pthread');
     run.program.run('sed', '-i', 's/return x;/return x + 1;/', 'main.c');
-    await attachFunctions(
-      run.target.pid,
-      ['f'],
-      { dryRun: false, unchecked: false, timeoutMs: 5000 },
-      () => undefined,
-    );
+    await attachFunctions(run.target.pid, ['f'], OPTIONS, () => undefined);
     const report = await diagnose(run.target.pid);
     expect(condition(report, 'record').detail).toMatch(/^generation 1 is live, 1 function/);
     expect(condition(report, 'room near app').detail).toMatch(/^reserved at 0x/);
@@ -290,7 +287,7 @@ describe('diagnose of a process that cannot be patched', () => {
     expect(condition(report, 'machine').detail).toContain('32-bit x86');
   });
 
-  it('warns of a seccomp filter and refuses the strict mode', async () => {
+  it('fails under seccomp, as attaching does', async () => {
     const prelude = `#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -303,9 +300,9 @@ int main(void) { char c; puts("ready"); fflush(stdout);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program); for (;;) read(0, &c, 1); }`;
     const strict = 'prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT); for (;;) read(0, &c, 1); }';
-    for (const [code, mode, state] of [
-      [filter, 2, 'warning'],
-      [strict, 1, 'failed'],
+    for (const [code, mode] of [
+      [filter, 2],
+      [strict, 1],
     ] as const) {
       await using run = await started(`${prelude}${code}`, '-g');
       const { pid } = run.target;
@@ -314,7 +311,11 @@ int main(void) { char c; puts("ready"); fflush(stdout);
       );
       const report = await diagnose(pid);
       expectWellFormed(report);
-      expect(condition(report, 'seccomp').state).toBe(state);
+      expect(condition(report, 'seccomp').state).toBe('failed');
+      run.program.run('sed', '-i', 's/ready/edited/', 'main.c');
+      await expect(attachFunctions(pid, ['main'], OPTIONS, () => undefined)).rejects.toMatchObject({
+        code: 'unsupported-target',
+      });
     }
   });
 

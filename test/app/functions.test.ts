@@ -273,6 +273,16 @@ describe('listFunctions on other builds', () => {
     expect(functions.map(({ name }) => name).sort()).toEqual(theirs.sort());
   });
 
+  it('lists a function of which only a clone is left, also without debug information', async () => {
+    using program = new Program(SOURCES);
+    program.gcc('libplugin.so', '-O1', '-fPIC', '-shared', 'plugin.c');
+    program.gcc('app', '-O2', 'a.c', 'b.c', '-L.', '-lplugin', '-Wl,-rpath,$ORIGIN');
+    await using target = await startTarget(program.path('app'));
+    await target.waitForLine(/ready/);
+    const { functions } = await listFunctions(target.pid, 'cloned', undefined);
+    expect(functions.map(({ name, entry }) => [name, entry])).toEqual([['cloned', undefined]]);
+  });
+
   it('says that a stripped program has only its exports', async () => {
     await using run = await started(['-rdynamic', '-s']);
     const { functions, notes } = await listFunctions(run.target.pid, undefined, undefined);

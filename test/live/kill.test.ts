@@ -51,7 +51,11 @@ async function assertUndisturbed(
     const disturbed = waitsOf(tick).filter(
       ({ name, interrupted, wrong }) => wrong > 0 || (interrupted > 0 && RESTARTED.includes(name)),
     );
-    expect(disturbed).toEqual([]);
+    if (disturbed.length > 0) target.kill('SIGKILL');
+    expect(
+      disturbed,
+      (disturbed.length > 0 ? await target.errorLines.rest() : []).join('; '),
+    ).toEqual([]);
   }
 }
 

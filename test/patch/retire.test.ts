@@ -14,8 +14,8 @@ import {
 import {
   forgetRetired,
   rangesOf,
-  retirableTogether,
   retire,
+  runnableGenerations,
   supersededGenerations,
 } from '../../src/patch/retire.js';
 
@@ -92,17 +92,34 @@ describe('superseded', () => {
   });
 });
 
-describe('retired together', () => {
-  it('are generations of which none that stays needs a body', () => {
+describe('retired', () => {
+  const holding = (ledger: Ledger): number[] => numbersOf(ledger.generations.filter(({ blocks }) => blocks.length > 0));
+
+  it('give back what no generation that stays was live with', () => {
     let ledger = publish(START, patchOf(0x1000, 0x2000));
     ledger = publish(ledger, patchOf(0x1000));
     ledger = publish(ledger, patchOf(0x2000));
     // f of generation 2 is live, and was compiled beside g of generation 1.
     expect(numbersOf(supersededGenerations(ledger))).toEqual([1]);
-    expect([...retirableTogether(ledger, [1])]).toEqual([]);
-    ledger = publish(ledger, patchOf(0x1000));
-    expect([...retirableTogether(ledger, [1])]).toEqual([]);
-    expect([...retirableTogether(ledger, [1, 2])]).toEqual([1, 2]);
+    ledger = retire(ledger, new Set([1]));
+    expect(holding(ledger)).toEqual([1, 2, 3]);
+    expect([...runnableGenerations(ledger)].sort()).toEqual([1, 2, 3]);
+    ledger = publish(publish(ledger, patchOf(0x1000)), patchOf(0x2000));
+    expect(numbersOf(supersededGenerations(ledger))).toEqual([1, 2, 3]);
+    expect(holding(retire(ledger, new Set([1, 2])))).toEqual([1, 2, 3, 4, 5]);
+    expect(holding(retire(ledger, new Set([1, 2, 3])))).toEqual([2, 3, 4, 5]);
+  });
+
+  it.each([2, 3, 10])('leave few behind when %i functions are patched in turn', (functions) => {
+    let ledger = START;
+    for (let i = 0; i < 200; i++) {
+      ledger = publish(ledger, patchOf(0x1000 * (1 + (i % functions))));
+      ledger = forgetRetired(retire(ledger, new Set(numbersOf(supersededGenerations(ledger)))));
+    }
+    // The live ones, what can be gone back to through them, and what callers in those were made with.
+    expect(holding(ledger)).toHaveLength(3 * functions - 2);
+    expect(ledger.generations).toHaveLength(3 * functions - 2);
+    expect(nextGeneration(ledger)).toBe(201);
   });
 
   it('give their memory back and keep their record until it is forgotten', () => {
@@ -165,14 +182,13 @@ it('whatever is retired and forgotten, the generations that are kept stay what t
           ledger = { ...ledger, current: kept[action.rollBack % kept.length] ?? 0 };
         } else {
           const free = supersededGenerations(ledger).filter((_, i) => action.unreferenced[i] ?? true);
-          ledger = retire(ledger, retirableTogether(ledger, numbersOf(free)));
+          ledger = retire(ledger, new Set(numbersOf(free)));
           if (action.forget) ledger = forgetRetired(ledger);
         }
         // It survives the way through the target, and nothing live was given back.
         expect(decodeSlot(encodeSlot({ sequence: 1, ledger }, 1 << 20), 1)?.ledger).toEqual(ledger);
         const given = new Set(ledger.generations.flatMap(({ blocks }) => blocks.map(({ start }) => Number(start))));
-        for (const { number, retired } of [{ number: 0, retired: false }, ...ledger.generations]) {
-          if (retired) continue;
+        for (const number of [0, ...runnableGenerations(ledger)]) {
           const state = startsOf(bodiesAt(ledger, number));
           expect(state).toEqual(states.get(number));
           for (const start of state.values()) expect(given).toContain(start);

@@ -48,15 +48,18 @@ interface Lone extends TracedProgram {
   readonly done: number;
 }
 
+/** As the kernel counts them; nanosleep is made as clock_nanosleep by newer libraries. */
 const SYSCALL_NUMBERS = { nanosleep: ['35', '230'], read: ['0'] };
 
 /** Starts it and waits until the kernel says that it is where it should be. */
 async function startLone(what: Occupation): Promise<Lone> {
   const program = await programs.start(shop.path('lone'), what);
-  const [, where, done] = await program.lines.waitFor(/ready (\S+) (\S+)/);
+  const [, where, done, arrived] = await program.lines.waitFor(/ready (\S+) (\S+) (\S+)/);
+  using target = openTarget(program.pid, 'koffi');
   await until(`lone is in ${what}`, () => {
-    const now = readFileSync(`/proc/${program.pid}/syscall`, 'latin1').split(' ')[0] ?? '';
-    return what === 'spin' ? now.startsWith('running') : SYSCALL_NUMBERS[what].includes(now);
+    if (what === 'spin') return target.memory.read(addr(Number(arrived)), 1)[0] === 1;
+    const [now = ''] = readFileSync(`/proc/${program.pid}/syscall`, 'latin1').split(' ');
+    return SYSCALL_NUMBERS[what].includes(now);
   });
   return { ...program, where: Number(where), done: Number(done) };
 }

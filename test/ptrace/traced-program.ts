@@ -45,6 +45,8 @@ export class Programs {
   async start(path: string, ...args: readonly string[]): Promise<TracedProgram> {
     const shell = spawn('sh', ['-c', LAUNCHER, 'sh', path, ...args], {
       stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
+      // The kernel writes the processor's number into a thread's rseq area whenever it moves it.
+      env: { ...process.env, GLIBC_TUNABLES: 'glibc.pthread.rseq=0' },
     });
     const [stdin, stdout, , pidPipe] = shell.stdio as [Writable, Readable, null, Readable];
     const ended = new Promise<string>((resolve) => {

@@ -1,6 +1,7 @@
 /* usage: lone spin|nanosleep|read. One thread with something to lose. Says
-   "ready WHERE DONE", goes there, and prints what has changed when it comes back. "spin" jumps to
-   where the pointer at WHERE leads, again and again, until that is DONE. */
+   "ready WHERE DONE ARRIVED", goes there, and prints what has changed when it comes back. "spin"
+   sets the byte at ARRIVED and jumps to where the pointer at WHERE leads, again and again, until
+   that is DONE. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -19,9 +20,11 @@ struct state in, out;
 long saved_sp, saved_rax, red_zone[2];
 void enter(void), again(void), done(void);
 void *volatile where = (void *)again;
+volatile char arrived;
 
 /* clang-format off */
 asm("spin: movq $0x1111,-8(%rsp)\n movq $0x2222,-128(%rsp)\n"
+    "movb $1,arrived\n"
     "again: jmp *where\n" /* leaves flags alone */
     "done: mov %rax,saved_rax\n"
     "mov -8(%rsp),%rax\n mov %rax,red_zone\n mov -128(%rsp),%rax\n mov %rax,red_zone+8\n"
@@ -45,7 +48,7 @@ int main(int argc, char **argv) {
   sigaddset(&set, SIGUSR1);
   sigaddset(&set, SIGRTMIN + 3);
   sigprocmask(SIG_SETMASK, &set, 0);
-  printf("ready %p %p\n", (void *)&where, (void *)done);
+  printf("ready %p %p %p\n", (void *)&where, (void *)done, (void *)&arrived);
   fflush(stdout);
   if (!strcmp(what, "spin")) {
     unsigned char *p = (void *)&in;
