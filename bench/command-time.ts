@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Timings } from '../src/app/report.js';
 import { extractBody } from './by-hand.js';
+import type { Measured } from './command.js';
 import type { MeasuredPatch } from './hcr.js';
-import { digits, ratio, table } from './markdown.js';
+import { advantage, digits, table } from './markdown.js';
 import { CFLAGS, COMPILER } from './programs.js';
 import { RunningTarget } from './running-target.js';
 import type { Bench } from './section.js';
@@ -11,6 +12,7 @@ import { median } from './statistics.js';
 
 const RUNS = 15;
 const FIRST_VERSION = 10;
+const NO_STAGES = ['', '', '', '', ''];
 
 export async function measureCommandTime(bench: Bench): Promise<string> {
   const { programs, commands, hcr, gdb } = bench;
@@ -18,12 +20,13 @@ export async function measureCommandTime(bench: Bench): Promise<string> {
   const program = await programs.buildTarget('spinner');
   using target = await RunningTarget.start(program, '1');
   const body = programs.path('answer-body.bin');
+  const bare = programs.path('bare.o');
   const withObject: MeasuredPatch[] = [];
   const withSource: MeasuredPatch[] = [];
-  const nodeMs: number[] = [];
-  const gccMs: number[] = [];
-  const objcopyMs: number[] = [];
-  const gdbMs: number[] = [];
+  const node: Measured[] = [];
+  const gcc: Measured[] = [];
+  const objcopy: Measured[] = [];
+  const script: Measured[] = [];
   // All in turn, so that what else the machine does falls on each of them.
   for (let i = 0; i < RUNS; i++) {
     const version = FIRST_VERSION + 2 * i;
@@ -31,32 +34,50 @@ export async function measureCommandTime(bench: Bench): Promise<string> {
     withObject.push(await hcr.attach(target.pid, 'answer', '--object', object));
     edit(programs.answerSource, version + 1);
     withSource.push(await hcr.attach(target.pid, 'answer'));
-    nodeMs.push((await commands.run([process.execPath, '-e', '0'])).wallMs);
-    const compile = [COMPILER, ...CFLAGS, '-c', '-o', programs.path('bare.o'), programs.answerSource];
-    gccMs.push((await commands.run(compile)).wallMs);
-    const extract = ['objcopy', '-O', 'binary', '--only-section', '.text', programs.path('bare.o'), body];
-    objcopyMs.push((await commands.run(extract)).wallMs);
+    node.push(await commands.run([process.execPath, '-e', '0']));
+    gcc.push(await commands.run([COMPILER, ...CFLAGS, '-c', '-o', bare, programs.answerSource]));
+    objcopy.push(
+      await commands.run(['objcopy', '-O', 'binary', '--only-section', '.text', bare, body]),
+    );
     await extractBody(object, body);
-    gdbMs.push((await gdb.patch(target.pid, 'answer_by_hand', body)).wallMs);
+    script.push(await gdb.patch(target.pid, 'answer_by_hand', body));
   }
-  const rest = ['', '', '', ''];
-  const gcc = median(gccMs);
-  const byHand = median(gdbMs);
-  const byHandFromSource = gcc + median(objcopyMs) + byHand;
+  const fromSource = [gcc, objcopy, script].reduce((sum, runs) => sum + wall(runs), 0);
   const rows = [
-    ['`hcr attach --object`', ...stages(withObject), ratio(wall(withObject), byHand)],
-    ['`hcr attach --func`', ...stages(withSource), ratio(wall(withSource), byHandFromSource)],
-    ['gdb script', ...rest, '', digits(byHand), '1x'],
-    ['gcc, objcopy, gdb script', '', '', digits(gcc), '', '', digits(byHandFromSource), '1x'],
-    ['`node -e 0`', ...rest, '', digits(median(nodeMs)), ''],
-    ['`gcc -c` of the same file', ...rest, '', digits(gcc), ''],
+    [
+      '`hcr attach --object`',
+      ...stages(withObject),
+      ...whole(withObject),
+      advantage(wall(script), wall(withObject)),
+    ],
+    ['gdb script', ...NO_STAGES, ...whole(script), ''],
+    [
+      '`hcr attach --func`',
+      ...stages(withSource),
+      ...whole(withSource),
+      advantage(fromSource, wall(withSource)),
+    ],
+    ['gcc, objcopy, gdb script', ...NO_STAGES, digits(fromSource), '', ''],
+    ['`gcc -c` of the same file', ...NO_STAGES, ...whole(gcc), ''],
+    ['`node -e 0`', ...NO_STAGES, ...whole(node), ''],
   ];
-  const head = ['', 'start', 'observe', 'build', 'link', 'publish', 'whole', 'hcr / by hand'];
+  const head = [
+    '',
+    'start',
+    'observe',
+    'build',
+    'link',
+    'publish',
+    'whole',
+    'CPU',
+    'by hand / hcr',
+  ];
   return `## Whole command
 
 Wall time of the whole process in milliseconds, and the stages that hcr reports; medians of ${RUNS}
-runs. "Start" is what is not in the report: Node, hcr's own modules, the end. To reach: 250 ms for
-\`hcr attach --object\`. By hand, the same is the gdb script alone; with the source edited it is gcc,
+runs. "Start" is what the report leaves out: Node, hcr's own modules, the end. "CPU" is what the
+process kept processors busy for, whoever else wanted them. To reach: 250 ms for
+\`hcr attach --object\`. By hand, that is the gdb script alone; from an edited source it is gcc,
 objcopy and the gdb script.
 
 ${table(head, rows)}`;
@@ -67,18 +88,19 @@ function edit(source: string, version: number): void {
   writeFileSync(source, text.replace(/^#define VERSION .*$/m, `#define VERSION ${version}`));
 }
 
-function wall(runs: readonly MeasuredPatch[]): number {
+function wall(runs: readonly Measured[]): number {
   return median(runs.map(({ wallMs }) => wallMs));
 }
 
-/** Cells of one row, from the start to the whole. */
+function whole(runs: readonly Measured[]): string[] {
+  return [digits(wall(runs)), digits(median(runs.map(({ cpuMs }) => cpuMs)))];
+}
+
+/** Cells from the start to the last stage. */
 function stages(runs: readonly MeasuredPatch[]): string[] {
   const stage = (name: keyof Timings): string =>
     digits(median(runs.map(({ report }) => report.timingsMs[name] ?? 0)));
   const start = median(runs.map(({ wallMs, report }) => wallMs - report.timingsMs.total));
-  return [
-    digits(start),
-    ...(['observe', 'build', 'link', 'publish'] as const).map(stage),
-    digits(wall(runs)),
-  ];
+  const names = ['observe', 'build', 'link', 'publish'] as const;
+  return [digits(start), ...names.map(stage)];
 }

@@ -7,6 +7,8 @@ const PATIENCE_MS = 300_000;
 
 export interface Measured {
   readonly wallMs: number;
+  /** Of all its threads and of the processes that it waited for. */
+  readonly cpuMs: number;
   /** The most memory it held at a time. */
   readonly maxRssBytes: number;
   readonly stdout: string;
@@ -34,15 +36,25 @@ export class CommandRunner {
     });
     const [stdout = '', stderr = '', report = ''] = await Promise.all(outputs);
     if (exitCode !== 0) {
-      throw new Error(`${words.join(' ')} exited with ${exitCode ?? 'a signal'}: ${stdout}${stderr}`);
+      throw new Error(
+        `${words.join(' ')} exited with ${exitCode ?? 'a signal'}: ${stdout}${stderr}`,
+      );
     }
-    const [nanos = Number.NaN, kibibytes = Number.NaN] = report.trim().split(' ').map(Number);
-    return { wallMs: nanos / 1e6, maxRssBytes: kibibytes * 1024, stdout };
+    const [wallNanos, cpuNanos, kibibytes] = report.trim().split(' ').map(Number);
+    if (wallNanos === undefined || cpuNanos === undefined || kibibytes === undefined) {
+      throw new Error(`${words.join(' ')} was not measured: ${report}`);
+    }
+    return {
+      wallMs: wallNanos / 1e6,
+      cpuMs: cpuNanos / 1e6,
+      maxRssBytes: kibibytes * 1024,
+      stdout,
+    };
   }
 }
 
 async function readAll(stream: Readable | Writable | null | undefined): Promise<string> {
-  if (!(stream instanceof Readable)) throw new Error("not a pipe to read");
+  if (!(stream instanceof Readable)) throw new Error('not a pipe that can be read');
   let text = '';
   for await (const chunk of stream.setEncoding('utf8')) text += chunk as string;
   return text;

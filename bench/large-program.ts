@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -81,15 +81,16 @@ ${functions.join('\n\n')}
 `;
 }
 
+/** Ends with the benchmark, which holds its input. */
 const MAIN = `#include <stdio.h>
-#include <unistd.h>
 
 int main(void)
 {
     puts("ready");
     fflush(stdout);
-    for (;;)
-        pause();
+    while (getchar() != EOF)
+        ;
+    return 0;
 }
 `;
 
@@ -146,5 +147,5 @@ export async function debugBytes(executable: string): Promise<number> {
 }
 
 export function sizeBytes(executable: string): number {
-  return readFileSync(executable).length;
+  return statSync(executable).size;
 }

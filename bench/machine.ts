@@ -1,6 +1,7 @@
 /** The machine as the results describe it: what matters for the numbers, and nothing that names it. */
 import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 
 export function describeMachine(): string {
   const processors = cpus();
@@ -12,11 +13,12 @@ export function describeMachine(): string {
     `- Node ${process.versions.node}`,
     `- ${firstLine('gcc')}`,
     `- ${firstLine('gdb')}`,
+    `- Load when it began: ${loadavg()[0]?.toFixed(1) ?? 'unknown'}`,
   ].join('\n');
 }
 
 function isVirtual(): boolean {
-  return / hypervisor /.test(execFileSync('grep', ['-m1', '^flags', '/proc/cpuinfo'], { encoding: 'utf8' }));
+  return / hypervisor /.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }
 
 function firstLine(program: string): string {

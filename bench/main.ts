@@ -29,7 +29,9 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map([
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SECTIONS.has(name));
 if (unknown.length > 0) {
-  console.error(`No such part: ${unknown.join(', ')}. The parts are ${[...SECTIONS.keys()].join(', ')}.`);
+  console.error(
+    `No such part: ${unknown.join(', ')}. The parts are ${[...SECTIONS.keys()].join(', ')}.`,
+  );
   process.exit(2);
 }
 

@@ -14,9 +14,9 @@ export function digits(value: number): string {
   return value.toFixed(size >= 10 ? 1 : 2);
 }
 
-/** `value` as a multiple of `reference`. */
-export function ratio(value: number, reference: number): string {
-  return `${digits(value / reference)}x`;
+/** How many times what a patch by hand takes is what hcr takes: more is better. */
+export function advantage(byHand: number, byHcr: number): string {
+  return `${digits(byHand / byHcr)}x`;
 }
 
 export function mebibytes(bytes: number): string {

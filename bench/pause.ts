@@ -1,6 +1,6 @@
 /** How long the target stands still, as it sees it itself. */
 import { extractBody } from './by-hand.js';
-import { digits, ratio, table } from './markdown.js';
+import { advantage, digits, table } from './markdown.js';
 import { RunningTarget } from './running-target.js';
 import type { Bench } from './section.js';
 import { longest, median } from './statistics.js';
@@ -38,10 +38,19 @@ export async function measurePause(bench: Bench): Promise<string> {
       reachMs === undefined ? '-' : String(reachMs),
       digits(median(byGdb)),
       digits(longest(byGdb)),
-      ratio(median(byHcr.seenMs), median(byGdb)),
+      advantage(median(byGdb), median(byHcr.seenMs)),
     ]);
   }
-  const head = ['Threads', 'hcr', 'hcr, longest', 'hcr says', 'to reach', 'gdb', 'gdb, longest', 'hcr / gdb'];
+  const head = [
+    'Threads',
+    'hcr',
+    'hcr, longest',
+    'hcr says',
+    'to reach',
+    'gdb',
+    'gdb, longest',
+    'gdb / hcr',
+  ];
   return `## Pause
 
 How long the target stands still, in milliseconds: the longest gap between two readings of the

@@ -10,7 +10,7 @@ export interface Bench {
   readonly hcr: Hcr;
   readonly gdb: Debugger;
   /** Says what is being measured. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 /** Measures one thing and describes it in Markdown, from its second-level heading on. */

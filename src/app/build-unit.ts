@@ -43,11 +43,16 @@ export async function buildUnit(
       onProgress({ stage: 'build', command: line });
     },
   });
-  const notes = built.diagnostics.trim() === '' ? [] : [`The compiler warned:\n${built.diagnostics.trimEnd()}`];
+  const notes =
+    built.diagnostics.trim() === '' ? [] : [`The compiler warned:\n${built.diagnostics.trimEnd()}`];
   return { bytes: built.bytes, what: command.source, command, notes };
 }
 
-function findCommand(wanted: WantedUnit, options: PatchOptions, roots: readonly string[]): CompileCommand {
+function findCommand(
+  wanted: WantedUnit,
+  options: PatchOptions,
+  roots: readonly string[],
+): CompileCommand {
   const { unit, names, module } = wanted;
   if (unit === undefined && options.source === undefined) {
     throw new HcrError({ code: 'no-debug-info', module: module.path, function: names.join(', ') });
@@ -67,7 +72,9 @@ function findCommand(wanted: WantedUnit, options: PatchOptions, roots: readonly 
       ...(options.source === undefined ? {} : { source: options.source }),
       ...(options.cc === undefined ? {} : { cc: options.cc }),
       ...(options.cflags === undefined ? {} : { cflags: options.cflags }),
-      ...(options.compileCommands === undefined ? {} : { compileCommands: options.compileCommands }),
+      ...(options.compileCommands === undefined
+        ? {}
+        : { compileCommands: options.compileCommands }),
     },
     searchRoots: roots,
   });

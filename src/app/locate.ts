@@ -6,7 +6,12 @@ import { isHcrError } from '../core/failure.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import type { Unit } from '../dwarf/unit.js';
-import { type FoundFunction, findFunction, selectModules, splitFunctionName } from '../link/find-function.js';
+import {
+  type FoundFunction,
+  findFunction,
+  selectModules,
+  splitFunctionName,
+} from '../link/find-function.js';
 import type { ProcessImage } from './observe.js';
 
 /** A translation unit of the live program, with the functions of it that were asked for. */
@@ -23,7 +28,11 @@ export interface WantedUnit {
 }
 
 /** @throws HcrError `function-not-found`, `ambiguous-function`, `module-not-found` */
-export function locateUnits(image: ProcessImage, names: readonly string[], module: string | undefined): WantedUnit[] {
+export function locateUnits(
+  image: ProcessImage,
+  names: readonly string[],
+  module: string | undefined,
+): WantedUnit[] {
   const modules = selectModules(image.modules, module);
   const wanted = new Map<string, WantedUnit & { names: string[] }>();
   for (const text of new Set(names)) {
@@ -35,13 +44,20 @@ export function locateUnits(image: ProcessImage, names: readonly string[], modul
   return [...wanted.values()];
 }
 
-function locate(image: ProcessImage, modules: readonly LoadedModule[], text: string): { key: string; unit: WantedUnit } {
+function locate(
+  image: ProcessImage,
+  modules: readonly LoadedModule[],
+  text: string,
+): { key: string; unit: WantedUnit } {
   try {
     const fn = findFunction(modules, text);
     const unit = unitOf(image, fn);
     const sourceName = unit === undefined ? fn.file : basename(unit.name);
     const key = `${fn.module.path}\0${unit?.offset ?? sourceName ?? ''}`;
-    return { key, unit: { module: fn.module, unit, sourceName, inside: fn.entry, names: [fn.name] } };
+    return {
+      key,
+      unit: { module: fn.module, unit, sourceName, inside: fn.entry, names: [fn.name] },
+    };
   } catch (error) {
     if (!isHcrError(error, 'function-not-found')) throw error;
     const unit = locateInlined(image, modules, text);
@@ -51,14 +67,19 @@ function locate(image: ProcessImage, modules: readonly LoadedModule[], text: str
 }
 
 /** A function that was inlined wherever it is called has no symbol; debug information knows it. */
-function locateInlined(image: ProcessImage, modules: readonly LoadedModule[], text: string): WantedUnit | undefined {
+function locateInlined(
+  image: ProcessImage,
+  modules: readonly LoadedModule[],
+  text: string,
+): WantedUnit | undefined {
   const { file, name } = splitFunctionName(text);
   for (const module of modules) {
     for (const unit of image.debugInfo(module)?.units() ?? []) {
       const sourceName = basename(unit.name);
       if (file !== undefined && sourceName !== basename(file)) continue;
       const [range] = unit.ranges;
-      if (range === undefined || !unit.functions().some((fn) => fn.name === name && fn.isInlined)) continue;
+      if (range === undefined || !unit.functions().some((fn) => fn.name === name && fn.isInlined))
+        continue;
       return { module, unit, sourceName, inside: liveAddress(module, range.start), names: [name] };
     }
   }
@@ -69,8 +90,14 @@ export function unitOf(image: ProcessImage, fn: FoundFunction): Unit | undefined
   return image.debugInfo(fn.module)?.unitForAddress(fileAddress(fn.module, fn.entry));
 }
 
-export function debugEntryAt(unit: Unit | undefined, module: LoadedModule, address: number): FunctionEntry | undefined {
-  return unit?.functions().find((entry) => entry.entry !== undefined && entry.entry + module.bias === address);
+export function debugEntryAt(
+  unit: Unit | undefined,
+  module: LoadedModule,
+  address: number,
+): FunctionEntry | undefined {
+  return unit
+    ?.functions()
+    .find((entry) => entry.entry !== undefined && entry.entry + module.bias === address);
 }
 
 /** Folders near which a moved source may lie. */

@@ -6,10 +6,10 @@ import { LEDGER_SLOT_BYTES } from '../ptrace/patch-area.js';
 import { findUnreferenced } from '../ptrace/references.js';
 import type { ProcessImage } from './observe.js';
 
-/** Searching so much takes some tens of milliseconds, for which the target stands still. With more
- *  it is better to reserve another area. */
-const SEARCH_FOR_ROOM_BYTES = 64 << 20;
-/** A full ledger cannot be avoided otherwise. */
+/** The target stands still for some half a millisecond a megabyte. One that uses more than this
+ *  does not notice the memory of another area. */
+const SEARCH_FOR_ROOM_BYTES = 32 << 20;
+/** Nothing but a shorter record helps when the ledger is full. */
 const SEARCH_FOR_RECORDS_BYTES = 1 << 30;
 
 const LEDGER_FULL_BYTES = 0.75 * LEDGER_SLOT_BYTES;
@@ -53,10 +53,17 @@ function retireAll(ledger: Ledger, generations: readonly GenerationRecord[]): Le
 }
 
 /** Those of some generations that nothing in the target refers to. */
-function unreferenced(image: ProcessImage, generations: readonly GenerationRecord[], maxBytes: number): GenerationRecord[] {
+function unreferenced(
+  image: ProcessImage,
+  generations: readonly GenerationRecord[],
+  maxBytes: number,
+): GenerationRecord[] {
   const { store, target } = image;
   const records = store.ledger.areas.map(({ start, parts }) => ({ start, end: parts.data.start }));
-  const suspects = generations.map((generation) => ({ number: generation.number, ranges: rangesOf(generation) }));
+  const suspects = generations.map((generation) => ({
+    number: generation.number,
+    ranges: rangesOf(generation),
+  }));
   const found = findUnreferenced(target, suspects, { except: records, maxBytes });
   return generations.filter(({ number }) => found.has(number));
 }

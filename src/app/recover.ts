@@ -35,7 +35,10 @@ function stateOf(image: ProcessImage, write: CodeWrite): State {
 /** Completes or undoes an interrupted publication.
  *  @returns what was done, for the user
  *  @throws HcrError `busy`, `ledger-corrupt` */
-export async function completeInterrupted(image: ProcessImage, timeoutMs: number): Promise<string[]> {
+export async function completeInterrupted(
+  image: ProcessImage,
+  timeoutMs: number,
+): Promise<string[]> {
   const { store, target } = image;
   const { ledger } = store;
   const { pending } = ledger;
@@ -44,10 +47,14 @@ export async function completeInterrupted(image: ProcessImage, timeoutMs: number
   switch (state) {
     case 'made':
       store.save(settled(ledger, pending.to));
-      return [`An earlier hcr was killed just after it published generation ${pending.to}; that is on record now.`];
+      return [
+        `An earlier hcr was killed just after it published generation ${pending.to}; that is on record now.`,
+      ];
     case 'not-made':
       store.save(withoutPending(ledger, pending));
-      return [`An earlier hcr was killed before it published generation ${pending.to}; nothing of it was live.`];
+      return [
+        `An earlier hcr was killed before it published generation ${pending.to}; nothing of it was live.`,
+      ];
     case 'partly-made': {
       const undo = pending.writes
         .filter((write) => stateOf(image, write) === 'made')
@@ -56,7 +63,9 @@ export async function completeInterrupted(image: ProcessImage, timeoutMs: number
       await publishWrites(target, undo, hazardsOf(undo, ledger.entries), timeoutMs, []);
       // Its bodies may have been entered meanwhile: the record keeps their memory.
       store.save(settled(ledger, pending.from));
-      return [`An earlier hcr was killed while it published generation ${pending.to}; it was taken back.`];
+      return [
+        `An earlier hcr was killed while it published generation ${pending.to}; it was taken back.`,
+      ];
     }
   }
 }

@@ -19,7 +19,11 @@ export interface RollbackOptions {
 }
 
 /** @throws HcrError `no-such-generation`, `busy`, and those of observing */
-export async function rollBack(pid: number, options: RollbackOptions, onProgress: ReportProgress): Promise<PatchReport> {
+export async function rollBack(
+  pid: number,
+  options: RollbackOptions,
+  onProgress: ReportProgress,
+): Promise<PatchReport> {
   const watch = new Stopwatch();
   onProgress({ stage: 'observe' });
   using image = await watch.time('observe', () => ProcessImage.of(pid));
@@ -31,22 +35,37 @@ export async function rollBack(pid: number, options: RollbackOptions, onProgress
   const functions = functionsChanged(ledger, to);
   const writes = writesTo(ledger, to, image.target.machine.jumps);
   const base = { pid, functions, dryRun: options.dryRun };
-  if (options.dryRun) return { ...base, generation: ledger.current, notes, timingsMs: watch.timings, pauseMicros: 0 };
+  if (options.dryRun)
+    return { ...base, generation: ledger.current, notes, timingsMs: watch.timings, pauseMicros: 0 };
   if (to === ledger.current) {
-    return { ...base, generation: to, notes: [...notes, `Generation ${to} is live already.`], timingsMs: watch.timings, pauseMicros: 0 };
+    return {
+      ...base,
+      generation: to,
+      notes: [...notes, `Generation ${to} is live already.`],
+      timingsMs: watch.timings,
+      pauseMicros: 0,
+    };
   }
   await rehearsePublication();
   onProgress({ stage: 'publish' });
   const { pauseMicros } = await watch.time('publish', async () => {
     image.store.save({ ...ledger, pending: { from: ledger.current, to, writes, created: false } });
     try {
-      const published = await publishWrites(image.target, writes, hazardsOf(writes, ledger.entries), options.timeoutMs, [], (reason) => {
-        onProgress({ stage: 'waiting', reason });
-      });
+      const published = await publishWrites(
+        image.target,
+        writes,
+        hazardsOf(writes, ledger.entries),
+        options.timeoutMs,
+        [],
+        (reason) => {
+          onProgress({ stage: 'waiting', reason });
+        },
+      );
       image.store.save({ ...ledger, current: to });
       return published;
     } catch (error) {
-      if (!(error instanceof HcrError && error.code.startsWith('target-'))) image.store.save(ledger);
+      if (!(error instanceof HcrError && error.code.startsWith('target-')))
+        image.store.save(ledger);
       throw error;
     }
   });
@@ -54,10 +73,16 @@ export async function rollBack(pid: number, options: RollbackOptions, onProgress
 }
 
 function assertReachable(ledger: Ledger, to: number): void {
-  const kept = ledger.generations.filter((generation) => !generation.retired).map(({ number }) => number);
+  const kept = ledger.generations
+    .filter((generation) => !generation.retired)
+    .map(({ number }) => number);
   // One that is kept has all its bodies, whatever became of its ancestors.
   if (to === 0 || kept.includes(to)) return;
-  throw new HcrError({ code: 'no-such-generation', generation: to, available: [0, ...kept].join(', ') });
+  throw new HcrError({
+    code: 'no-such-generation',
+    generation: to,
+    available: [0, ...kept].join(', '),
+  });
 }
 
 function functionsChanged(ledger: Ledger, to: number): PatchedFunction[] {

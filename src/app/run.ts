@@ -109,8 +109,14 @@ class Run {
       process.on(signal, handler);
       this.undo.push(() => process.off(signal, handler));
     };
-    for (const signal of KEYBOARD_SIGNALS) on(signal, () => { this.passOn(signal); });
-    for (const signal of FORWARDED_SIGNALS) on(signal, () => { this.send(signal); });
+    for (const signal of KEYBOARD_SIGNALS)
+      on(signal, () => {
+        this.passOn(signal);
+      });
+    for (const signal of FORWARDED_SIGNALS)
+      on(signal, () => {
+        this.send(signal);
+      });
     // Stopping hcr at once would leave the program waiting for its tracer; see onJobStop.
     on('SIGTSTP', () => undefined);
   }

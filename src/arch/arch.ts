@@ -236,7 +236,9 @@ export interface CallingConvention {
   /** How many arguments of a class go in registers; the rest goes on the stack. */
   readonly argumentRegisters: Readonly<Record<'integer' | 'floating-point', number>>;
   /** Registers that a returned value takes. */
-  readonly returnedIn: Readonly<Record<'nothing' | 'integer' | 'floating-point' | 'other', RegisterSet>>;
+  readonly returnedIn: Readonly<
+    Record<'nothing' | 'integer' | 'floating-point' | 'other', RegisterSet>
+  >;
 }
 
 export interface Decoder {

@@ -16,28 +16,94 @@ export type Failure =
   | { readonly code: 'usage'; readonly detail: string; readonly advice?: string }
   | { readonly code: 'unexpected'; readonly detail: string }
   | { readonly code: 'no-such-process'; readonly pid: number }
-  | { readonly code: 'attach-denied'; readonly pid: number; readonly reason: string; readonly advice: string }
-  | { readonly code: 'already-traced'; readonly pid: number; readonly tracerPid: number; readonly tracer: string }
+  | {
+      readonly code: 'attach-denied';
+      readonly pid: number;
+      readonly reason: string;
+      readonly advice: string;
+    }
+  | {
+      readonly code: 'already-traced';
+      readonly pid: number;
+      readonly tracerPid: number;
+      readonly tracer: string;
+    }
   | { readonly code: 'unsupported-machine'; readonly pid: number; readonly machine: string }
   | { readonly code: 'unsupported-target'; readonly pid: number; readonly detail: string }
   | { readonly code: 'no-debug-info'; readonly module: string; readonly function: string }
-  | { readonly code: 'source-not-found'; readonly source: string; readonly tried: readonly string[] }
-  | { readonly code: 'function-not-found'; readonly function: string; readonly near: readonly string[]; readonly where: string }
-  | { readonly code: 'ambiguous-function'; readonly function: string; readonly candidates: readonly string[] }
-  | { readonly code: 'module-not-found'; readonly module: string; readonly loaded: readonly string[] }
-  | { readonly code: 'function-not-patchable'; readonly function: string; readonly reason: string; readonly advice: string }
-  | { readonly code: 'compile-failed'; readonly command: string; readonly diagnostics: string; readonly exitCode: number | null; readonly advice?: string }
+  | {
+      readonly code: 'source-not-found';
+      readonly source: string;
+      readonly tried: readonly string[];
+    }
+  | {
+      readonly code: 'function-not-found';
+      readonly function: string;
+      readonly near: readonly string[];
+      readonly where: string;
+    }
+  | {
+      readonly code: 'ambiguous-function';
+      readonly function: string;
+      readonly candidates: readonly string[];
+    }
+  | {
+      readonly code: 'module-not-found';
+      readonly module: string;
+      readonly loaded: readonly string[];
+    }
+  | {
+      readonly code: 'function-not-patchable';
+      readonly function: string;
+      readonly reason: string;
+      readonly advice: string;
+    }
+  | {
+      readonly code: 'compile-failed';
+      readonly command: string;
+      readonly diagnostics: string;
+      readonly exitCode: number | null;
+      readonly advice?: string;
+    }
   | { readonly code: 'compiler-not-found'; readonly compiler: string }
   | { readonly code: 'no-compile-command'; readonly source: string; readonly file: string }
   | { readonly code: 'unsupported-language'; readonly source: string; readonly language: string }
-  | { readonly code: 'build-mismatch'; readonly detail: string; readonly liveCompiler: string; readonly compiler: string; readonly flags: string }
-  | { readonly code: 'abi-changed'; readonly function: string; readonly differences: readonly Difference[] }
-  | { readonly code: 'layout-changed'; readonly type: string; readonly differences: readonly Difference[] }
-  | { readonly code: 'unresolved-symbol'; readonly symbol: string; readonly near: readonly string[] }
-  | { readonly code: 'unsupported-relocation'; readonly relocation: string; readonly section: string; readonly symbol: string }
+  | {
+      readonly code: 'build-mismatch';
+      readonly detail: string;
+      readonly liveCompiler: string;
+      readonly compiler: string;
+      readonly flags: string;
+    }
+  | {
+      readonly code: 'abi-changed';
+      readonly function: string;
+      readonly differences: readonly Difference[];
+    }
+  | {
+      readonly code: 'layout-changed';
+      readonly type: string;
+      readonly differences: readonly Difference[];
+    }
+  | {
+      readonly code: 'unresolved-symbol';
+      readonly symbol: string;
+      readonly near: readonly string[];
+    }
+  | {
+      readonly code: 'unsupported-relocation';
+      readonly relocation: string;
+      readonly section: string;
+      readonly symbol: string;
+    }
   | { readonly code: 'out-of-reach'; readonly symbol: string; readonly detail: string }
   | { readonly code: 'out-of-memory'; readonly detail: string }
-  | { readonly code: 'busy'; readonly detail: string; readonly threads: readonly number[]; readonly waitedMs: number }
+  | {
+      readonly code: 'busy';
+      readonly detail: string;
+      readonly threads: readonly number[];
+      readonly waitedMs: number;
+    }
   | { readonly code: 'target-exited'; readonly pid: number; readonly how: string }
   | { readonly code: 'target-replaced'; readonly pid: number; readonly detail: string }
   | { readonly code: 'ledger-corrupt'; readonly pid: number; readonly detail: string }
@@ -111,7 +177,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   'no-debug-info': {
     message: (f) =>
       `${f.module} has no debug information about ${f.function}, so its source and flags are unknown.`,
-    hint: () => 'Build with -g, or name the source with --source or a compiled object with --object.',
+    hint: () =>
+      'Build with -g, or name the source with --source or a compiled object with --object.',
     exit: EXIT.refused,
   },
   'source-not-found': {
@@ -128,7 +195,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     exit: EXIT.refused,
   },
   'ambiguous-function': {
-    message: (f) => `${f.function} names ${f.candidates.length} functions: ${f.candidates.join(', ')}.`,
+    message: (f) =>
+      `${f.function} names ${f.candidates.length} functions: ${f.candidates.join(', ')}.`,
     hint: (f) => `Say which, for example --func ${f.candidates[0] ?? 'file.c:name'}.`,
     exit: EXIT.refused,
   },
@@ -154,7 +222,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   },
   'no-compile-command': {
     message: (f) => `${f.file} has no command for ${f.source}.`,
-    hint: () => 'Name the file of the right build with --compile-commands, or pass the flags with --cflags.',
+    hint: () =>
+      'Name the file of the right build with --compile-commands, or pass the flags with --cflags.',
     exit: EXIT.refused,
   },
   'unsupported-language': {
@@ -165,13 +234,15 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   'build-mismatch': {
     message: (f) =>
       `${f.detail}. The program was built by ${f.liveCompiler}; hcr ran ${f.compiler} with: ${f.flags}`,
-    hint: () => 'Pass the build’s own flags with --cflags or --compile-commands, or its compiler with --cc.',
+    hint: () =>
+      'Pass the build’s own flags with --cflags or --compile-commands, or its compiler with --cc.',
     exit: EXIT.refused,
   },
   'abi-changed': {
     message: (f) =>
       `${f.function} can no longer be called the way its callers call it.${sideBySide(f.differences)}`,
-    hint: () => 'Keep the signature, add a new function instead, or go on at your own risk with --unchecked.',
+    hint: () =>
+      'Keep the signature, add a new function instead, or go on at your own risk with --unchecked.',
     exit: EXIT.refused,
   },
   'layout-changed': {
@@ -188,7 +259,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     exit: EXIT.refused,
   },
   'unsupported-relocation': {
-    message: (f) => `The new code uses ${f.relocation} against ${f.symbol} in ${f.section}, which hcr cannot link.`,
+    message: (f) =>
+      `The new code uses ${f.relocation} against ${f.symbol} in ${f.section}, which hcr cannot link.`,
     hint: () => 'Compile that file with the default code model, or report the relocation.',
     exit: EXIT.refused,
   },
@@ -219,7 +291,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   },
   'ledger-corrupt': {
     message: (f) => `hcr’s record inside process ${f.pid} is damaged: ${f.detail}.`,
-    hint: () => 'The program overwrote memory that is not its own; restart it before patching again.',
+    hint: () =>
+      'The program overwrote memory that is not its own; restart it before patching again.',
     exit: EXIT.refused,
   },
   'no-such-generation': {

@@ -23,10 +23,22 @@ import {
   numberedLike,
   numberedName,
 } from './live-unit.js';
-import { type ObjectFunction, type ObjectUnit, datumKind, isAllocated, isCode, objectsIn } from './object-unit.js';
+import {
+  type ObjectFunction,
+  type ObjectUnit,
+  datumKind,
+  isAllocated,
+  isCode,
+  objectsIn,
+} from './object-unit.js';
 
 export type Binding =
-  | { readonly kind: 'live'; readonly address: Addr; readonly name: string; readonly symbol: LiveSymbol | undefined }
+  | {
+      readonly kind: 'live';
+      readonly address: Addr;
+      readonly name: string;
+      readonly symbol: LiveSymbol | undefined;
+    }
   | { readonly kind: 'ifunc'; readonly symbol: LiveSymbol }
   | { readonly kind: 'thread-local'; readonly threadOffset: number; readonly name: string }
   | { readonly kind: 'fresh'; readonly section: Section; readonly offset: number }
@@ -51,7 +63,11 @@ export interface BindingContext {
 }
 
 /** Names a variable of the patched unit in the ledger. */
-export function variableKey(unit: string, symbol: ElfSymbol, scopedName: string | undefined): string {
+export function variableKey(
+  unit: string,
+  symbol: ElfSymbol,
+  scopedName: string | undefined,
+): string {
   return symbol.binding === STB.LOCAL ? `${unit}:${scopedName ?? symbol.name}` : symbol.name;
 }
 
@@ -90,7 +106,15 @@ export class Binder {
     const found = fn.isLocal ? live.functions.get(fn.name) : symbols.inModule(fn.name, live.module);
     if (found?.kind === 'function') return found;
     const added = this.context.added.function(this.functionKey(fn));
-    return added && { name: fn.name, module: live.module, kind: 'function', threadOffset: undefined, ...added };
+    return (
+      added && {
+        name: fn.name,
+        module: live.module,
+        kind: 'function',
+        threadOffset: undefined,
+        ...added,
+      }
+    );
   }
 
   /** Names a new function in the ledger. */
@@ -107,7 +131,9 @@ export class Binder {
     if (symbol.home === 'section') {
       const section = this.context.unit.object.sections[symbol.sectionIndex];
       if (section === undefined) return this.unresolved(symbol.name);
-      return isCode(section) ? this.bindInCode(section, symbol) : this.bindInData(section, symbol.value);
+      return isCode(section)
+        ? this.bindInCode(section, symbol)
+        : this.bindInData(section, symbol.value);
     }
     if (symbol.home === 'absolute') {
       return { kind: 'live', address: symbol.value as Addr, name: symbol.name, symbol: undefined };
@@ -117,7 +143,9 @@ export class Binder {
 
   private bindInCode(section: Section, symbol: ElfSymbol): Binding {
     const fn = this.functionAt(section, symbol.value);
-    return fn?.name === symbol.name ? this.bindFunction(fn) : { kind: 'fresh', section, offset: symbol.value };
+    return fn?.name === symbol.name
+      ? this.bindFunction(fn)
+      : { kind: 'fresh', section, offset: symbol.value };
   }
 
   private bindGlobal(symbol: ElfSymbol): Binding {
@@ -158,7 +186,11 @@ export class Binder {
 
   private unresolved(name: string): never {
     const { symbols, live } = this.context;
-    throw new HcrError({ code: 'unresolved-symbol', symbol: name, near: symbols.nearNames(name, live.module) });
+    throw new HcrError({
+      code: 'unresolved-symbol',
+      symbol: name,
+      near: symbols.nearNames(name, live.module),
+    });
   }
 
   private bindInData(section: Section, offset: number): Binding {
@@ -177,7 +209,8 @@ export class Binder {
 
   private bindThreadLocal(section: Section, offset: number): Binding {
     const symbol = objectsIn(this.context.unit.object, section).find(
-      (candidate) => candidate.value <= offset && offset < candidate.value + Math.max(1, candidate.sizeBytes),
+      (candidate) =>
+        candidate.value <= offset && offset < candidate.value + Math.max(1, candidate.sizeBytes),
     );
     if (symbol === undefined) return this.threadLocal(section.name, undefined);
     const { live, symbols } = this.context;
@@ -214,8 +247,13 @@ export class Binder {
     const { live, symbols, added, unit } = this.context;
     const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
     const known = added.variable(key);
-    if (symbol.binding !== STB.LOCAL) return symbols.inModule(symbol.name, live.module)?.address ?? known;
-    return this.scopedVariable(section, symbol)?.address ?? this.numberedObject(section, symbol)?.address ?? known;
+    if (symbol.binding !== STB.LOCAL)
+      return symbols.inModule(symbol.name, live.module)?.address ?? known;
+    return (
+      this.scopedVariable(section, symbol)?.address ??
+      this.numberedObject(section, symbol)?.address ??
+      known
+    );
   }
 
   private scopedVariable(section: Section, symbol: ElfSymbol) {
@@ -228,7 +266,8 @@ export class Binder {
     const { live, unit } = this.context;
     const numbered = numberedName(symbol.name);
     if (numbered === undefined) return live.objects.get(symbol.name);
-    const scopesKnown = live.variables.size > 0 && unit.scopedName(section, symbol.value) !== undefined;
+    const scopesKnown =
+      live.variables.size > 0 && unit.scopedName(section, symbol.value) !== undefined;
     if (scopesKnown) return undefined;
     const ours = numberedLike(unit.object.symbols, numbered.base);
     const theirs = numberedLike(live.objects.values(), numbered.base);

@@ -17,7 +17,10 @@ export interface FoundFunction {
 }
 
 /** `file.c:name` taken apart. C++ names contain `::`, which separates nothing here. */
-export function splitFunctionName(text: string): { readonly file: string | undefined; readonly name: string } {
+export function splitFunctionName(text: string): {
+  readonly file: string | undefined;
+  readonly name: string;
+} {
   const match = /^([^:]+):([^:].*)$/.exec(text);
   return match?.[1] === undefined || match[2] === undefined
     ? { file: undefined, name: text }
@@ -26,13 +29,21 @@ export function splitFunctionName(text: string): { readonly file: string | undef
 
 /** Modules that a `--module` option means: by path or by name.
  *  @throws HcrError `module-not-found` */
-export function selectModules(modules: readonly LoadedModule[], wanted: string | undefined): readonly LoadedModule[] {
+export function selectModules(
+  modules: readonly LoadedModule[],
+  wanted: string | undefined,
+): readonly LoadedModule[] {
   if (wanted === undefined) return modules;
   const found = modules.filter(
-    ({ path, name }) => path === wanted || name === wanted || name.replace(/\.so(\.\d+)*$/, '') === wanted,
+    ({ path, name }) =>
+      path === wanted || name === wanted || name.replace(/\.so(\.\d+)*$/, '') === wanted,
   );
   if (found.length > 0) return found;
-  throw new HcrError({ code: 'module-not-found', module: wanted, loaded: modules.map(({ name }) => name) });
+  throw new HcrError({
+    code: 'module-not-found',
+    module: wanted,
+    loaded: modules.map(({ name }) => name),
+  });
 }
 
 /**
@@ -43,7 +54,9 @@ export function selectModules(modules: readonly LoadedModule[], wanted: string |
 export function findFunction(modules: readonly LoadedModule[], text: string): FoundFunction {
   const { file, name } = splitFunctionName(text);
   const byModule = modules
-    .map((module) => functionsNamed(module, name).filter((fn) => file === undefined || matchesFile(fn, file)))
+    .map((module) =>
+      functionsNamed(module, name).filter((fn) => file === undefined || matchesFile(fn, file)),
+    )
     .filter((candidates) => candidates.length > 0);
   const own = byModule.find(([fn]) => fn?.module.isExecutable);
   const candidates = own ?? byModule.flat();
@@ -53,11 +66,18 @@ export function findFunction(modules: readonly LoadedModule[], text: string): Fo
       code: 'function-not-found',
       function: text,
       near: nearNames(modules, name),
-      where: modules.length === 1 ? (modules[0]?.name ?? 'the program') : 'the program and its libraries',
+      where:
+        modules.length === 1
+          ? (modules[0]?.name ?? 'the program')
+          : 'the program and its libraries',
     });
   }
   if (others.length === 0) return found;
-  throw new HcrError({ code: 'ambiguous-function', function: text, candidates: candidates.map(candidateName) });
+  throw new HcrError({
+    code: 'ambiguous-function',
+    function: text,
+    candidates: candidates.map(candidateName),
+  });
 }
 
 function matchesFile(fn: FoundFunction, file: string): boolean {
@@ -76,7 +96,11 @@ export function functionsNamed(module: LoadedModule, name: string): FoundFunctio
     for (const symbol of symbols.findByName(name)) {
       if (symbol.type !== STT.FUNC || symbol.home !== 'section') continue;
       const at = vaddr(symbol.value);
-      if (!found.has(at)) found.set(at, toFound(module, symbol, symbols === table ? table.fileOf(symbol) : undefined));
+      if (!found.has(at))
+        found.set(
+          at,
+          toFound(module, symbol, symbols === table ? table.fileOf(symbol) : undefined),
+        );
     }
     if (found.size > 0) break;
   }
@@ -88,7 +112,8 @@ function clonesOf(module: LoadedModule, name: string): FoundFunction[] {
   const table = module.file.symbols();
   const found = new Map<string, FoundFunction>();
   for (const symbol of table) {
-    if (symbol.type !== STT.FUNC || !symbol.name.startsWith(`${name}.`) || isColdPart(symbol.name)) continue;
+    if (symbol.type !== STT.FUNC || !symbol.name.startsWith(`${name}.`) || isColdPart(symbol.name))
+      continue;
     if (symbol.home !== 'section' || sourceName(symbol.name) !== name) continue;
     const file = table.fileOf(symbol);
     if (!found.has(file ?? '')) found.set(file ?? '', { ...toFound(module, symbol, file), name });
@@ -110,5 +135,7 @@ function toFound(module: LoadedModule, symbol: ElfSymbol, file: string | undefin
 function nearNames(modules: readonly LoadedModule[], name: string): string[] {
   const [executable, ...libraries] = modules;
   const near = executable?.file.symbols().nearNames(name, 3) ?? [];
-  return near.length > 0 ? near : libraries.flatMap((module) => module.file.symbols().nearNames(name, 1)).slice(0, 3);
+  return near.length > 0
+    ? near
+    : libraries.flatMap((module) => module.file.symbols().nearNames(name, 1)).slice(0, 3);
 }

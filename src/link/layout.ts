@@ -80,7 +80,12 @@ export function bindingKey(binding: Binding): string {
 
 /** All sections that the roots need, found through their relocations.
  *  @throws HcrError as {@link resolveReferences} */
-export function collectReferences(roots: readonly Section[], unit: ObjectUnit, binder: Binder, machine: Machine): { sections: Set<Section>; references: Reference[] } {
+export function collectReferences(
+  roots: readonly Section[],
+  unit: ObjectUnit,
+  binder: Binder,
+  machine: Machine,
+): { sections: Set<Section>; references: Reference[] } {
   const sections = new Set<Section>(roots);
   const references: Reference[] = [];
   for (const section of sections) {
@@ -111,7 +116,12 @@ class PartCursor {
 }
 
 /** @throws HcrError as {@link resolveReferences} */
-export function layOut(roots: readonly Root[], unit: ObjectUnit, binder: Binder, machine: Machine): Layout {
+export function layOut(
+  roots: readonly Root[],
+  unit: ObjectUnit,
+  binder: Binder,
+  machine: Machine,
+): Layout {
   const collected = collectReferences(
     roots.map((root) => root.fn.section),
     unit,
@@ -122,7 +132,10 @@ export function layOut(roots: readonly Root[], unit: ObjectUnit, binder: Binder,
   const sections = new Map<Section, SectionPlacement>();
   for (const section of collected.sections) {
     const alignment = Math.max(1, section.alignment);
-    sections.set(section, { section, ...cursor.place(partOf(section), section.sizeBytes, alignment) });
+    sections.set(section, {
+      section,
+      ...cursor.place(partOf(section), section.sizeBytes, alignment),
+    });
   }
   const stubs = new Map<string, Synthetic>();
   const slots = new Map<string, Synthetic>();
@@ -138,13 +151,16 @@ export function layOut(roots: readonly Root[], unit: ObjectUnit, binder: Binder,
       stubs.set(key, { binding, ...cursor.place('code', jumps.ifuncStubBytes, STUB_ALIGNMENT) });
     }
     // Room for a stub wherever one may turn out to be needed: functions of other modules.
-    const isForeign = binding.kind === 'live' && symbol.home === 'undefined' && binding.symbol?.kind !== 'object';
+    const isForeign =
+      binding.kind === 'live' && symbol.home === 'undefined' && binding.symbol?.kind !== 'object';
     if (isForeign && rule.needs !== 'got' && !stubs.has(key)) {
       stubs.set(key, { binding, ...cursor.place('code', jumps.farStubBytes, STUB_ALIGNMENT) });
     }
   }
   const keepingStubs = roots.flatMap(({ fn, stub }) =>
-    stub === undefined ? [] : [{ fn, ...stub, ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT) }],
+    stub === undefined
+      ? []
+      : [{ fn, ...stub, ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT) }],
   );
   return {
     unit,

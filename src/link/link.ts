@@ -56,21 +56,28 @@ class Linker {
 
   link(): LinkedImage {
     const { layout } = this;
-    for (const placement of layout.sections.values()) this.copySection(placement.section, placement);
-    for (const synthetic of layout.slots.values()) this.writeSlot(synthetic, this.slotValue(synthetic.binding));
+    for (const placement of layout.sections.values())
+      this.copySection(placement.section, placement);
+    for (const synthetic of layout.slots.values())
+      this.writeSlot(synthetic, this.slotValue(synthetic.binding));
     for (const [key, stub] of layout.stubs) this.writeStub(key, stub, stub.binding);
     for (const reference of layout.references) this.relocate(reference);
     for (const [fn, entry] of layout.selfEntries) this.pointAtEntry(fn, entry);
-    const keeping = new Map(layout.keepingStubs.map((stub) => [stub.fn, this.writeKeepingStub(stub)]));
+    const keeping = new Map(
+      layout.keepingStubs.map((stub) => [stub.fn, this.writeKeepingStub(stub)]),
+    );
     const addressInSection = (section: Section, offset: number): Addr | undefined => {
       const placement = layout.sections.get(section);
       return placement === undefined ? undefined : offsetBy(this.addressOf(placement), offset);
     };
-    const addressOf = (fn: ObjectFunction): Addr | undefined => addressInSection(fn.section, fn.offset);
+    const addressOf = (fn: ObjectFunction): Addr | undefined =>
+      addressInSection(fn.section, fn.offset);
     return {
       parts: PARTS.flatMap((part) => {
         const start = this.starts[part];
-        return start === undefined || this.bytes[part].length === 0 ? [] : [{ part, start, bytes: this.bytes[part] }];
+        return start === undefined || this.bytes[part].length === 0
+          ? []
+          : [{ part, start, bytes: this.bytes[part] }];
       }),
       addressOf,
       targetOf: (fn) => keeping.get(fn) ?? addressOf(fn),
@@ -80,12 +87,14 @@ class Linker {
 
   private addressOf({ part, offset }: Placement): Addr {
     const start = this.starts[part];
-    if (start === undefined) throw new HcrError({ code: 'unexpected', detail: `the ${part} part has no address` });
+    if (start === undefined)
+      throw new HcrError({ code: 'unexpected', detail: `the ${part} part has no address` });
     return offsetBy(start, offset);
   }
 
   private copySection(section: Section, { part, offset }: Placement): void {
-    if (!isZeroFilled(section)) this.bytes[part].set(this.layout.unit.object.bytesOf(section), offset);
+    if (!isZeroFilled(section))
+      this.bytes[part].set(this.layout.unit.object.bytesOf(section), offset);
   }
 
   private writeSlot({ part, offset }: Placement, value: number): void {
@@ -107,7 +116,10 @@ class Linker {
       case 'fresh': {
         const placement = this.layout.sections.get(binding.section);
         if (placement === undefined) {
-          throw new HcrError({ code: 'unexpected', detail: `section ${binding.section.name} was not laid out` });
+          throw new HcrError({
+            code: 'unexpected',
+            detail: `section ${binding.section.name} was not laid out`,
+          });
         }
         return offsetBy(this.addressOf(placement), binding.offset);
       }
@@ -122,7 +134,8 @@ class Linker {
 
   private stubFor(binding: Binding): Addr {
     const stub = this.layout.stubs.get(bindingKey(binding));
-    if (stub === undefined) throw new HcrError({ code: 'unexpected', detail: 'a stub was not laid out' });
+    if (stub === undefined)
+      throw new HcrError({ code: 'unexpected', detail: 'a stub was not laid out' });
     return this.addressOf(stub);
   }
 
@@ -132,7 +145,10 @@ class Linker {
     if (binding.kind === 'ifunc') {
       const slot = this.layout.ifuncSlots.get(key);
       if (slot === undefined) return;
-      code.set(jumps.ifuncStub(this.addressOf(placement), binding.symbol.address, this.addressOf(slot)), placement.offset);
+      code.set(
+        jumps.ifuncStub(this.addressOf(placement), binding.symbol.address, this.addressOf(slot)),
+        placement.offset,
+      );
     } else if (binding.kind === 'live') {
       code.set(jumps.farStub(binding.address), placement.offset);
     }
@@ -140,10 +156,18 @@ class Linker {
 
   private writeKeepingStub(stub: Layout['keepingStubs'][number]): Addr {
     const at = this.addressOf(stub);
-    const body = this.valueOf({ kind: 'fresh', section: stub.fn.section, offset: stub.fn.offset }) as Addr;
+    const body = this.valueOf({
+      kind: 'fresh',
+      section: stub.fn.section,
+      offset: stub.fn.offset,
+    }) as Addr;
     const code = this.machine.jumps.keepingStub(at, body, stub.keep);
     if (code === undefined) {
-      throw new HcrError({ code: 'out-of-reach', symbol: stub.fn.name, detail: 'from its register-keeping stub' });
+      throw new HcrError({
+        code: 'out-of-reach',
+        symbol: stub.fn.name,
+        detail: 'from its register-keeping stub',
+      });
     }
     this.bytes[stub.part].set(code, stub.offset);
     return at;
@@ -173,7 +197,11 @@ class Linker {
     const P = this.addressOf(placement) + relocation.offset;
     const A = relocation.addend;
     const apply = (S: number): boolean =>
-      this.machine.relocations.apply(relocation.type, this.bytes[placement.part], offset, { S, A, P });
+      this.machine.relocations.apply(relocation.type, this.bytes[placement.part], offset, {
+        S,
+        A,
+        P,
+      });
     switch (rule.needs) {
       case 'address':
       case 'branch':
@@ -211,4 +239,3 @@ class Linker {
     });
   }
 }
-

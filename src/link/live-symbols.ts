@@ -111,7 +111,8 @@ export class LiveSymbols {
         const value = Number(new DataView(slot.buffer, slot.byteOffset).getBigUint64(0, true));
         // A slot not yet bound leads to the lazy binding code of its own module.
         const { range } = symbol.module;
-        if (value >= range.start && value < range.end && value !== symbol.address) return value as Addr;
+        if (value >= range.start && value < range.end && value !== symbol.address)
+          return value as Addr;
       }
     }
     return undefined;

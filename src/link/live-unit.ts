@@ -31,13 +31,18 @@ export interface LiveUnit {
 }
 
 /** `n.12` taken apart; undefined for a name that the compiler did not number. */
-export function numberedName(name: string): { readonly base: string; readonly number: number } | undefined {
+export function numberedName(
+  name: string,
+): { readonly base: string; readonly number: number } | undefined {
   const match = /^(.+)\.(\d+)$/.exec(name);
   return match?.[1] === undefined ? undefined : { base: match[1], number: Number(match[2]) };
 }
 
 /** Symbols `base.N` of a table, by ascending N. */
-export function numberedLike<S extends { readonly name: string }>(symbols: Iterable<S>, base: string): S[] {
+export function numberedLike<S extends { readonly name: string }>(
+  symbols: Iterable<S>,
+  base: string,
+): S[] {
   return [...symbols]
     .filter((symbol) => numberedName(symbol.name)?.base === base)
     .sort((a, b) => (numberedName(a.name)?.number ?? 0) - (numberedName(b.name)?.number ?? 0));
@@ -56,10 +61,15 @@ export function isColdPart(functionName: string): boolean {
 
 /** `f` for `f.isra.0`, `f.part.0.cold`. */
 export function sourceName(functionName: string): string {
-  return functionName.replace(/\.(isra|constprop|part|cold|lto_priv|localalias)(\.\d+)?(?=\.|$).*$/, '');
+  return functionName.replace(
+    /\.(isra|constprop|part|cold|lto_priv|localalias)(\.\d+)?(?=\.|$).*$/,
+    '',
+  );
 }
 
 /** Constants that the compiler names itself and numbers anew each time. */
 export function isCompilerConstant(objectName: string): boolean {
-  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH|C|__unnamed_\d+|\.LC?\w*)(\.\d+)*$/.test(objectName);
+  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH|C|__unnamed_\d+|\.LC?\w*)(\.\d+)*$/.test(
+    objectName,
+  );
 }

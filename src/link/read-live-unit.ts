@@ -3,7 +3,12 @@ import { type Addr, type Vaddr, contains } from '../core/address.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { STB, STT } from '../elf/constants.js';
-import { type LoadedModule, fileAddress, liveAddress, tlsBlockBytes } from '../elf/loaded-module.js';
+import {
+  type LoadedModule,
+  fileAddress,
+  liveAddress,
+  tlsBlockBytes,
+} from '../elf/loaded-module.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import { type LiveSymbol, liveSymbol } from './live-symbols.js';
 import type { LiveUnit, LiveVariable } from './live-unit.js';
@@ -20,8 +25,14 @@ export function scopedNameOf(variable: VariableEntry): string {
  * @param sourceName basename of its source, to tell local symbols of units apart without it
  * @param inside an address of a function of the unit
  */
-export function readLiveUnit(module: LoadedModule, unit: Unit | undefined, sourceName: string, inside: Addr): LiveUnit {
-  const variables = unit === undefined ? new Map<string, LiveVariable>() : readVariables(module, unit);
+export function readLiveUnit(
+  module: LoadedModule,
+  unit: Unit | undefined,
+  sourceName: string,
+  inside: Addr,
+): LiveUnit {
+  const variables =
+    unit === undefined ? new Map<string, LiveVariable>() : readVariables(module, unit);
   const locals = localSymbols(module, unit, sourceName, inside);
   const functions = new Map<string, LiveSymbol>();
   const objects = new Map<string, LiveSymbol>();
@@ -29,7 +40,8 @@ export function readLiveUnit(module: LoadedModule, unit: Unit | undefined, sourc
     const live = liveSymbol(module, symbol);
     if (live === undefined) continue;
     const table = symbol.type === STT.FUNC ? functions : objects;
-    if (symbol.type === STT.FUNC || symbol.type === STT.OBJECT || symbol.type === STT.TLS) table.set(symbol.name, live);
+    if (symbol.type === STT.FUNC || symbol.type === STT.OBJECT || symbol.type === STT.TLS)
+      table.set(symbol.name, live);
   }
   return { module, name: sourceName, functions, objects, variables };
 }
@@ -60,7 +72,12 @@ function readVariables(module: LoadedModule, unit: Unit): Map<string, LiveVariab
 
 /** The local symbols of the unit. Units may have sources of the same name; then the one that holds
  *  the address counts, or the one whose functions lie in the unit's ranges. */
-function localSymbols(module: LoadedModule, unit: Unit | undefined, sourceName: string, inside: Addr): readonly ElfSymbol[] {
+function localSymbols(
+  module: LoadedModule,
+  unit: Unit | undefined,
+  sourceName: string,
+  inside: Addr,
+): readonly ElfSymbol[] {
   const groups = module.file.symbols().localsOfFile(sourceName);
   if (groups.length === 1 && groups[0] !== undefined) return groups[0].symbols;
   const at = fileAddress(module, inside);

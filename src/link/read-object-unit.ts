@@ -32,7 +32,8 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
       const { location } = variable;
       if (location === undefined) continue;
       const place = info?.sectionAt(location.kind === 'static' ? location.vaddr : location.offset);
-      if (place !== undefined) names.set(key(place.sectionIndex, place.offset), scopedNameOf(variable));
+      if (place !== undefined)
+        names.set(key(place.sectionIndex, place.offset), scopedNameOf(variable));
     }
     for (const entry of unit.functions()) {
       const place = entry.entry === undefined ? undefined : info?.sectionAt(entry.entry);

@@ -26,14 +26,22 @@ export interface Reference {
 
 /** The function or variable that a relocation points at, as an offset into the symbol's section,
  *  whatever the addend includes. */
-export function targetOffset(reference: Pick<Reference, 'section' | 'relocation' | 'rule' | 'symbol'>, relocations: Relocations): number {
+export function targetOffset(
+  reference: Pick<Reference, 'section' | 'relocation' | 'rule' | 'symbol'>,
+  relocations: Relocations,
+): number {
   const { section, relocation, rule, symbol } = reference;
   const bias = rule.pcRelative && isCode(section) ? relocations.pcBiasBytes : 0;
   return symbol.value + relocation.addend + bias;
 }
 
 /** @throws HcrError `unsupported-relocation`, `unresolved-symbol`, `function-not-patchable` */
-export function resolveReferences(section: Section, unit: ObjectUnit, binder: Binder, relocations: Relocations): Reference[] {
+export function resolveReferences(
+  section: Section,
+  unit: ObjectUnit,
+  binder: Binder,
+  relocations: Relocations,
+): Reference[] {
   const { object } = unit;
   const references: Reference[] = [];
   for (const relocation of object.relocationsOf(section)) {
@@ -54,10 +62,16 @@ export function resolveReferences(section: Section, unit: ObjectUnit, binder: Bi
   return references;
 }
 
-function resolve(reference: Omit<Reference, 'binding'>, unit: ObjectUnit, binder: Binder, relocations: Relocations): Binding {
+function resolve(
+  reference: Omit<Reference, 'binding'>,
+  unit: ObjectUnit,
+  binder: Binder,
+  relocations: Relocations,
+): Binding {
   const { section, symbol } = reference;
   const target = symbol.home === 'section' ? unit.object.sections[symbol.sectionIndex] : undefined;
-  if (target === undefined || symbol.type !== STT.SECTION || !isCode(target)) return binder.bind(symbol);
+  if (target === undefined || symbol.type !== STT.SECTION || !isCode(target))
+    return binder.bind(symbol);
   const label: Binding = { kind: 'fresh', section: target, offset: symbol.value };
   if (!namesFunctions(section, unit)) return label;
   const fn = binder.functionAt(target, targetOffset(reference, relocations));

@@ -36,7 +36,8 @@ export function callerContract(
 ): CallerContract {
   const possible = analyzeClobbers(decoder, after).clobbersOf(entry).possible;
   const body = after.functionAt(entry);
-  const needsAlignment = body === undefined || needsAlignedStack(decoder, buildFlowGraph(decoder, body));
+  const needsAlignment =
+    body === undefined || needsAlignedStack(decoder, buildFlowGraph(decoder, body));
   let contract = NO_CONTRACT;
   for (const source of before) {
     const extra = possible & ~analyzeClobbers(decoder, source).clobbersOf(entry).assumed;

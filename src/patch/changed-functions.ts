@@ -33,11 +33,18 @@ export function compareFunctions(input: DiffInput): FunctionState[] {
   const states = new Map<ObjectFunction, FunctionState>();
   for (const fn of input.unit.functions) {
     const live = input.binder.liveEntry(fn) ?? input.compilerMade.get(fn.name);
-    states.set(fn, { fn, live, comparison: live === undefined ? { same: false, reason: 'body' } : compare(fn, live, input) });
+    states.set(fn, {
+      fn,
+      live,
+      comparison: live === undefined ? { same: false, reason: 'body' } : compare(fn, live, input),
+    });
   }
   return [...states.values()]
     .filter(({ fn }) => !isColdPart(fn.name))
-    .map((state) => ({ ...state, comparison: withParts(state, [...states.values()], input.bodies) }));
+    .map((state) => ({
+      ...state,
+      comparison: withParts(state, [...states.values()], input.bodies),
+    }));
 }
 
 function compare(fn: ObjectFunction, live: LiveSymbol, input: DiffInput): Comparison {
@@ -48,10 +55,16 @@ function compare(fn: ObjectFunction, live: LiveSymbol, input: DiffInput): Compar
 }
 
 /** A function whose cold part changed has changed. A patched body was compared whole. */
-function withParts(state: FunctionState, all: readonly FunctionState[], bodies: ReadonlyMap<Addr, Body>): Comparison {
-  if (!state.comparison.same || state.live === undefined || bodies.has(state.live.address)) return state.comparison;
+function withParts(
+  state: FunctionState,
+  all: readonly FunctionState[],
+  bodies: ReadonlyMap<Addr, Body>,
+): Comparison {
+  if (!state.comparison.same || state.live === undefined || bodies.has(state.live.address))
+    return state.comparison;
   const part = all.find(
-    ({ fn, live, comparison }) => !comparison.same && live !== undefined && fn.name.startsWith(`${state.fn.name}.cold`),
+    ({ fn, live, comparison }) =>
+      !comparison.same && live !== undefined && fn.name.startsWith(`${state.fn.name}.cold`),
   );
   return part?.comparison ?? state.comparison;
 }

@@ -23,7 +23,9 @@ import { isCompilerMade } from '../link/live-unit.js';
 import { type ObjectFunction, type ObjectUnit, isCode } from '../link/object-unit.js';
 import { type Reference, resolveReferences, targetOffset } from '../link/resolve.js';
 
-export type Comparison = { readonly same: true } | { readonly same: false; readonly reason: 'body' | 'constant' };
+export type Comparison =
+  | { readonly same: true }
+  | { readonly same: false; readonly reason: 'body' | 'constant' };
 
 const SAME: Comparison = { same: true };
 const BODY: Comparison = { same: false, reason: 'body' };
@@ -60,7 +62,8 @@ export class CodeComparer {
     if (live === undefined) return BODY;
     const compiled = unit.object.bytesOf(fn.section).subarray(fn.offset, fn.offset + fn.sizeBytes);
     const references = this.referencesOf(fn.section)?.filter(
-      ({ relocation }) => relocation.offset >= fn.offset && relocation.offset < fn.offset + fn.sizeBytes,
+      ({ relocation }) =>
+        relocation.offset >= fn.offset && relocation.offset < fn.offset + fn.sizeBytes,
     );
     if (references === undefined) return BODY;
     if (compiled.length === live.length) {
@@ -107,12 +110,23 @@ export class CodeComparer {
     let at = 0;
     for (const reference of references) {
       const offset = reference.relocation.offset - sectionOffset;
-      const access = reference.rule.needs === 'got' ? this.context.machine.patterns.gotAccess(compiled, live, offset) : undefined;
+      const access =
+        reference.rule.needs === 'got'
+          ? this.context.machine.patterns.gotAccess(compiled, live, offset)
+          : undefined;
       const start = access === undefined ? offset : Math.min(offset, access.start);
       if (!equalBytes(compiled, live, at, Math.max(at, start))) return BODY;
       at = Math.max(at, offset + reference.rule.widthBytes, access?.end ?? 0);
       const place = offsetBy(address, offset);
-      const verdict = this.compareTarget(reference, live, offset, place, address, sectionOffset, depth);
+      const verdict = this.compareTarget(
+        reference,
+        live,
+        offset,
+        place,
+        address,
+        sectionOffset,
+        depth,
+      );
       if (verdict !== SAME) return verdict;
     }
     return equalBytes(compiled, live, at, compiled.length) ? SAME : BODY;
@@ -131,7 +145,10 @@ export class CodeComparer {
     const { rule, relocation, binding } = reference;
     const { machine, unit } = this.context;
     if (offset + rule.widthBytes > live.length) return BODY;
-    const liveS = machine.relocations.read(relocation.type, live, offset, { A: relocation.addend, P: place });
+    const liveS = machine.relocations.read(relocation.type, live, offset, {
+      A: relocation.addend,
+      P: place,
+    });
     switch (rule.needs) {
       case 'got': {
         const compiled = unit.object.bytesOf(reference.section);
@@ -169,7 +186,9 @@ export class CodeComparer {
         if (liveS === binding.address) return SAME;
         return this.isSameName(binding.symbol?.name ?? binding.name, liveS, slot) ? SAME : BODY;
       case 'ifunc':
-        return liveS === binding.symbol.address || this.isSameName(binding.symbol.name, liveS, slot) ? SAME : BODY;
+        return liveS === binding.symbol.address || this.isSameName(binding.symbol.name, liveS, slot)
+          ? SAME
+          : BODY;
       case 'absent':
         return liveS === 0 ? SAME : BODY;
       case 'thread-local':
@@ -186,7 +205,8 @@ export class CodeComparer {
     if (slot !== undefined && this.slotNames.get(slot as Addr) === name) return true;
     if (!contains(this.context.module.range, liveS)) return false;
     const code = this.context.original.tryRead(addr(liveS), PLT_ENTRY_BYTES);
-    const through = code === undefined ? undefined : this.context.machine.patterns.pltSlot(code, addr(liveS));
+    const through =
+      code === undefined ? undefined : this.context.machine.patterns.pltSlot(code, addr(liveS));
     return through !== undefined && this.slotNames.get(through) === name;
   }
 
@@ -200,7 +220,8 @@ export class CodeComparer {
   ): Comparison {
     const { section, offset } = binding;
     // Labels of the function's own section: the same distance from its start.
-    if (section === reference.section) return liveS === liveSection - sectionOffset + offset ? SAME : BODY;
+    if (section === reference.section)
+      return liveS === liveSection - sectionOffset + offset ? SAME : BODY;
     if (liveS <= 0) return BODY;
     if (isCode(section)) return this.compareFreshCode(section, liveS - offset, depth);
     const target = targetOffset(reference, this.context.machine.relocations);
@@ -221,8 +242,14 @@ export class CodeComparer {
   }
 
   /** Strings to their end, constants of a fixed size, tables whole. */
-  private compareContent(section: Section, offset: number, liveAddress: number, depth: number): boolean {
-    if (depth > MAX_DEPTH || offset < 0 || offset > section.sizeBytes || liveAddress <= 0) return false;
+  private compareContent(
+    section: Section,
+    offset: number,
+    liveAddress: number,
+    depth: number,
+  ): boolean {
+    if (depth > MAX_DEPTH || offset < 0 || offset > section.sizeBytes || liveAddress <= 0)
+      return false;
     const compiled = this.context.unit.object.bytesOf(section);
     const at = addr(liveAddress);
     if ((section.flags & SHF.STRINGS) !== 0) {
@@ -272,12 +299,18 @@ export class CodeComparer {
       const { binding, relocation } = reference;
       const place = offsetBy(address, offset);
       if (binding.kind === 'fresh' && isCode(binding.section)) {
-        const liveS = this.context.machine.relocations.read(relocation.type, live, offset, { A: relocation.addend, P: place });
+        const liveS = this.context.machine.relocations.read(relocation.type, live, offset, {
+          A: relocation.addend,
+          P: place,
+        });
         const base = liveS - binding.offset;
         const known = distances.get(binding.section) ?? base;
         if (known !== base) return false;
         distances.set(binding.section, base);
-      } else if (this.compareTarget(reference, live, offset, place, address, sectionOffset, depth + 1) !== SAME) {
+      } else if (
+        this.compareTarget(reference, live, offset, place, address, sectionOffset, depth + 1) !==
+        SAME
+      ) {
         return false;
       }
     }
@@ -304,12 +337,16 @@ export class CodeComparer {
 
   private pointerAt(address: number): number | undefined {
     const bytes = this.context.original.tryRead(addr(address), 8);
-    return bytes === undefined ? undefined : Number(new DataView(bytes.buffer).getBigUint64(0, true));
+    return bytes === undefined
+      ? undefined
+      : Number(new DataView(bytes.buffer).getBigUint64(0, true));
   }
 
   private signedAt(address: number): number | undefined {
     const bytes = this.context.original.tryRead(addr(address), 8);
-    return bytes === undefined ? undefined : Number(new DataView(bytes.buffer).getBigInt64(0, true));
+    return bytes === undefined
+      ? undefined
+      : Number(new DataView(bytes.buffer).getBigInt64(0, true));
   }
 
   /** Instruction by instruction, when sizes of branches may differ. */
@@ -333,44 +370,76 @@ export class CodeComparer {
       const their = theirs[i];
       if (their === undefined) return BODY;
       const start = our.address - entry + fn.offset;
-      const own = takeWhile(pending, ({ relocation }) => relocation.offset < start + our.lengthBytes);
-      const verdict = this.compareInstruction(our, their, own, { compiled, live, fn, entry, ourIndex, theirIndex });
+      const own = takeWhile(
+        pending,
+        ({ relocation }) => relocation.offset < start + our.lengthBytes,
+      );
+      const verdict = this.compareInstruction(our, their, own, {
+        compiled,
+        live,
+        fn,
+        entry,
+        ourIndex,
+        theirIndex,
+      });
       if (verdict !== SAME) return verdict;
     }
     return SAME;
   }
 
-  private compareInstruction(our: Instruction, their: Instruction, references: readonly Reference[], code: DecodedPair): Comparison {
+  private compareInstruction(
+    our: Instruction,
+    their: Instruction,
+    references: readonly Reference[],
+    code: DecodedPair,
+  ): Comparison {
     const { fn, entry, compiled, live } = code;
     const [reference] = references;
     if (our.target !== undefined && their.target !== undefined) {
       if (our.shape !== their.shape) return BODY;
       if (reference !== undefined) {
-        const target = targetOffset(reference, this.context.machine.relocations) - reference.symbol.value;
+        const target =
+          targetOffset(reference, this.context.machine.relocations) - reference.symbol.value;
         return this.means(reference.binding, their.target - target, reference, entry, fn.offset, 0);
       }
       const ourTarget = code.ourIndex.get(our.target);
-      if (ourTarget !== undefined) return ourTarget === code.theirIndex.get(their.target) ? SAME : BODY;
+      if (ourTarget !== undefined)
+        return ourTarget === code.theirIndex.get(their.target) ? SAME : BODY;
       return BODY;
     }
     if (references.length > 1) return BODY;
     if (reference === undefined || our.lengthBytes !== their.lengthBytes) {
-      const ourBytes = compiled.subarray(our.address - entry, our.address - entry + our.lengthBytes);
-      const theirBytes = live.subarray(their.address - entry, their.address - entry + their.lengthBytes);
-      return ourBytes.length === theirBytes.length && equalBytes(ourBytes, theirBytes, 0, ourBytes.length) ? SAME : BODY;
+      const ourBytes = compiled.subarray(
+        our.address - entry,
+        our.address - entry + our.lengthBytes,
+      );
+      const theirBytes = live.subarray(
+        their.address - entry,
+        their.address - entry + their.lengthBytes,
+      );
+      return ourBytes.length === theirBytes.length &&
+        equalBytes(ourBytes, theirBytes, 0, ourBytes.length)
+        ? SAME
+        : BODY;
     }
     if (our.shape !== their.shape && reference.rule.needs !== 'got') return BODY;
     const within = reference.relocation.offset - fn.offset - (our.address - entry);
     const base = fn.offset + our.address - entry;
     const ourBytes = compiled.subarray(our.address - entry, our.address - entry + our.lengthBytes);
-    const theirBytes = live.subarray(their.address - entry, their.address - entry + their.lengthBytes);
+    const theirBytes = live.subarray(
+      their.address - entry,
+      their.address - entry + their.lengthBytes,
+    );
     const place = offsetBy(their.address, within);
     if (reference.rule.needs === 'got') {
       const moved = { ...reference, relocation: { ...reference.relocation } };
       return this.compareTarget(moved, theirBytes, within, place, their.address, base, 0);
     }
     const width = reference.rule.widthBytes;
-    if (!equalBytes(ourBytes, theirBytes, 0, within) || !equalBytes(ourBytes, theirBytes, within + width, ourBytes.length)) {
+    if (
+      !equalBytes(ourBytes, theirBytes, 0, within) ||
+      !equalBytes(ourBytes, theirBytes, within + width, ourBytes.length)
+    ) {
       return BODY;
     }
     return this.compareTarget(reference, theirBytes, within, place, their.address, base, 0);

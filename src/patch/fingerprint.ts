@@ -13,7 +13,12 @@ import { type Reference, resolveReferences } from '../link/resolve.js';
 const HEX_DIGITS = 32;
 
 /** @throws HcrError as `resolveReferences` */
-export function fingerprintOf(fn: ObjectFunction, unit: ObjectUnit, binder: Binder, machine: Machine): string {
+export function fingerprintOf(
+  fn: ObjectFunction,
+  unit: ObjectUnit,
+  binder: Binder,
+  machine: Machine,
+): string {
   const hash = createHash('sha256');
   const seen = new Set<Section>([fn.section]);
   for (const section of seen) {
@@ -27,19 +32,30 @@ export function fingerprintOf(fn: ObjectFunction, unit: ObjectUnit, binder: Bind
     for (const { binding } of references) {
       hash.update(describe(binding, unit));
       // Only what belongs to this function alone: its cold part and its constants.
-      if (binding.kind === 'fresh' && !isOtherFunction(binding, fn, unit)) seen.add(binding.section);
+      if (binding.kind === 'fresh' && !isOtherFunction(binding, fn, unit))
+        seen.add(binding.section);
     }
   }
   return hash.digest('hex').slice(0, HEX_DIGITS);
 }
 
-function isOtherFunction(binding: Extract<Binding, { kind: 'fresh' }>, fn: ObjectFunction, unit: ObjectUnit): boolean {
+function isOtherFunction(
+  binding: Extract<Binding, { kind: 'fresh' }>,
+  fn: ObjectFunction,
+  unit: ObjectUnit,
+): boolean {
   if (!isCode(binding.section)) return false;
   const owner = unit.functions.find((candidate) => candidate.section === binding.section);
   return owner !== undefined && !owner.name.startsWith(`${fn.name}.cold`);
 }
 
-function hashContent(hash: Hash, bytes: Uint8Array, start: number, end: number, references: readonly Reference[]): void {
+function hashContent(
+  hash: Hash,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  references: readonly Reference[],
+): void {
   let at = start;
   for (const { relocation, rule } of references) {
     hash.update(bytes.subarray(at, relocation.offset));

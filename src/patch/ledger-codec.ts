@@ -38,7 +38,10 @@ export interface Slot {
 export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
   const payload = Buffer.from(JSON.stringify(slot.ledger, replacer), 'utf8');
   if (SLOT_HEADER_BYTES + payload.length > slotBytes) {
-    throw new HcrError({ code: 'out-of-memory', detail: `its ledger holds ${slotBytes} bytes and is full` });
+    throw new HcrError({
+      code: 'out-of-memory',
+      detail: `its ledger holds ${slotBytes} bytes and is full`,
+    });
   }
   const bytes = Buffer.alloc(SLOT_HEADER_BYTES + payload.length);
   bytes.writeBigUInt64LE(MAGIC, OFFSET.magic);
@@ -85,7 +88,8 @@ function replacer(_key: string, value: unknown): unknown {
 type Json = Readonly<Record<string, unknown>>;
 
 function record(value: unknown): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not a record');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError('not a record');
   return value as Json;
 }
 
@@ -100,7 +104,8 @@ function text(value: unknown): string {
 }
 
 function count(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new TypeError('not a count');
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw new TypeError('not a count');
   return value;
 }
 
@@ -154,7 +159,9 @@ function readArea(json: Json): Area {
   return {
     start: address(json['start']),
     sizeBytes: count(json['sizeBytes']),
-    parts: Object.fromEntries(PARTS.map((part) => [part, readRange(parts[part])])) as unknown as Area['parts'],
+    parts: Object.fromEntries(
+      PARTS.map((part) => [part, readRange(parts[part])]),
+    ) as unknown as Area['parts'],
   };
 }
 
@@ -226,13 +233,19 @@ function readPending(json: Json): Pending {
     after: base64(item['after']),
   });
   const created = flag(json['created']);
-  return { from: count(json['from']), to: count(json['to']), created, writes: list(json['writes'], readWrite) };
+  return {
+    from: count(json['from']),
+    to: count(json['to']),
+    created,
+    writes: list(json['writes'], readWrite),
+  };
 }
 
 /** What the checksum cannot tell: that the parts fit each other. */
 function assertConsistent(ledger: Ledger): void {
   const numbers = new Set([0, ...ledger.generations.map((generation) => generation.number)]);
-  if (numbers.size !== ledger.generations.length + 1) throw new TypeError('generations with the same number');
+  if (numbers.size !== ledger.generations.length + 1)
+    throw new TypeError('generations with the same number');
   if (!numbers.has(ledger.current)) throw new TypeError('the live generation is not recorded');
   for (const generation of ledger.generations) {
     if (generation.parent >= generation.number || !numbers.has(generation.parent)) {
@@ -243,7 +256,8 @@ function assertConsistent(ledger: Ledger): void {
         const part = parts[block.part];
         return block.start >= part.start && block.start + block.sizeBytes <= part.end;
       });
-      if (!home) throw new TypeError(`a block of generation ${generation.number} outside the areas`);
+      if (!home)
+        throw new TypeError(`a block of generation ${generation.number} outside the areas`);
     }
   }
   for (const write of ledger.pending?.writes ?? []) {

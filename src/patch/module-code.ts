@@ -52,10 +52,15 @@ export class ModuleCode implements CodeSource {
   }
 
   callersOf(entry: Addr): readonly FunctionCode[] {
-    const entries = new Set([...this.input.unit.map(({ address }) => address), ...this.redirects.keys()]);
+    const entries = new Set([
+      ...this.input.unit.map(({ address }) => address),
+      ...this.redirects.keys(),
+    ]);
     return [...entries].flatMap((address) => {
       const fn = this.functionAt(address);
-      const calls = fn?.parts.some((part) => this.input.patterns.branchesTo(part.code, entry - part.address));
+      const calls = fn?.parts.some((part) =>
+        this.input.patterns.branchesTo(part.code, entry - part.address),
+      );
       return fn !== undefined && calls === true ? [fn] : [];
     });
   }
@@ -98,7 +103,9 @@ export class ModuleCode implements CodeSource {
     return parts.length === 0 ? undefined : { entry: symbol.address, parts };
   }
 
-  private symbolAt(address: Addr): { readonly name: string; readonly address: Addr; readonly sizeBytes: number } | undefined {
+  private symbolAt(
+    address: Addr,
+  ): { readonly name: string; readonly address: Addr; readonly sizeBytes: number } | undefined {
     const { module } = this.input;
     if (!contains(module.range, address)) return undefined;
     const found = module.file

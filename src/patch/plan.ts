@@ -6,10 +6,22 @@ import { redirectBytes } from './redirect.js';
 
 /** The bytes of each place of an entry while `body` is live; the original ones without a body.
  *  @throws HcrError `out-of-reach` */
-export function entryBytes(entry: EntryRecord, body: Body | undefined, jumps: Jumps): readonly Uint8Array[] {
+export function entryBytes(
+  entry: EntryRecord,
+  body: Body | undefined,
+  jumps: Jumps,
+): readonly Uint8Array[] {
   if (body === undefined) return entry.originals.map(({ bytes }) => bytes);
-  const places = entry.originals.map(({ address, bytes }) => ({ address, sizeBytes: bytes.length }));
-  return redirectBytes({ kind: places.length > 1 ? 'island' : 'near', places }, entry.name, body.target, jumps);
+  const places = entry.originals.map(({ address, bytes }) => ({
+    address,
+    sizeBytes: bytes.length,
+  }));
+  return redirectBytes(
+    { kind: places.length > 1 ? 'island' : 'near', places },
+    entry.name,
+    body.target,
+    jumps,
+  );
 }
 
 /**
@@ -44,7 +56,12 @@ export function writesBetween(
 
 /** The writes that bring generation `to` back, from the one that is live. */
 export function writesTo(ledger: Ledger, to: number, jumps: Jumps): CodeWrite[] {
-  return writesBetween(ledger.entries, bodiesAt(ledger, ledger.current), bodiesAt(ledger, to), jumps);
+  return writesBetween(
+    ledger.entries,
+    bodiesAt(ledger, ledger.current),
+    bodiesAt(ledger, to),
+    jumps,
+  );
 }
 
 export function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -102,14 +102,24 @@ function findIsland(
 
 /** The bytes that make the places lead to `body`.
  *  @throws HcrError `out-of-reach` */
-export function redirectBytes(places: RedirectPlaces, name: string, body: Addr, jumps: Jumps): Uint8Array[] {
+export function redirectBytes(
+  places: RedirectPlaces,
+  name: string,
+  body: Addr,
+  jumps: Jumps,
+): Uint8Array[] {
   const [first, second] = places.places;
   const bytes: (Uint8Array | undefined)[] = [];
   if (first !== undefined) bytes.push(jumps.near(first.address, body));
-  if (first !== undefined && second !== undefined) bytes.push(jumps.short(second.address, first.address));
+  if (first !== undefined && second !== undefined)
+    bytes.push(jumps.short(second.address, first.address));
   return bytes.map((code) => {
     if (code === undefined) {
-      throw new HcrError({ code: 'out-of-reach', symbol: name, detail: 'no jump reaches from its entry' });
+      throw new HcrError({
+        code: 'out-of-reach',
+        symbol: name,
+        detail: 'no jump reaches from its entry',
+      });
     }
     return code;
   });
@@ -118,11 +128,19 @@ export function redirectBytes(places: RedirectPlaces, name: string, body: Addr, 
 /** Whether the original body jumps to bytes that a redirect overwrites, its entry included: a loop
  *  whose head is the entry would run on into the new body with its registers half used. A call of
  *  the entry is only recursion. */
-export function branchesBackInto(body: Uint8Array, entry: Addr, places: RedirectPlaces, decoder: Decoder): boolean {
+export function branchesBackInto(
+  body: Uint8Array,
+  entry: Addr,
+  places: RedirectPlaces,
+  decoder: Decoder,
+): boolean {
   const last = places.places.at(-1);
   if (last === undefined) return false;
   const end = last.address + last.sizeBytes;
   return decoder
     .decode(body, entry)
-    .some(({ flow, target }) => flow !== 'call' && target !== undefined && target >= entry && target < end);
+    .some(
+      ({ flow, target }) =>
+        flow !== 'call' && target !== undefined && target >= entry && target < end,
+    );
 }

@@ -41,11 +41,16 @@ export function retire(ledger: Ledger, numbers: ReadonlySet<number>): Ledger {
   const generations = ledger.generations.map((generation) =>
     numbers.has(generation.number) ? { ...generation, retired: true } : generation,
   );
-  const needed = withComposition(runnableGenerations({ ...ledger, generations }), compositionOf(ledger));
+  const needed = withComposition(
+    runnableGenerations({ ...ledger, generations }),
+    compositionOf(ledger),
+  );
   return {
     ...ledger,
     generations: generations.map((generation) =>
-      numbers.has(generation.number) && !needed.has(generation.number) ? { ...generation, blocks: [] } : generation,
+      numbers.has(generation.number) && !needed.has(generation.number)
+        ? { ...generation, blocks: [] }
+        : generation,
     ),
   };
 }

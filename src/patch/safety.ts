@@ -33,9 +33,14 @@ export interface Busy {
 export function hazardsOf(writes: readonly CodeWrite[], entries: readonly EntryRecord[]): Hazard[] {
   const hazards: Hazard[] = [];
   for (const write of writes) {
-    const entry = entries.find((candidate) => candidate.originals.some(({ address }) => address === write.address));
+    const entry = entries.find((candidate) =>
+      candidate.originals.some(({ address }) => address === write.address),
+    );
     if (entry === undefined) continue;
-    const range = { start: offsetBy(write.address, 1), end: offsetBy(write.address, write.before.length) };
+    const range = {
+      start: offsetBy(write.address, 1),
+      end: offsetBy(write.address, write.before.length),
+    };
     hazards.push({ range, function: entry.name, why: 'overwritten' });
     if (entry.branchesBack) {
       const body = { start: entry.entry, end: offsetBy(entry.entry, entry.sizeBytes) };
@@ -49,14 +54,20 @@ export function hazardsOf(writes: readonly CodeWrite[], entries: readonly EntryR
 export function findBusy(threads: Iterable<ThreadPosition>, hazards: readonly Hazard[]): Busy[] {
   const busy: Busy[] = [];
   for (const { tid, pc, stack } of threads) {
-    const hazard = hazards.find(({ range }) => contains(range, pc)) ?? hazardOnStack(stack, hazards);
+    const hazard =
+      hazards.find(({ range }) => contains(range, pc)) ?? hazardOnStack(stack, hazards);
     if (hazard !== undefined) busy.push({ tid, hazard });
   }
   return busy;
 }
 
 function hazardOnStack(stack: Uint8Array, hazards: readonly Hazard[]): Hazard | undefined {
-  const hit = findReturnInto(stack, hazards.map((hazard) => hazard.why === 'overwritten' ? hazard.range : afterStart(hazard.range)));
+  const hit = findReturnInto(
+    stack,
+    hazards.map((hazard) =>
+      hazard.why === 'overwritten' ? hazard.range : afterStart(hazard.range),
+    ),
+  );
   return hit === undefined ? undefined : hazards.find(({ range }) => contains(range, hit));
 }
 
@@ -67,7 +78,10 @@ function afterStart(range: AddrRange): AddrRange {
 
 /** Whether a thread is in one of some functions, or comes back to it.
  *  @param bodies whole functions, from their start */
-export function isInside({ pc, stack }: Pick<ThreadPosition, 'pc' | 'stack'>, bodies: readonly AddrRange[]): AddrRange | undefined {
+export function isInside(
+  { pc, stack }: Pick<ThreadPosition, 'pc' | 'stack'>,
+  bodies: readonly AddrRange[],
+): AddrRange | undefined {
   const word = findReturnInto(stack, bodies.map(afterStart));
   return bodies.find((body) => contains(body, pc) || (word !== undefined && contains(body, word)));
 }

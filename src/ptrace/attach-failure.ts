@@ -62,7 +62,8 @@ export function seizeFailure(pid: Pid, errno: number): HcrError {
       code: 'attach-denied',
       pid,
       reason: `kernel.yama.ptrace_scope is ${scope}`,
-      advice: 'Run hcr as root, start the program with `hcr run`, or set kernel.yama.ptrace_scope to 0.',
+      advice:
+        'Run hcr as root, start the program with `hcr run`, or set kernel.yama.ptrace_scope to 0.',
     });
   }
   return new HcrError({

@@ -14,7 +14,12 @@ import { readThreadStatus } from './procfs.js';
 import type { Tracee } from './tracee.js';
 
 /** Has a stopped thread make its interrupted call again, if only hcr interrupted it. */
-export function repeatInterruptedCall(pid: Pid, tracee: Tracee, registers: Uint8Array, machine: Registers): void {
+export function repeatInterruptedCall(
+  pid: Pid,
+  tracee: Tracee,
+  registers: Uint8Array,
+  machine: Registers,
+): void {
   if (tracee.stop?.kind === 'signal') return;
   const call = machine.interruptedSyscall(registers);
   if (call?.errno !== ERRNO.EINTR || !call.repeatable) return;

@@ -26,7 +26,9 @@ export function findPointerKeepers(pid: Pid): PointerKeepers {
 
 /** What events and timers bring back to the program. @see proc(5) on fdinfo and timers */
 export function readKeptPointers(pid: Pid, keepers: PointerKeepers): number[] {
-  const texts = [`timers`, ...keepers.epoll.map((file) => `fdinfo/${file}`)].map((name) => readText(`/proc/${pid}/${name}`));
+  const texts = [`timers`, ...keepers.epoll.map((file) => `fdinfo/${file}`)].map((name) =>
+    readText(`/proc/${pid}/${name}`),
+  );
   return texts
     .flatMap((text) => [...text.matchAll(/\bdata:\s*([0-9a-f]+)|^signal: \d+\/([0-9a-f]+)/gm)])
     .map(([, data, signal]) => Number.parseInt(data ?? signal ?? '0', 16));

@@ -2,7 +2,13 @@
 import { HcrError } from '../core/failure.js';
 import { type AddrRange, offsetBy } from '../core/address.js';
 import { EMPTY_LEDGER, type Ledger } from '../patch/ledger.js';
-import { SLOT_HEADER_BYTES, type Slot, decodeSlot, encodeSlot, isBlank } from '../patch/ledger-codec.js';
+import {
+  SLOT_HEADER_BYTES,
+  type Slot,
+  decodeSlot,
+  encodeSlot,
+  isBlank,
+} from '../patch/ledger-codec.js';
 import { LEDGER_SLOT_BYTES, findAreas } from './patch-area.js';
 import type { TargetProcess } from './process.js';
 
@@ -56,7 +62,10 @@ export class LedgerStore {
     const bytes = encodeSlot(slot, LEDGER_SLOT_BYTES);
     const start = offsetBy(home.start, (sequence % 2) * LEDGER_SLOT_BYTES);
     // The header last and alone: a slot whose first write was cut off still counts as blank.
-    this.target.memory.writeData(offsetBy(start, SLOT_HEADER_BYTES), bytes.subarray(SLOT_HEADER_BYTES));
+    this.target.memory.writeData(
+      offsetBy(start, SLOT_HEADER_BYTES),
+      bytes.subarray(SLOT_HEADER_BYTES),
+    );
     this.target.memory.writeData(start, bytes.subarray(0, SLOT_HEADER_BYTES));
     this.slot = slot;
     this.home = home;
@@ -65,6 +74,7 @@ export class LedgerStore {
 
 function firstArea(ledger: Ledger): AddrRange {
   const area = ledger.areas[0];
-  if (area === undefined) throw new HcrError({ code: 'unexpected', detail: 'a ledger without an area to live in' });
+  if (area === undefined)
+    throw new HcrError({ code: 'unexpected', detail: 'a ledger without an area to live in' });
   return { start: area.start, end: offsetBy(area.start, area.sizeBytes) };
 }

@@ -33,7 +33,13 @@ export interface NativeBuffer {
 const OFF_HEAP_MIN_BYTES = 4096;
 
 /** @see glibc's spawn.h */
-const SPAWN = { attributesBytes: 512, fileActionsBytes: 128, signalSetBytes: 128, setSignalDefaults: 4, sigpipe: 13 } as const;
+const SPAWN = {
+  attributesBytes: 512,
+  fileActionsBytes: 128,
+  signalSetBytes: 128,
+  setSignalDefaults: 4,
+  sigpipe: 13,
+} as const;
 
 export class Libc {
   readonly backend: ForeignLibrary['name'];
@@ -92,7 +98,10 @@ export class Libc {
   /** The wait status of a thread that has one, or undefined when it has nothing to report.
    *  @returns a negative errno when there is no such child or tracee
    *  @see waitpid(2) */
-  waitpid(tid: number, options: number): { readonly tid: number; readonly status: number } | undefined {
+  waitpid(
+    tid: number,
+    options: number,
+  ): { readonly tid: number; readonly status: number } | undefined {
     const result = this.waitpidCall(tid, this.status.address, options);
     if (result === 0) return undefined;
     return { tid: result, status: result > 0 ? this.status.bytes.readInt32LE(0) : 0 };
@@ -138,14 +147,23 @@ export class Libc {
    * would take its ptrace stops for exits.
    * @returns its process id, or a negative errno. @see posix_spawn(3)
    */
-  spawn(file: string, argv: readonly string[], environment: Readonly<Record<string, string | undefined>>): number {
-    const variables = Object.entries(environment).flatMap(([k, v]) => (v === undefined ? [] : [`${k}=${v}`]));
+  spawn(
+    file: string,
+    argv: readonly string[],
+    environment: Readonly<Record<string, string | undefined>>,
+  ): number {
+    const variables = Object.entries(environment).flatMap(([k, v]) =>
+      v === undefined ? [] : [`${k}=${v}`],
+    );
     const attributes = this.allocate(SPAWN.attributesBytes);
     const defaults = this.allocate(SPAWN.signalSetBytes);
     defaults.view.setBigUint64(0, 1n << BigInt(SPAWN.sigpipe - 1), true);
     this.bindSpawnAttribute('posix_spawnattr_init')(attributes.address, 0);
     this.bindSpawnAttribute('posix_spawnattr_setsigdefault')(attributes.address, defaults.address);
-    this.bindSpawnAttribute('posix_spawnattr_setflags')(attributes.address, SPAWN.setSignalDefaults);
+    this.bindSpawnAttribute('posix_spawnattr_setflags')(
+      attributes.address,
+      SPAWN.setSignalDefaults,
+    );
     const path = this.stringTable([file]);
     const words = this.stringTable(argv);
     const variableTable = this.stringTable(variables);
@@ -167,7 +185,11 @@ export class Libc {
   private keepStandardFiles(): NativeBuffer {
     const actions = this.allocate(SPAWN.fileActionsBytes);
     this.library.bind('posix_spawn_file_actions_init', 'int', ['address'])(actions.address);
-    const duplicate = this.library.bind('posix_spawn_file_actions_adddup2', 'int', ['address', 'int', 'int']);
+    const duplicate = this.library.bind('posix_spawn_file_actions_adddup2', 'int', [
+      'address',
+      'int',
+      'int',
+    ]);
     for (const file of [0, 1, 2]) duplicate(actions.address, file, file);
     return actions;
   }
@@ -180,7 +202,9 @@ export class Libc {
   private stringTable(strings: readonly string[]): NativeBuffer {
     const encoded = strings.map((text) => Buffer.from(`${text}\0`, 'utf8'));
     const pointersBytes = (strings.length + 1) * 8;
-    const block = this.allocate(pointersBytes + encoded.reduce((sum, bytes) => sum + bytes.length, 0));
+    const block = this.allocate(
+      pointersBytes + encoded.reduce((sum, bytes) => sum + bytes.length, 0),
+    );
     let at = pointersBytes;
     for (const [i, bytes] of encoded.entries()) {
       block.view.setBigUint64(i * 8, BigInt(block.address + at), true);
@@ -199,4 +223,3 @@ export function libc(): Libc {
   shared ??= new Libc(openForeignLibrary());
   return shared;
 }
-

@@ -15,15 +15,22 @@ const ENTRIES_AT_ONCE = 1 << 16;
 const MAX_MAPPED_BYTES = 16 * 2 ** 30;
 
 /** @returns undefined when that is too much to look at */
-export function memoryInUse(pid: number, mappings: readonly Mapping[], pageBytes: number): AddrRange[] | undefined {
+export function memoryInUse(
+  pid: number,
+  mappings: readonly Mapping[],
+  pageBytes: number,
+): AddrRange[] | undefined {
   const written = mappings.filter(holdsOwnData);
-  if (written.reduce((sum, { start, end }) => sum + end - start, 0) > MAX_MAPPED_BYTES) return undefined;
+  if (written.reduce((sum, { start, end }) => sum + end - start, 0) > MAX_MAPPED_BYTES)
+    return undefined;
   const pagemap = openPagemap(pid);
   if (pagemap === undefined) return written.map(({ start, end }) => ({ start, end }));
   try {
     // What is shared may have been written by a relative: a page that exists, but not here.
     return written.flatMap((mapping) =>
-      mapping.isPrivate ? existingPages(pagemap, mapping, pageBytes) : [{ start: mapping.start, end: mapping.end }],
+      mapping.isPrivate
+        ? existingPages(pagemap, mapping, pageBytes)
+        : [{ start: mapping.start, end: mapping.end }],
     );
   } finally {
     closeSync(pagemap);
@@ -47,7 +54,9 @@ function openPagemap(pid: number): number | undefined {
 
 function existingPages(pagemap: number, { start, end }: AddrRange, pageBytes: number): AddrRange[] {
   const found: { start: number; end: number }[] = [];
-  const entries = new Int32Array((Math.min(ENTRIES_AT_ONCE, (end - start) / pageBytes) * ENTRY_BYTES) / 4);
+  const entries = new Int32Array(
+    (Math.min(ENTRIES_AT_ONCE, (end - start) / pageBytes) * ENTRY_BYTES) / 4,
+  );
   for (let at: number = start; at < end; ) {
     const wanted = Math.min(entries.byteLength, ((end - at) / pageBytes) * ENTRY_BYTES);
     const got = readSync(pagemap, entries, 0, wanted, (at / pageBytes) * ENTRY_BYTES);

@@ -54,7 +54,11 @@ function inodeOf(path: string): number | undefined {
   }
 }
 
-function readModule(target: TargetProcess, group: readonly Mapping[], isExecutable: boolean): LoadedModule | undefined {
+function readModule(
+  target: TargetProcess,
+  group: readonly Mapping[],
+  isExecutable: boolean,
+): LoadedModule | undefined {
   const [first] = group;
   const last = group.at(-1);
   if (first === undefined || last === undefined) return undefined;
@@ -82,11 +86,17 @@ function readModule(target: TargetProcess, group: readonly Mapping[], isExecutab
 
 /** The zero-filled part of the last segment is an anonymous mapping, which the group lacks. */
 function endOf(file: ElfFile, bias: number, last: Mapping): Addr {
-  const ends = file.segments.filter((s) => s.type === PT.LOAD).map((s) => s.address + s.memorySizeBytes + bias);
+  const ends = file.segments
+    .filter((s) => s.type === PT.LOAD)
+    .map((s) => s.address + s.memorySizeBytes + bias);
   return addr(Math.max(last.end, ...ends));
 }
 
-function openMapped(target: TargetProcess, mapping: Mapping, isExecutable: boolean): ElfFile | undefined {
+function openMapped(
+  target: TargetProcess,
+  mapping: Mapping,
+  isExecutable: boolean,
+): ElfFile | undefined {
   const { pid } = target;
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const candidates = [
@@ -126,7 +136,8 @@ function readLinkMap(executable: LoadedModule | undefined, memory: Memory): Addr
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let debug = 0;
   for (let at = 0; at + 16 <= bytes.length; at += 16) {
-    if (Number(view.getBigUint64(at, true)) === DT.DEBUG) debug = Number(view.getBigUint64(at + 8, true));
+    if (Number(view.getBigUint64(at, true)) === DT.DEBUG)
+      debug = Number(view.getBigUint64(at + 8, true));
   }
   if (debug === 0) return [];
   const order: Addr[] = [];

@@ -66,7 +66,10 @@ export interface Window {
  *  @param lowAddresses true when code uses 32-bit absolute addresses, so the area must be below 2 GiB */
 export function windowAround(module: AddrRange, reachBytes: number, lowAddresses: boolean): Window {
   if (lowAddresses) {
-    return { reach: { start: addr(LOWEST_ADDRESS), end: addr(2 ** 31 - SLACK_BYTES) }, below: undefined };
+    return {
+      reach: { start: addr(LOWEST_ADDRESS), end: addr(2 ** 31 - SLACK_BYTES) },
+      below: undefined,
+    };
   }
   return {
     reach: {
@@ -79,7 +82,12 @@ export function windowAround(module: AddrRange, reachBytes: number, lowAddresses
 
 /** Finds unmapped address space. The last megabyte below a mapping is left free: stacks grow into
  *  it. @returns undefined when there is none in the window */
-export function findGap(mappings: readonly Mapping[], window: Window, sizeBytes: number, alignment: number): Addr | undefined {
+export function findGap(
+  mappings: readonly Mapping[],
+  window: Window,
+  sizeBytes: number,
+  alignment: number,
+): Addr | undefined {
   const gaps: AddrRange[] = [];
   let at: number = window.reach.start;
   for (const mapping of mappings) {
@@ -91,7 +99,9 @@ export function findGap(mappings: readonly Mapping[], window: Window, sizeBytes:
     .map((gap) => {
       const low = Math.max(gap.start, window.reach.start) + SLACK_BYTES;
       const high = Math.min(gap.end, window.reach.end) - SLACK_BYTES - sizeBytes;
-      return high < low ? undefined : { low: alignUp(low, alignment), high: alignUp(high - alignment + 1, alignment) };
+      return high < low
+        ? undefined
+        : { low: alignUp(low, alignment), high: alignUp(high - alignment + 1, alignment) };
     })
     .filter((gap) => gap !== undefined);
   const below = window.below;
@@ -123,7 +133,11 @@ function layOut(start: Addr, sizes: Readonly<Record<Part, number>>): Area {
 
 /** Where a new area would be, without making it.
  *  @throws HcrError `out-of-reach` */
-export function planArea(target: TargetProcess, window: Window, needs: Readonly<Record<Part, number>>): Area {
+export function planArea(
+  target: TargetProcess,
+  window: Window,
+  needs: Readonly<Record<Part, number>>,
+): Area {
   const sizes = partSizes(needs, target.machine.pageBytes);
   const { sizeBytes } = layOut(addr(0), sizes);
   const start = findGap(target.maps(), window, sizeBytes, target.machine.pageBytes);
@@ -173,7 +187,10 @@ export function reserveArea(
       if (PART_PROTECTION[part] === PROT.READ) continue;
       check('mprotect', calls.call(syscalls.mprotect, start, end - start, PART_PROTECTION[part]));
     }
-    check('mprotect', calls.call(syscalls.mprotect, mapped.start, LEDGER_BYTES, PROT.READ | PROT.WRITE));
+    check(
+      'mprotect',
+      calls.call(syscalls.mprotect, mapped.start, LEDGER_BYTES, PROT.READ | PROT.WRITE),
+    );
     calls.call(syscalls.close, file);
     return mapped;
   } catch (error) {
@@ -223,5 +240,8 @@ function check(call: string, result: number): void {
 }
 
 function refusedBy(call: string, result: number): HcrError {
-  return new HcrError({ code: 'out-of-memory', detail: `${call} failed in it with errno ${-result}` });
+  return new HcrError({
+    code: 'out-of-memory',
+    detail: `${call} failed in it with errno ${-result}`,
+  });
 }

@@ -48,7 +48,10 @@ export class PointerSearch {
     for (const { start, end } of this.ranges) {
       for (let at = start - (start % WINDOW_BYTES); at <= end; at += WINDOW_BYTES) starts.add(at);
     }
-    this.windows = [...starts].map((at) => ({ low: (at % HALF) | 0, high: Math.floor(at / HALF) | 0 }));
+    this.windows = [...starts].map((at) => ({
+      low: (at % HALF) | 0,
+      high: Math.floor(at / HALF) | 0,
+    }));
   }
 
   /** Searches what the buffer holds. A pointer that is cut off at its end is not found. */
@@ -71,7 +74,8 @@ export class PointerSearch {
         continue;
       }
       for (let j = i; j < i + WORDS_AT_ONCE; j++) {
-        if (at(j + 1) === high && (at(j) & WINDOW_MASK) === low) this.note(high * HALF + (at(j) >>> 0));
+        if (at(j + 1) === high && (at(j) & WINDOW_MASK) === low)
+          this.note(high * HALF + (at(j) >>> 0));
       }
     }
   }

@@ -107,7 +107,8 @@ export class ProcessMemory implements Memory, Disposable {
       this.memFile = openSync(`/proc/${this.pid}/mem`, 'r+');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') throw new HcrError({ code: 'no-such-process', pid: this.pid }, { cause: error });
+      if (code === 'ENOENT')
+        throw new HcrError({ code: 'no-such-process', pid: this.pid }, { cause: error });
       throw new HcrError(
         {
           code: 'attach-denied',
@@ -126,9 +127,18 @@ export class ProcessMemory implements Memory, Disposable {
     return this.chunk;
   }
 
-  private fail(verb: string, address: Addr, lengthBytes: number, errno?: number, cause?: unknown): never {
+  private fail(
+    verb: string,
+    address: Addr,
+    lengthBytes: number,
+    errno?: number,
+    cause?: unknown,
+  ): never {
     if (errno === ERRNO.ESRCH || this.libc.kill(this.pid, 0) === -ERRNO.ESRCH) {
-      throw new HcrError({ code: 'target-exited', pid: this.pid, how: `hcr could not ${verb} its memory` }, { cause });
+      throw new HcrError(
+        { code: 'target-exited', pid: this.pid, how: `hcr could not ${verb} its memory` },
+        { cause },
+      );
     }
     throw new HcrError(
       {

@@ -17,7 +17,8 @@ export interface Mapping extends AddrRange {
   readonly deleted: boolean;
 }
 
-const MAPS_LINE = /^([0-9a-f]+)-([0-9a-f]+) (.)(.)(.)(.) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/;
+const MAPS_LINE =
+  /^([0-9a-f]+)-([0-9a-f]+) (.)(.)(.)(.) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/;
 const DELETED = ' (deleted)';
 
 function isErrno(error: unknown, ...codes: readonly string[]): boolean {
@@ -25,7 +26,8 @@ function isErrno(error: unknown, ...codes: readonly string[]): boolean {
 }
 
 function procError(pid: number, error: unknown): HcrError {
-  if (isErrno(error, 'ENOENT', 'ESRCH')) return new HcrError({ code: 'no-such-process', pid }, { cause: error });
+  if (isErrno(error, 'ENOENT', 'ESRCH'))
+    return new HcrError({ code: 'no-such-process', pid }, { cause: error });
   if (isErrno(error, 'EACCES', 'EPERM')) {
     return new HcrError(
       {
@@ -37,7 +39,10 @@ function procError(pid: number, error: unknown): HcrError {
       { cause: error },
     );
   }
-  return new HcrError({ code: 'unexpected', detail: `reading /proc/${pid}: ${String(error)}` }, { cause: error });
+  return new HcrError(
+    { code: 'unexpected', detail: `reading /proc/${pid}: ${String(error)}` },
+    { cause: error },
+  );
 }
 
 /** @throws HcrError `no-such-process` or `attach-denied` */
@@ -55,7 +60,8 @@ export function parseMaps(text: string): Mapping[] {
   for (const line of text.split('\n')) {
     const match = MAPS_LINE.exec(line);
     if (match === null) continue;
-    const [, start = '', end = '', r, w, x, p, offset = '', device = '', inode = '', rawPath = ''] = match;
+    const [, start = '', end = '', r, w, x, p, offset = '', device = '', inode = '', rawPath = ''] =
+      match;
     if (rawPath === '[vsyscall]') continue;
     const path = rawPath.replaceAll('\\012', '\n');
     const deleted = path.endsWith(DELETED);
@@ -125,7 +131,8 @@ export interface ProcessStatus {
 }
 
 function parseStatus(text: string): ProcessStatus {
-  const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
+  const field = (name: string): string =>
+    new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
   const signals = (name: string): bigint => BigInt(`0x${field(name) || '0'}`);
   return {
     name: field('Name'),

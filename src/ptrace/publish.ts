@@ -6,7 +6,13 @@ import { type Addr, type AddrRange, addr, hex } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import type { CodeWrite } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
-import { type Busy, type Hazard, type ThreadPosition, findBusy, isInside } from '../patch/safety.js';
+import {
+  type Busy,
+  type Hazard,
+  type ThreadPosition,
+  findBusy,
+  isInside,
+} from '../patch/safety.js';
 import type { TargetProcess } from './process.js';
 import { type Mapping, mappingAt } from './procfs.js';
 import { StoppedWorld } from './stopped-world.js';
@@ -56,7 +62,9 @@ export async function publishWrites(
         writeAll(target, writes);
         world.resume();
         const { pauseMicros } = world;
-        const active = watched.filter((body) => threads.some((thread) => isInside(thread, [body]) !== undefined));
+        const active = watched.filter((body) =>
+          threads.some((thread) => isInside(thread, [body]) !== undefined),
+        );
         return { pauseMicros, attempts, active };
       }
       reason = describe(busy);
@@ -71,7 +79,8 @@ export async function publishWrites(
       world[Symbol.dispose]();
     }
     const waitedMs = Math.round(performance.now() - start);
-    if (waitedMs >= timeoutMs) throw new HcrError({ code: 'busy', detail: reason, threads: busyThreads, waitedMs });
+    if (waitedMs >= timeoutMs)
+      throw new HcrError({ code: 'busy', detail: reason, threads: busyThreads, waitedMs });
     onWait?.(reason);
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
@@ -87,19 +96,31 @@ function describe(busy: readonly Busy[]): string {
 
 /** Where each thread is, and its stack.
  *  @param mappings as they were before the stop: reading them takes longer than all the rest */
-function positions(target: TargetProcess, world: StoppedWorld, mappings: readonly Mapping[]): ThreadPosition[] {
+function positions(
+  target: TargetProcess,
+  world: StoppedWorld,
+  mappings: readonly Mapping[],
+): ThreadPosition[] {
   const { registers } = target.machine;
   let known = mappings;
   return world.threads.map(({ tracee, registers: values }) => {
     const stackPointer = registers.stackPointer(values);
     // A thread that was made meanwhile has a stack that was mapped meanwhile.
     if (mappingAt(known, stackPointer) === undefined) known = target.maps();
-    return { tid: tracee.tid, pc: registers.pc(values), stack: readStack(target, known, stackPointer) };
+    return {
+      tid: tracee.tid,
+      pc: registers.pc(values),
+      stack: readStack(target, known, stackPointer),
+    };
   });
 }
 
 /** The stack from below the red zone to the end of its mapping. */
-export function readStack(target: TargetProcess, mappings: readonly Mapping[], stackPointer: number): Uint8Array {
+export function readStack(
+  target: TargetProcess,
+  mappings: readonly Mapping[],
+  stackPointer: number,
+): Uint8Array {
   const mapping = mappingAt(mappings, stackPointer);
   if (mapping === undefined) return new Uint8Array();
   const start = Math.max(mapping.start, Math.floor((stackPointer - RED_ZONE_BYTES) / 8) * 8);
@@ -134,4 +155,3 @@ function assertUnchanged(target: TargetProcess, address: Addr, expected: Uint8Ar
     detail: `its code at ${hex(address)} was changed by something else (a debugger's breakpoint?)`,
   });
 }
-

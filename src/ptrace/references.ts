@@ -34,7 +34,11 @@ export interface SearchLimits {
  * @returns none when it cannot be told: too much memory, a thread that does not stop
  * @throws HcrError `target-exited`, `target-replaced`, `already-traced`, `attach-denied`
  */
-export function findUnreferenced(target: TargetProcess, suspects: readonly Suspect[], limits: SearchLimits): Set<number> {
+export function findUnreferenced(
+  target: TargetProcess,
+  suspects: readonly Suspect[],
+  limits: SearchLimits,
+): Set<number> {
   const keepers = findPointerKeepers(target.pid);
   if (suspects.length === 0 || keepers.hasRings) return new Set();
   const buffer = new SearchBuffer(CHUNK_BYTES);

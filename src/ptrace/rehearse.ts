@@ -13,9 +13,9 @@ import { TargetProcess } from './process.js';
 import { publishWrites } from './publish.js';
 import { WAIT } from './requests.js';
 
-const REHEARSALS = 12;
-/** Longer than any rehearsal; it is killed when that is over. */
-const STAND_IN = ['sleep', '60'] as const;
+const REHEARSALS = 8;
+/** Killed when the rehearsal is over; ends by itself soon after an hcr that was killed meanwhile. */
+const STAND_IN = ['sleep', '2'] as const;
 
 /** Never fails: a target that cannot be traced is found out when it is the real one. */
 export async function rehearsePublication(): Promise<void> {
@@ -29,7 +29,11 @@ export async function rehearsePublication(): Promise<void> {
     const bytes = target.memory.read(code.start, 5);
     const writes = [{ address: code.start, before: bytes, after: bytes }];
     // No thread is there, so that the whole stack is searched.
-    const hazard: Hazard = { range: { start: addr(1), end: addr(2) }, function: '', why: 'overwritten' };
+    const hazard: Hazard = {
+      range: { start: addr(1), end: addr(2) },
+      function: '',
+      why: 'overwritten',
+    };
     for (let i = 0; i < REHEARSALS; i++) await publishWrites(target, writes, [hazard], 0, []);
   } catch {
     // See above.

@@ -135,18 +135,25 @@ export class StoppedWorld implements Disposable {
     const waiting = tracees.filter((tracee) => tracee.stop === undefined);
     for (const [i, tracee] of waiting.entries()) {
       for (let round = 0; tracee.poll() === undefined; round++) {
-        if (round % SPINS === SPINS - 1 && performance.now() > deadlineMs) throw this.doesNotStop(waiting.slice(i));
+        if (round % SPINS === SPINS - 1 && performance.now() > deadlineMs)
+          throw this.doesNotStop(waiting.slice(i));
         if (round < SPINS) this.libc.yieldProcessor();
         else this.libc.sleepMicros(NAP_MICROS);
       }
       if (tracee.stop?.kind === 'exec') {
-        throw new HcrError({ code: 'target-replaced', pid: this.pid, detail: 'while its threads were being stopped' });
+        throw new HcrError({
+          code: 'target-replaced',
+          pid: this.pid,
+          detail: 'while its threads were being stopped',
+        });
       }
     }
   }
 
   private doesNotStop(tracees: readonly Tracee[]): HcrError {
-    const running = tracees.filter((tracee) => tracee.stop === undefined && tracee.poll() === undefined);
+    const running = tracees.filter(
+      (tracee) => tracee.stop === undefined && tracee.poll() === undefined,
+    );
     return new HcrError({
       code: 'busy',
       detail: `thread ${running[0]?.tid ?? 0} does not stop (in an uninterruptible system call, or vfork)`,

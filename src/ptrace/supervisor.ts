@@ -60,7 +60,11 @@ export class Supervisor implements Tracing, Disposable {
     this.trigger = trigger;
     this.events = events;
     const child = this.libc.spawn('/bin/sh', ['sh', '-c', START_SCRIPT, ...command], process.env);
-    if (child < 0) throw new HcrError({ code: 'unexpected', detail: `/bin/sh does not start (errno ${-child})` });
+    if (child < 0)
+      throw new HcrError({
+        code: 'unexpected',
+        detail: `/bin/sh does not start (errno ${-child})`,
+      });
     this.pid = toPid(child);
     this.awaitStopped();
     const tracee = Tracee.seize(this.libc, this.buffer, toTid(child), OPTIONS);
@@ -72,7 +76,8 @@ export class Supervisor implements Tracing, Disposable {
   }
 
   private awaitStopped(): void {
-    while (this.libc.waitpid(this.pid, WAIT.NOHANG | WAIT.UNTRACED) === undefined) this.libc.sleepMicros(100);
+    while (this.libc.waitpid(this.pid, WAIT.NOHANG | WAIT.UNTRACED) === undefined)
+      this.libc.sleepMicros(100);
   }
 
   /** When a signal last came to the program, as `performance.now()`; -Infinity for never. */
@@ -85,7 +90,8 @@ export class Supervisor implements Tracing, Disposable {
     if (known !== undefined) return known;
     const seized = Tracee.seize(this.libc, this.buffer, tid, OPTIONS);
     // A new thread is traced from its start; its first report may not have been taken yet.
-    const isOurs = seized === -ERRNO.EPERM && readThreadStatus(this.pid, tid)?.tracerPid === process.pid;
+    const isOurs =
+      seized === -ERRNO.EPERM && readThreadStatus(this.pid, tid)?.tracerPid === process.pid;
     const tracee = isOurs ? Tracee.adopt(this.libc, this.buffer, tid) : seized;
     if (tracee instanceof Tracee) this.tracees.set(tid, tracee);
     return tracee;
@@ -126,7 +132,8 @@ export class Supervisor implements Tracing, Disposable {
       case 'exited':
       case 'killed':
         this.tracees.delete(tracee.tid);
-        if (isLeader(tracee, this.pid)) this.finish(stop.kind === 'exited' ? { code: stop.code } : { signal: stop.signal });
+        if (isLeader(tracee, this.pid))
+          this.finish(stop.kind === 'exited' ? { code: stop.code } : { signal: stop.signal });
         return;
       case 'exec':
         this.forgetOtherThreads();

@@ -16,7 +16,10 @@ export interface LocatedThread {
   readonly within: AddrRange;
 }
 
-export function locateThreads(target: TargetProcess, ranges: readonly AddrRange[]): LocatedThread[] {
+export function locateThreads(
+  target: TargetProcess,
+  ranges: readonly AddrRange[],
+): LocatedThread[] {
   if (ranges.length === 0) return [];
   const mappings = target.maps();
   return listThreads(target.pid).flatMap((tid) => {

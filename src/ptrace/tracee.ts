@@ -150,7 +150,11 @@ export class Tracee {
     if (result >= 0) return;
     if (result === -ERRNO.ESRCH) {
       // Either gone, or killed while stopped: both end in an exit report.
-      throw new HcrError({ code: 'target-exited', pid: this.tid, how: 'a thread vanished while it was stopped' });
+      throw new HcrError({
+        code: 'target-exited',
+        pid: this.tid,
+        how: 'a thread vanished while it was stopped',
+      });
     }
     throw new HcrError({
       code: 'unexpected',

@@ -28,7 +28,12 @@ export class MomentaryTracing implements Tracing {
   }
 
   acquire(tid: Tid): Tracee | number {
-    return Tracee.seize(this.libc, this.buffer, tid, PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC);
+    return Tracee.seize(
+      this.libc,
+      this.buffer,
+      tid,
+      PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC,
+    );
   }
 
   release(tracee: Tracee): void {

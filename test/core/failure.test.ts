@@ -15,7 +15,11 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
   'no-debug-info': { code: 'no-debug-info', module: '/bin/prog', function: 'f1' },
   'source-not-found': { code: 'source-not-found', source: 'a.c', tried: ['/x/a.c'] },
   'function-not-found': { code: 'function-not-found', function: 'f1', near: ['f2'], where: 'prog' },
-  'ambiguous-function': { code: 'ambiguous-function', function: 'f', candidates: ['a.c:f', 'b.c:f'] },
+  'ambiguous-function': {
+    code: 'ambiguous-function',
+    function: 'f',
+    candidates: ['a.c:f', 'b.c:f'],
+  },
   'module-not-found': { code: 'module-not-found', module: 'libx', loaded: ['prog', 'libc.so.6'] },
   'function-not-patchable': {
     code: 'function-not-patchable',
@@ -30,7 +34,11 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
     exitCode: 1,
   },
   'compiler-not-found': { code: 'compiler-not-found', compiler: 'gcc-99' },
-  'no-compile-command': { code: 'no-compile-command', source: 'a.c', file: 'compile_commands.json' },
+  'no-compile-command': {
+    code: 'no-compile-command',
+    source: 'a.c',
+    file: 'compile_commands.json',
+  },
   'unsupported-language': { code: 'unsupported-language', source: 'a.f90', language: 'Fortran' },
   'build-mismatch': {
     code: 'build-mismatch',

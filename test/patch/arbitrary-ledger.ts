@@ -42,10 +42,27 @@ const body: fc.Arbitrary<Body> = fc.record(
     entry: address,
     start: address,
     sizeBytes,
+    cold: fc.array(
+      area.map(({ start, parts }) => ({ start, end: parts.code.end })),
+      { maxLength: 2 },
+    ),
+    target: address,
     fingerprint: text,
     reason: fc.constantFrom('requested', 'clone', 'inlined', 'changed', 'new'),
   },
-  { requiredKeys: ['name', 'module', 'entry', 'start', 'sizeBytes', 'fingerprint', 'reason'] },
+  {
+    requiredKeys: [
+      'name',
+      'module',
+      'entry',
+      'start',
+      'sizeBytes',
+      'cold',
+      'target',
+      'fingerprint',
+      'reason',
+    ],
+  },
 );
 
 const entry: fc.Arbitrary<EntryRecord> = fc.record({
@@ -106,15 +123,22 @@ export const arbitraryLedger: fc.Arbitrary<Ledger> = fc
       .chain(([list, entries, chosen]) => {
         const numbers = [0, ...list.map(({ number }) => number)];
         const current = numbers[chosen % numbers.length] ?? 0;
-        const whole: Ledger = { areas, entries, generations: list, current };
+        const newest = numbers.at(-1) ?? 0;
+        const whole: Ledger = {
+          areas,
+          entries,
+          generations: list,
+          current,
+          ...(chosen % 2 === 0 ? {} : { highest: newest + (chosen % 7) }),
+        };
         const pending: fc.Arbitrary<Pending> = fc.record({
           from: fc.constant(current),
           to: fc.constantFrom(...numbers),
           created: fc.boolean(),
           writes: fc.array(write, { maxLength: 3 }),
         });
-        return fc.option(pending, { nil: undefined }).map((begun) =>
-          begun === undefined ? whole : { ...whole, pending: begun },
-        );
+        return fc
+          .option(pending, { nil: undefined })
+          .map((begun) => (begun === undefined ? whole : { ...whole, pending: begun }));
       }),
   );

@@ -82,7 +82,10 @@ describe('a ledger slot', () => {
   });
 
   it('that is cut off anywhere holds nothing', () => {
-    const bytes = encodeSlot(fc.sample(arbitrarySlot, { numRuns: 1, seed: 7 })[0] ?? fail(), SLOT_BYTES);
+    const bytes = encodeSlot(
+      fc.sample(arbitrarySlot, { numRuns: 1, seed: 7 })[0] ?? fail(),
+      SLOT_BYTES,
+    );
     for (let end = 0; end < bytes.length; end++) {
       expect(decode(bytes.subarray(0, end))).toBe('nothing');
     }
@@ -128,7 +131,9 @@ describe('a ledger slot', () => {
         const before = inSlot(encodeSlot(old, SLOT_BYTES), SLOT_BYTES);
         const bytes = encodeSlot(fresh, SLOT_BYTES);
         // As the store writes it: the payload first, then the header.
-        const order = [...bytes.keys()].slice(SLOT_HEADER_BYTES).concat([...Array(SLOT_HEADER_BYTES).keys()]);
+        const order = [...bytes.keys()]
+          .slice(SLOT_HEADER_BYTES)
+          .concat([...Array(SLOT_HEADER_BYTES).keys()]);
         const done = cut % (order.length + 1);
         for (const index of order.slice(0, done)) before[index] = bytes[index] ?? 0;
         const found = decode(before);
@@ -179,17 +184,24 @@ describe('a record with a good checksum', () => {
 
   it('is corrupt, or read as something that fits together, when any value of it was replaced', () => {
     fc.assert(
-      fc.property(arbitraryLedger, fc.nat(), fc.jsonValue({ maxDepth: 1 }), (ledger, where, value) => {
-        const json: unknown = JSON.parse(
-          Buffer.from(encodeSlot({ sequence: 1, ledger }, SLOT_BYTES).subarray(SLOT_HEADER_BYTES)).toString(),
-        );
-        const places = placesIn(json);
-        const place = places[where % places.length];
-        if (place !== undefined) place.holder[place.key] = value;
-        const found = decode(forge(JSON.stringify(json)));
-        expect(found).not.toBe('nothing');
-        if (typeof found === 'object') expectConsistent(found.ledger);
-      }),
+      fc.property(
+        arbitraryLedger,
+        fc.nat(),
+        fc.jsonValue({ maxDepth: 1 }),
+        (ledger, where, value) => {
+          const json: unknown = JSON.parse(
+            Buffer.from(
+              encodeSlot({ sequence: 1, ledger }, SLOT_BYTES).subarray(SLOT_HEADER_BYTES),
+            ).toString(),
+          );
+          const places = placesIn(json);
+          const place = places[where % places.length];
+          if (place !== undefined) place.holder[place.key] = value;
+          const found = decode(forge(JSON.stringify(json)));
+          expect(found).not.toBe('nothing');
+          if (typeof found === 'object') expectConsistent(found.ledger);
+        },
+      ),
       { numRuns: 1000 },
     );
   });

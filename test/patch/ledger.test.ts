@@ -76,6 +76,8 @@ function bodyOf(entry: number, start: number, reason: Body['reason'] = 'requeste
     entry: addr(entry),
     start: addr(start),
     sizeBytes: 64,
+    cold: [],
+    target: addr(start),
     fingerprint: '',
     reason,
   };

@@ -22,7 +22,10 @@ it('memory with the redirects undone is what it was before them, through any win
         const entries = list.map(([slot, shift, sizeBytes]) => {
           const address = addr(START + slot * 8 + shift);
           const bytes = live.read(address, sizeBytes);
-          live.write(address, bytes.map((byte) => byte ^ 0xff));
+          live.write(
+            address,
+            bytes.map((byte) => byte ^ 0xff),
+          );
           return {
             entry: address,
             name: 'f',

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { jumps } from '../../src/arch/x86-64/jumps.js';
 import { type Addr, addr, offsetBy } from '../../src/core/address.js';
 import { isHcrError } from '../../src/core/failure.js';
-import { type Body, type CodeWrite, EMPTY_LEDGER, type EntryRecord } from '../../src/patch/ledger.js';
+import {
+  type Body,
+  type CodeWrite,
+  EMPTY_LEDGER,
+  type EntryRecord,
+} from '../../src/patch/ledger.js';
 import { entryBytes, writesBetween, writesTo } from '../../src/patch/plan.js';
 import { FakeMemory } from './fake-memory.js';
 
@@ -35,7 +40,8 @@ const scene = fc
         [to, fn.to],
       ];
       for (const [map, version] of bodies) {
-        if (version !== undefined) map.set(entry, bodyOf(entry, BODIES + i * 0x1000 + version * 64));
+        if (version !== undefined)
+          map.set(entry, bodyOf(entry, BODIES + i * 0x1000 + version * 64));
       }
       const at = offsetBy(entry, fn.landingPad ? 4 : 0);
       const island = offsetBy(entry, 100);
@@ -61,6 +67,8 @@ function bodyOf(entry: Addr, start: number): Body {
     entry,
     start: addr(start),
     sizeBytes: 32,
+    cold: [],
+    target: addr(start),
     fingerprint: '',
     reason: 'requested',
   };
@@ -76,12 +84,17 @@ function apply(memory: FakeMemory, writes: readonly CodeWrite[]): void {
 
 /** Follows what the processor would run at an entry, from its place on: the body it arrives at, or
  *  undefined when it runs the original code. */
-function arrivesAt(memory: FakeMemory, entry: EntryRecord, original: FakeMemory): number | undefined {
+function arrivesAt(
+  memory: FakeMemory,
+  entry: EntryRecord,
+  original: FakeMemory,
+): number | undefined {
   const place = entry.originals.at(-1);
   if (place === undefined) throw new Error('an entry without a place');
   const read = (at: Addr, length: number): Uint8Array => memory.read(at, length);
   const first = read(place.address, place.bytes.length);
-  if (Buffer.compare(first, original.read(place.address, place.bytes.length)) === 0) return undefined;
+  if (Buffer.compare(first, original.read(place.address, place.bytes.length)) === 0)
+    return undefined;
   let at: Addr = place.address;
   if (first[0] === 0xeb) {
     at = offsetBy(at, 2 + (new DataView(first.buffer).getInt8(1) | 0));
@@ -157,7 +170,9 @@ describe('writesBetween', () => {
         for (const { address, before, after } of writesBetween(entries, from, to, jumps)) {
           expect(before).not.toEqual(after);
           const owner = entries.find(({ originals }) =>
-            originals.some((place) => place.address === address && place.bytes.length === before.length),
+            originals.some(
+              (place) => place.address === address && place.bytes.length === before.length,
+            ),
           );
           expect(owner).toBeDefined();
           if (owner !== undefined) {

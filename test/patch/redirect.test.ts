@@ -41,10 +41,12 @@ function assemble(source: string): Assembled {
   shop.run('ld', '-N', `-Ttext=0x${BASE.toString(16)}`, '-e', '0', '-o', name, `${name}.o`);
   const listed = shop.run('nm', '-nS', name);
   const functions = new Map(
-    [...listed.matchAll(/^([0-9a-f]+) ([0-9a-f]+) [tT] (\S+)$/gm)].map(([, at, size, symbol = '']) => [
-      symbol,
-      { entry: addr(Number(`0x${at ?? ''}`)), sizeBytes: Number(`0x${size ?? ''}`) },
-    ]),
+    [...listed.matchAll(/^([0-9a-f]+) ([0-9a-f]+) [tT] (\S+)$/gm)].map(
+      ([, at, size, symbol = '']) => [
+        symbol,
+        { entry: addr(Number(`0x${at ?? ''}`)), sizeBytes: Number(`0x${size ?? ''}`) },
+      ],
+    ),
   );
   shop.run('objcopy', '-O', 'binary', '-j', '.text', name, `${name}.bin`);
   // What comes after the last function is as the linker leaves it: zeros, to the end of the page.
@@ -55,15 +57,29 @@ function assemble(source: string): Assembled {
 }
 
 const fn = (name: string, ...body: string[]): string =>
-  [`.globl ${name}`, `.type ${name},@function`, `${name}:`, ...body, `.size ${name}, .-${name}`].join('\n');
+  [
+    `.globl ${name}`,
+    `.type ${name},@function`,
+    `${name}:`,
+    ...body,
+    `.size ${name}, .-${name}`,
+  ].join('\n');
 
 const FREE = (): boolean => false;
 
 function choose(code: Assembled, name: string, isTaken = FREE): RedirectPlaces {
   const { entry, sizeBytes } = code.functions.get(name) ?? { entry: addr(0), sizeBytes: 0 };
-  const starts = [...code.functions.values()].map((other) => other.entry).filter((at) => at > entry);
+  const starts = [...code.functions.values()]
+    .map((other) => other.entry)
+    .filter((at) => at > entry);
   const limit = Math.min(...starts, entry + sizeBytes + 16, code.memory.end);
-  return chooseRedirect({ name, entry, sizeBytes, limit: addr(limit) }, jumps, PAGE, code.memory, isTaken);
+  return chooseRedirect(
+    { name, entry, sizeBytes, limit: addr(limit) },
+    jumps,
+    PAGE,
+    code.memory,
+    isTaken,
+  );
 }
 
 function refusalOf(action: () => unknown): unknown {
@@ -90,7 +106,10 @@ describe('chooseRedirect', () => {
 
   it('leaves endbr64 in place and jumps right after it', () => {
     const code = assemble(fn('f', 'endbr64', ...LONG));
-    expect(choose(code, 'f')).toEqual({ kind: 'near', places: [{ address: BASE + 4, sizeBytes: 5 }] });
+    expect(choose(code, 'f')).toEqual({
+      kind: 'near',
+      places: [{ address: BASE + 4, sizeBytes: 5 }],
+    });
   });
 
   it('overwrites endbr64 rather than refuse a function that is otherwise too short', () => {
@@ -107,7 +126,11 @@ describe('chooseRedirect', () => {
 
   it('never writes into the function that comes next', () => {
     // `jmp` of g right behind f: f has one byte and no padding.
-    for (const first of [fn('f', 'ret'), fn('f', 'xor %eax,%eax', 'ret'), fn('f', 'mov %edi,%eax', 'ret')]) {
+    for (const first of [
+      fn('f', 'ret'),
+      fn('f', 'xor %eax,%eax', 'ret'),
+      fn('f', 'mov %edi,%eax', 'ret'),
+    ]) {
       const code = assemble([first, fn('g', ...LONG)].join('\n'));
       const next = code.functions.get('g')?.entry ?? 0;
       let places: RedirectPlaces;
@@ -150,7 +173,12 @@ describe('chooseRedirect', () => {
   it('takes no padding that code runs through, such as that before a loop head', () => {
     const loop = ['mov $9,%ecx', '.nops 9', '1: dec %ecx', 'jnz 1b', 'jmp *%rax'];
     const code = assemble([fn('f', 'xor %eax,%eax'), fn('g', ...loop)].join('\n'));
-    expect(isHcrError(refusalOf(() => choose(code, 'f')), 'function-not-patchable')).toBe(true);
+    expect(
+      isHcrError(
+        refusalOf(() => choose(code, 'f')),
+        'function-not-patchable',
+      ),
+    ).toBe(true);
   });
 
   // The last byte of each is c3, that of a return; what follows is a loop head's padding.
@@ -166,13 +194,26 @@ describe('chooseRedirect', () => {
 
   it('does not give the same island to two functions', () => {
     const code = assemble(
-      [fn('a', 'xor %eax,%eax'), fn('b', 'xor %eax,%eax'), fn('g', ...LONG), '.nops 9', fn('h', ...LONG)].join('\n'),
+      [
+        fn('a', 'xor %eax,%eax'),
+        fn('b', 'xor %eax,%eax'),
+        fn('g', ...LONG),
+        '.nops 9',
+        fn('h', ...LONG),
+      ].join('\n'),
     );
     const taken = choose(code, 'a').places[0];
     expect(taken).toBeDefined();
     const isTaken = (start: Addr, sizeBytes: number): boolean =>
-      taken !== undefined && start < taken.address + taken.sizeBytes && taken.address < start + sizeBytes;
-    expect(isHcrError(refusalOf(() => choose(code, 'b', isTaken)), 'function-not-patchable')).toBe(true);
+      taken !== undefined &&
+      start < taken.address + taken.sizeBytes &&
+      taken.address < start + sizeBytes;
+    expect(
+      isHcrError(
+        refusalOf(() => choose(code, 'b', isTaken)),
+        'function-not-patchable',
+      ),
+    ).toBe(true);
   });
 
   it('never lets a jump cross a page, wherever the function begins', () => {
@@ -224,7 +265,14 @@ describe('redirectBytes', () => {
     code.set(island ?? [], 100);
     shop.write('redirect.bin', code);
     const listed = shop.run(
-      'objdump', '-D', '-b', 'binary', '-m', 'i386:x86-64', `--adjust-vma=${BASE}`, 'redirect.bin',
+      'objdump',
+      '-D',
+      '-b',
+      'binary',
+      '-m',
+      'i386:x86-64',
+      `--adjust-vma=${BASE}`,
+      'redirect.bin',
     );
     expect(listed).toMatch(/401000:\teb 62\s+jmp\s+0x401064/);
     expect(listed).toMatch(/401064:\te9 .*jmp\s+0x12345678/);

@@ -23,7 +23,11 @@ const AREA_BYTES = 1 << 20;
 const BODY_BYTES = 0x100;
 const AREA_START = addr(0x7000_0000);
 const part = { start: AREA_START, end: addr(AREA_START + AREA_BYTES) };
-const AREA = { start: AREA_START, sizeBytes: AREA_BYTES, parts: { data: part, readonly: part, code: part } };
+const AREA = {
+  start: AREA_START,
+  sizeBytes: AREA_BYTES,
+  parts: { data: part, readonly: part, code: part },
+};
 
 interface Change {
   readonly entry: number;
@@ -55,14 +59,18 @@ function publish(ledger: Ledger, changes: readonly Change[], hasVariable = false
     blocks: bodies
       .filter(({ start }) => start >= AREA_START)
       .map(({ start, sizeBytes }) => ({ part: 'code', start, sizeBytes })),
-    variables: hasVariable ? [{ module: 'm', key: `k${number}`, start: AREA_START, sizeBytes: 4 }] : [],
+    variables: hasVariable
+      ? [{ module: 'm', key: `k${number}`, start: AREA_START, sizeBytes: 4 }]
+      : [],
     retired: false,
   };
   return { ...ledger, generations: [...ledger.generations, generation], current: number };
 }
 
-const patchOf = (...entries: number[]): Change[] => entries.map((entry) => ({ entry, kind: 'patch' }));
-const numbersOf = (generations: readonly GenerationRecord[]): number[] => generations.map(({ number }) => number);
+const patchOf = (...entries: number[]): Change[] =>
+  entries.map((entry) => ({ entry, kind: 'patch' }));
+const numbersOf = (generations: readonly GenerationRecord[]): number[] =>
+  generations.map(({ number }) => number);
 const START: Ledger = { ...EMPTY_LEDGER, areas: [AREA] };
 
 describe('superseded', () => {
@@ -93,7 +101,8 @@ describe('superseded', () => {
 });
 
 describe('retired', () => {
-  const holding = (ledger: Ledger): number[] => numbersOf(ledger.generations.filter(({ blocks }) => blocks.length > 0));
+  const holding = (ledger: Ledger): number[] =>
+    numbersOf(ledger.generations.filter(({ blocks }) => blocks.length > 0));
 
   it('give back what no generation that stays was live with', () => {
     let ledger = publish(START, patchOf(0x1000, 0x2000));
@@ -154,12 +163,19 @@ const step = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      changes: fc.uniqueArray(change, { selector: ({ entry }) => entry, minLength: 1, maxLength: 3 }),
+      changes: fc.uniqueArray(change, {
+        selector: ({ entry }) => entry,
+        minLength: 1,
+        maxLength: 3,
+      }),
       hasVariable: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ rollBack: fc.nat() }) },
-  { weight: 2, arbitrary: fc.record({ unreferenced: fc.array(fc.boolean()), forget: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ unreferenced: fc.array(fc.boolean()), forget: fc.boolean() }),
+  },
 );
 
 /** Where entries lead, which is all that matters of a generation. */
@@ -181,13 +197,17 @@ it('whatever is retired and forgotten, the generations that are kept stay what t
           const kept = [0, ...numbersOf(ledger.generations.filter(({ retired }) => !retired))];
           ledger = { ...ledger, current: kept[action.rollBack % kept.length] ?? 0 };
         } else {
-          const free = supersededGenerations(ledger).filter((_, i) => action.unreferenced[i] ?? true);
+          const free = supersededGenerations(ledger).filter(
+            (_, i) => action.unreferenced[i] ?? true,
+          );
           ledger = retire(ledger, new Set(numbersOf(free)));
           if (action.forget) ledger = forgetRetired(ledger);
         }
         // It survives the way through the target, and nothing live was given back.
         expect(decodeSlot(encodeSlot({ sequence: 1, ledger }, 1 << 20), 1)?.ledger).toEqual(ledger);
-        const given = new Set(ledger.generations.flatMap(({ blocks }) => blocks.map(({ start }) => Number(start))));
+        const given = new Set(
+          ledger.generations.flatMap(({ blocks }) => blocks.map(({ start }) => Number(start))),
+        );
         for (const number of [0, ...runnableGenerations(ledger)]) {
           const state = startsOf(bodiesAt(ledger, number));
           expect(state).toEqual(states.get(number));

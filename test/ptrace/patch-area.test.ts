@@ -73,7 +73,11 @@ describe('findGap', () => {
         const [start, end] = ranges[chosen % ranges.length] ?? [0, 0];
         const window = windowAround({ start: addr(start), end: addr(end) }, REACH, false);
         const need = SIZE + 2 * MEGABYTE;
-        const edges = [[0, window.reach.start] as const, ...ranges, [window.reach.end, Infinity] as const];
+        const edges = [
+          [0, window.reach.start] as const,
+          ...ranges,
+          [window.reach.end, Infinity] as const,
+        ];
         const exists = edges.some(([, from], i) => {
           const to = Math.min(edges[i + 1]?.[0] ?? 0, window.reach.end);
           return to - Math.max(from, window.reach.start) >= need;
@@ -113,7 +117,9 @@ describe('findAreas', () => {
     `${start.toString(16)}-${(start + 0x1000).toString(16)} r--p 00000000 00:01 ${inode}  ${name}`;
 
   it('puts the parts of an area together, and two areas side by side apart', () => {
-    const maps = parseMaps([line(0x1000, 5), line(0x2000, 5), line(0x3000, 6), line(0x5000, 6)].join('\n'));
+    const maps = parseMaps(
+      [line(0x1000, 5), line(0x2000, 5), line(0x3000, 6), line(0x5000, 6)].join('\n'),
+    );
     expect(findAreas(maps)).toMatchObject([
       { start: 0x1000, end: 0x3000 },
       { start: 0x3000, end: 0x4000 },
@@ -123,6 +129,8 @@ describe('findAreas', () => {
 
   it('takes nothing else for an area', () => {
     const names = ['/memfd:hcrx (deleted)', '/tmp/memfd:hcr', 'hcr', '[anon:hcr]', ''];
-    expect(findAreas(parseMaps(names.map((name, i) => line(0x1000 * (i + 1), 5, name)).join('\n')))).toEqual([]);
+    expect(
+      findAreas(parseMaps(names.map((name, i) => line(0x1000 * (i + 1), 5, name)).join('\n'))),
+    ).toEqual([]);
   });
 });

@@ -41,7 +41,13 @@ async function start() {
   const program = await programs.start(shop.path('holder'));
   const [, ...found] = await program.lines.waitFor(/^(\S+) (\S+) (\S+) (\S+)$/);
   const [data = 0, constant = 0, code = 0, edge = 0] = found.map(Number);
-  return { ...program, data: addr(data), constant: addr(constant), code: addr(code), edge: addr(edge) };
+  return {
+    ...program,
+    data: addr(data),
+    constant: addr(constant),
+    code: addr(code),
+    edge: addr(edge),
+  };
 }
 
 function failureOf(action: () => unknown): unknown {
@@ -64,7 +70,13 @@ describe.each(BACKENDS)('memory of a process, through %s', (backend) => {
     const program = await start();
     using target = openTarget(program.pid, backend);
     const { memory } = target;
-    for (const [offset, length] of [[0, 1], [1, 65536], [4095, 65537], [5, (1 << 20) + 1], [0, SIZE]] as const) {
+    for (const [offset, length] of [
+      [0, 1],
+      [1, 65536],
+      [4095, 65537],
+      [5, (1 << 20) + 1],
+      [0, SIZE],
+    ] as const) {
       const bytes = memory.read(offsetBy(program.data, offset), length);
       expect(Buffer.compare(bytes, expected.subarray(offset, offset + length))).toBe(0);
     }
@@ -98,7 +110,9 @@ describe.each(BACKENDS)('memory of a process, through %s', (backend) => {
     const { memory } = target;
     const bytes = new Uint8Array((1 << 20) + 7).fill(99);
     memory.writeData(offsetBy(program.data, SIZE - bytes.length), bytes);
-    expect(Buffer.compare(memory.read(offsetBy(program.data, SIZE - bytes.length), bytes.length), bytes)).toBe(0);
+    expect(
+      Buffer.compare(memory.read(offsetBy(program.data, SIZE - bytes.length), bytes.length), bytes),
+    ).toBe(0);
     expect(memory.read(program.data, 64)).toEqual(expected.slice(0, 64));
     for (const at of [program.constant, program.code, program.edge]) {
       const before = memory.tryRead(at, 1);
@@ -120,19 +134,24 @@ describe.each(BACKENDS)('memory of a process, through %s', (backend) => {
     memory.writeProtected(offsetBy(program.code, at), Uint8Array.of(42));
     program.say('\n');
     await program.lines.waitFor(/^CONSTant 42 /);
-    expect(codeOf(failureOf(() => memory.writeProtected(program.edge, Uint8Array.of(1))))).toBe('unsupported-target');
+    expect(codeOf(failureOf(() => memory.writeProtected(program.edge, Uint8Array.of(1))))).toBe(
+      'unsupported-target',
+    );
   });
 
   it('of a process that is gone is target-exited, read or written', async () => {
     const program = await start();
     using target = openTarget(program.pid, backend);
     const { memory } = target;
-    memory.prepareProtectedWrites();
     target.libc.kill(program.pid, 9);
     await program.ended;
     expect(memory.tryRead(program.data, 8)).toBeUndefined();
     expect(codeOf(failureOf(() => memory.read(program.data, 8)))).toBe('target-exited');
-    expect(codeOf(failureOf(() => memory.writeData(program.data, new Uint8Array(8))))).toBe('target-exited');
-    expect(codeOf(failureOf(() => memory.writeProtected(program.code, new Uint8Array(8))))).toBe('target-exited');
+    expect(codeOf(failureOf(() => memory.writeData(program.data, new Uint8Array(8))))).toBe(
+      'target-exited',
+    );
+    expect(codeOf(failureOf(() => memory.writeProtected(program.code, new Uint8Array(8))))).toBe(
+      'target-exited',
+    );
   });
 });

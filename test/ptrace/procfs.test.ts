@@ -68,10 +68,16 @@ describe('parseMaps', () => {
         const [range = '', mode, offset = '', device, inode] = (lines[i] ?? '').split(' ');
         const flag = (on: boolean, letter: string): string => (on ? letter : '-');
         expect(`${found.start.toString(16)}-${found.end.toString(16)}`).toBe(
-          range.split('-').map((part) => part.replace(/^0+(?=.)/, '')).join('-'),
+          range
+            .split('-')
+            .map((part) => part.replace(/^0+(?=.)/, ''))
+            .join('-'),
         );
         expect(
-          flag(found.readable, 'r') + flag(found.writable, 'w') + flag(found.executable, 'x') + (found.isPrivate ? 'p' : 's'),
+          flag(found.readable, 'r') +
+            flag(found.writable, 'w') +
+            flag(found.executable, 'x') +
+            (found.isPrivate ? 'p' : 's'),
         ).toBe(mode);
         expect(found.fileOffset).toBe(Number(`0x${offset}`));
         expect(found.device).toBe(device);

@@ -38,7 +38,10 @@ describe('stopReason', () => {
     const PTRACE_EVENT_STOP = 128;
     expect(stopReason(stopped(SIGTRAP, PTRACE_EVENT_STOP))).toEqual({ kind: 'interrupted' });
     for (const signal of [19, 20, 21, 22]) {
-      expect(stopReason(stopped(signal, PTRACE_EVENT_STOP))).toEqual({ kind: 'group-stop', signal });
+      expect(stopReason(stopped(signal, PTRACE_EVENT_STOP))).toEqual({
+        kind: 'group-stop',
+        signal,
+      });
     }
   });
 

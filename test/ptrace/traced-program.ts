@@ -9,7 +9,8 @@ import { openForeignLibrary } from '../../src/ptrace/ffi/open-library.js';
 import { Libc } from '../../src/ptrace/libc.js';
 import { ProcessMemory } from '../../src/ptrace/process-memory.js';
 import type { TargetProcess } from '../../src/ptrace/process.js';
-import { readMaps } from '../../src/ptrace/procfs.js';
+import { listThreads, readMaps } from '../../src/ptrace/procfs.js';
+import { WAIT } from '../../src/ptrace/requests.js';
 import { MomentaryTracing } from '../../src/ptrace/tracing.js';
 import type { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import { LineReader } from '../support/line-reader.js';
@@ -30,7 +31,7 @@ export interface TracedProgram {
 
 /** A shell between us and the program. A tracer that is the parent as well takes the program's exit
  *  from libuv, which waits for it in vain; hcr is no parent of its targets. */
-const LAUNCHER = 'exec 4<&0; "$@" <&4 3>&- 4<&- & echo $! >&3; exec 3>&- 4<&-; wait $!';
+const LAUNCHER = 'exec 4<&0; "$@" <&4 3>&- 4<&- & echo $! >&3; exec 3>&- 4<&- 2>/dev/null; wait $!';
 
 interface Running {
   readonly shell: ChildProcess;
@@ -67,9 +68,19 @@ export class Programs {
         } catch {
           // It has ended by itself.
         }
-        await ended;
+        await this.reap(pid, ended);
       }),
     );
+  }
+
+  /** A failed test may have left a thread traced by us, which nobody else can wait for. */
+  private async reap(pid: Pid, ended: Promise<string>): Promise<void> {
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    while (!isOver) {
+      for (const tid of listThreads(pid)) libcOf('koffi').waitpid(tid, WAIT.NOHANG | WAIT.ALL);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 }
 

@@ -30,7 +30,8 @@ function pltSlot(code: Uint8Array, at: Addr): Addr | undefined {
   let offset = 0;
   if (code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa) offset = 4; // endbr64
   if (code[offset] === 0xf2) offset++; // bnd
-  if (code[offset] !== GROUP_5 || code[offset + 1] !== JMP_INDIRECT || offset + 6 > code.length) return undefined;
+  if (code[offset] !== GROUP_5 || code[offset + 1] !== JMP_INDIRECT || offset + 6 > code.length)
+    return undefined;
   return (at + offset + 6 + int32(code, offset + 2)) as Addr; // jmp *slot(%rip)
 }
 
@@ -45,7 +46,8 @@ function selfReferences(code: Uint8Array, target: number): number[] {
     const isCall = code[offset - 1] === CALL;
     const isLea = offset >= 2 && code[offset - 2] === LEA && isRipRelative(code[offset - 1]);
     // That these bytes are something else and yet lead exactly here has odds of 2^-32.
-    if ((isCall || isLea) && offset + FIELD_BYTES + int32(code, offset) === target) found.push(offset);
+    if ((isCall || isLea) && offset + FIELD_BYTES + int32(code, offset) === target)
+      found.push(offset);
   }
   return found;
 }
@@ -53,7 +55,8 @@ function selfReferences(code: Uint8Array, target: number): number[] {
 function branchesTo(code: Uint8Array, target: number): boolean {
   for (let offset = 1; offset + FIELD_BYTES <= code.length; offset++) {
     const opcode = code[offset - 1] ?? 0;
-    const isConditional = offset >= 2 && code[offset - 2] === TWO_BYTE_ESCAPE && (opcode & 0xf0) === CONDITIONAL_JUMP;
+    const isConditional =
+      offset >= 2 && code[offset - 2] === TWO_BYTE_ESCAPE && (opcode & 0xf0) === CONDITIONAL_JUMP;
     if (opcode !== CALL && opcode !== JMP && !isConditional) continue;
     if (offset + FIELD_BYTES + int32(code, offset) === target) return true;
   }
@@ -79,13 +82,19 @@ function gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotA
     end,
     target: (place) => place - offset + field + FIELD_BYTES + int32(live, field),
   });
-  if (opcode === liveOpcode && modrm === liveModrm) return { ...relative(offset, offset), kind: 'slot' };
+  if (opcode === liveOpcode && modrm === liveModrm)
+    return { ...relative(offset, offset), kind: 'slot' };
   if (opcode === MOV_LOAD && liveOpcode === LEA && liveModrm === modrm) {
     return relative(offset - 2, offset); // mov x@GOTPCREL(%rip), reg -> lea x(%rip), reg
   }
   if (opcode === MOV_LOAD && liveOpcode === MOV_IMMEDIATE) {
     // mov x@GOTPCREL(%rip), reg -> mov $x, reg; REX.R becomes REX.B
-    return { kind: 'address', start: Math.max(0, offset - 3), end, target: () => int32(live, offset) };
+    return {
+      kind: 'address',
+      start: Math.max(0, offset - 3),
+      end,
+      target: () => int32(live, offset),
+    };
   }
   if (opcode !== GROUP_5) return undefined;
   if (modrm === CALL_INDIRECT && liveOpcode === ADDRESS_SIZE_PREFIX && liveModrm === CALL) {

@@ -10,5 +10,9 @@ export type ForeignFunction = (...args: readonly ForeignArgument[]) => number;
 
 export interface ForeignLibrary {
   readonly name: 'koffi' | 'ffi-rs';
-  bind(symbol: string, returns: 'int' | 'long' | 'address', parameters: readonly ForeignType[]): ForeignFunction;
+  bind(
+    symbol: string,
+    returns: 'int' | 'long' | 'address',
+    parameters: readonly ForeignType[],
+  ): ForeignFunction;
 }

@@ -14,7 +14,10 @@ function isBackend(name: string): name is keyof typeof OPENERS {
 export function openForeignLibrary(wanted = process.env['HCR_FFI']): ForeignLibrary {
   if (wanted !== undefined && wanted !== '') {
     if (!isBackend(wanted)) {
-      throw new HcrError({ code: 'ffi-unavailable', detail: `HCR_FFI=${wanted} is neither koffi nor ffi-rs` });
+      throw new HcrError({
+        code: 'ffi-unavailable',
+        detail: `HCR_FFI=${wanted} is neither koffi nor ffi-rs`,
+      });
     }
     return open([wanted]);
   }
