@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 readonly PACKAGES=(gcc g++ libc6-dev make binutils gdb strace tmux util-linux bsdutils dpkg-dev procps)
 readonly CHECKS=(format:check lint types layers unused)
+# A run that hangs must end, and say so.
+readonly TESTS_MAX_SECONDS=1560
 readonly REPORT=.cache/test-report.json
 
 failed_checks=0
@@ -80,4 +82,4 @@ for check in "${CHECKS[@]}"; do
 done
 
 say 'tests'
-npm test --silent -- --reporter=json --outputFile.json="$REPORT"
+timeout --kill-after=20 "$TESTS_MAX_SECONDS" npm test --silent -- --reporter=json --outputFile.json="$REPORT"

@@ -269,6 +269,8 @@ export interface Registers {
   readonly sizeBytes: number;
   pc(regs: Uint8Array): number;
   stackPointer(regs: Uint8Array): number;
+  /** Base of the thread's own data, which a threads library puts at the end of its stack. */
+  threadPointer(regs: Uint8Array): number;
   /** Present when the thread stands at a system call that the kernel may restart. */
   interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined;
   /** A copy from which the same call is made again, unseen by the program. */

@@ -2,7 +2,7 @@
  * Makes entries lead elsewhere: stop, check the threads, write, resume. The only step of a patch
  * that stops the whole target; all that can fail has happened before it.
  */
-import { type Addr, type AddrRange, addr, hex } from '../core/address.js';
+import { type Addr, type AddrRange, addr, contains, hex } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import type { CodeWrite } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
@@ -107,12 +107,31 @@ function positions(
     const stackPointer = registers.stackPointer(values);
     // A thread that was made meanwhile has a stack that was mapped meanwhile.
     if (mappingAt(known, stackPointer) === undefined) known = target.maps();
-    return {
-      tid: tracee.tid,
-      pc: registers.pc(values),
-      stack: readStack(target, known, stackPointer),
-    };
+    const stack = readStack(target, known, stackPointer);
+    const home = ownStack(target, known, tracee.tid, registers.threadPointer(values));
+    const isAway = home !== undefined && !contains(home, stackPointer);
+    return { tid: tracee.tid, pc: registers.pc(values), stack: isAway ? join(stack, readWhole(target, home)) : stack };
   });
+}
+
+/** The stack that a thread was made with. It runs on another while it handles a signal there, or
+ *  in a coroutine; then the frames on its own are still to be returned to. */
+function ownStack(target: TargetProcess, mappings: readonly Mapping[], tid: number, threadPointer: number): Mapping | undefined {
+  if (tid === Number(target.pid)) return mappings.find(({ path }) => path === '[stack]');
+  const mapping = mappingAt(mappings, threadPointer);
+  return mapping?.inode === 0 ? mapping : undefined;
+}
+
+function readWhole(target: TargetProcess, { start, end }: Mapping): Uint8Array {
+  const bytes = new Uint8Array(Math.min(end - start, MAX_STACK_BYTES));
+  return bytes.subarray(0, target.memory.readInto(start, bytes));
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
 }
 
 /** The stack from below the red zone to the end of its mapping. */

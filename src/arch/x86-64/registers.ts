@@ -211,6 +211,7 @@ export const registers: Registers = {
   sizeBytes: REGISTERS_BYTES,
   pc: (regs) => Number(readRegister(regs, 'rip')),
   stackPointer: (regs) => Number(readRegister(regs, 'rsp')),
+  threadPointer: (regs) => Number(readRegister(regs, 'fs_base')),
   interruptedSyscall,
   repeatSyscall,
 };

@@ -1,0 +1,187 @@
+/** A program that runs, and objects of its edited sources seen by the linker. */
+import type { Decoder } from '../../src/arch/arch.js';
+import { x8664 } from '../../src/arch/x86-64/machine.js';
+import { ProcessImage } from '../../src/app/observe.js';
+import type { Addr } from '../../src/core/address.js';
+import { fileAddress, type LoadedModule } from '../../src/elf/loaded-module.js';
+import { Binder } from '../../src/link/bind.js';
+import type { LiveUnit } from '../../src/link/live-unit.js';
+import type { ObjectFunction } from '../../src/link/object-unit.js';
+import { readLiveUnit } from '../../src/link/read-live-unit.js';
+import { type EditedUnit, readEditedUnit } from '../../src/link/read-object-unit.js';
+import { type FunctionState, compareFunctions } from '../../src/patch/changed-functions.js';
+import { CodeComparer } from '../../src/patch/compare-code.js';
+import type { Workshop } from '../arch/x86-64/build-with-gcc.js';
+import { type Target, startTarget } from '../support/target.js';
+
+/** How hcr compiles besides the flags of the program. */
+export const SECTIONS = ['-ffunction-sections', '-fdata-sections'];
+
+/** Prints a line and waits to be ended. */
+export const MAIN = `
+#include <stdio.h>
+#include <unistd.h>
+void use(void);
+int main(int argc, char **argv) {
+  if (argc > 1000) use();
+  puts("ready");
+  fflush(stdout);
+  for (;;) pause();
+}
+`;
+
+export interface EditedObject {
+  readonly path: string;
+  readonly edited: EditedUnit;
+  readonly live: LiveUnit;
+  readonly binder: Binder;
+  readonly comparer: CodeComparer;
+  fn(name: string): ObjectFunction;
+  states(): readonly FunctionState[];
+}
+
+export interface ReadOptions {
+  readonly decoder?: Decoder;
+  /** Treat the program as if it had no debug information. */
+  readonly withoutDebug?: boolean;
+}
+
+export class EditedProgram implements AsyncDisposable {
+  readonly image: ProcessImage;
+  readonly program: string;
+  private readonly shop: Workshop;
+  private readonly target: Target;
+  private count = 0;
+
+  private constructor(shop: Workshop, program: string, target: Target, image: ProcessImage) {
+    this.shop = shop;
+    this.program = program;
+    this.target = target;
+    this.image = image;
+  }
+
+  /** Compiles each source by itself with the flags, links all with them, and starts the result. */
+  static async start(
+    shop: Workshop,
+    sources: Readonly<Record<string, string>>,
+    flags: readonly string[],
+    linkFlags: readonly string[] = [],
+  ): Promise<EditedProgram> {
+    const objects = Object.entries(sources).map(([file, text]) => {
+      shop.write(file, text);
+      shop.run('gcc', ...flags, '-c', '-o', `${file}.o`, file);
+      return `${file}.o`;
+    });
+    shop.run('gcc', ...flags, '-o', 'program', ...objects, ...linkFlags);
+    const program = shop.path('program');
+    const target = await startTarget(program);
+    await target.waitForLine(/ready/);
+    return new EditedProgram(shop, program, target, ProcessImage.of(target.pid));
+  }
+
+  get pid(): number {
+    return this.target.pid;
+  }
+
+  get module(): LoadedModule {
+    const [module] = this.image.modules;
+    if (module === undefined) throw new Error('a program without modules');
+    return module;
+  }
+
+  /** Compiles another text of a source and reads it as the new version of that source. */
+  read(
+    file: string,
+    text: string,
+    flags: readonly string[],
+    inside: string,
+    options: ReadOptions = {},
+  ): EditedObject {
+    const path = `edited${this.count++}.o`;
+    this.shop.write(file, text);
+    this.shop.run('gcc', ...flags, ...SECTIONS, '-c', '-o', path, file);
+    const { image, module } = this;
+    const edited = readEditedUnit(this.shop.read(path), path, x8664);
+    const entry = this.addressOf(inside);
+    const unit = options.withoutDebug
+      ? undefined
+      : image.debugInfo(module)?.unitForAddress(fileAddress(module, entry));
+    const live = readLiveUnit(module, unit, file, entry);
+    const { symbols } = image;
+    let comparer: CodeComparer | undefined;
+    const binder = new Binder({
+      unit: edited.unit,
+      live,
+      symbols,
+      added: { function: () => undefined, variable: () => undefined },
+      mustCopy: () => false,
+      sameConstant: (section, address) => comparer?.compareConstant(section, address) ?? false,
+    });
+    comparer = new CodeComparer({
+      unit: edited.unit,
+      binder,
+      symbols,
+      module,
+      machine: x8664,
+      original: image.original,
+      decoder: options.decoder,
+    });
+    const context = { unit: edited.unit, binder, comparer, machine: x8664 };
+    return {
+      path,
+      edited,
+      live,
+      binder,
+      comparer,
+      fn(name) {
+        const found = edited.unit.functions.find((fn) => fn.name === name);
+        if (found === undefined) throw new Error(`${path} has no function ${name}`);
+        return found;
+      },
+      states: () => compareFunctions({ ...context, bodies: new Map(), compilerMade: live.functions }),
+    };
+  }
+
+  /** Where a symbol of the executable is in the process, by `nm`. */
+  addressOf(name: string): Addr {
+    const found = this.addressesOf(name)[0];
+    if (found === undefined) throw new Error(`the program has no symbol ${name}`);
+    return found;
+  }
+
+  /** All of that name, in the order of `nm`. */
+  addressesOf(name: string): Addr[] {
+    return this.symbols
+      .filter((symbol) => symbol.name === name)
+      .map(({ address }) => (address + this.module.bias) as Addr);
+  }
+
+  private listed: readonly { readonly name: string; readonly address: number }[] | undefined;
+
+  private get symbols() {
+    this.listed ??= listDefined(this.shop.run('nm', this.program));
+    return this.listed;
+  }
+
+  /** Where an exported symbol of a library is, by `nm` and /proc/pid/maps. */
+  libraryAddress(library: RegExp, name: string): Addr | undefined {
+    const module = this.image.modules.find((candidate) => library.test(candidate.name));
+    if (module === undefined) throw new Error(`no library ${library}`);
+    this.exported ??= listDefined(this.shop.run('nm', '-D', module.path));
+    const found = this.exported.find((symbol) => symbol.name === name);
+    return found && ((found.address + module.range.start) as Addr);
+  }
+
+  private exported: readonly { readonly name: string; readonly address: number }[] | undefined;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.image[Symbol.dispose]();
+    await this.target[Symbol.asyncDispose]();
+  }
+}
+
+function listDefined(listing: string): { name: string; address: number }[] {
+  return [...listing.matchAll(/^([0-9a-f]+) ([A-Za-z]) (\S+?)(?:@@?\S+)?$/gm)].map(
+    ([, address = '', , name = '']) => ({ name, address: Number(`0x${address}`) }),
+  );
+}
