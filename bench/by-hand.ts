@@ -12,8 +12,10 @@ const run = promisify(execFile);
 /** mmap's PROT_READ | PROT_WRITE | PROT_EXEC, and MAP_PRIVATE | MAP_ANONYMOUS. */
 const PROTECTION = 7;
 const MAPPING = 0x22;
-/** This far below the function a page is asked for; the kernel gives it when it is free. */
+/** This far below the function pages are asked for, each below the one before: where one is taken,
+ *  the kernel would give another out of reach. */
 const DISTANCE_BYTES = 0x1000_0000;
+const PAGE_BYTES = 4096;
 
 /** Makes the code of one section of an object into a file of bare bytes. The code must not need
  *  relocation. */
@@ -23,6 +25,7 @@ export async function extractBody(object: string, body: string, section = '.text
 
 export class Debugger {
   private readonly commands: CommandRunner;
+  private pages = 0;
 
   constructor(commands: CommandRunner) {
     this.commands = commands;
@@ -47,11 +50,13 @@ export class Debugger {
     body: string,
     area?: number,
   ): Promise<Measured & { readonly area: number }> {
-    const near = `((unsigned long)&${name} & ~0xfffUL) - ${DISTANCE_BYTES}`;
+    if (area === undefined) this.pages++;
+    const below = DISTANCE_BYTES + this.pages * PAGE_BYTES;
+    const near = `((unsigned long)&${name} & ~0xfffUL) - ${below}`;
     const mmap = '((void *(*)(void *, unsigned long, int, int, int, long))mmap)';
     const page =
       area === undefined
-        ? `call (char *)${mmap}((void *)(${near}), 4096, ${PROTECTION}, ${MAPPING}, -1, 0)`
+        ? `call (char *)${mmap}((void *)(${near}), ${PAGE_BYTES}, ${PROTECTION}, ${MAPPING}, -1, 0)`
         : `print (char *)${area}`;
     const measured = await this.run(pid, [
       page,

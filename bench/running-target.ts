@@ -7,12 +7,17 @@ export class RunningTarget implements Disposable {
   readonly pid: number;
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
   private readonly lines: AsyncIterator<string>;
+  private isDisposed = false;
 
   private constructor(words: readonly [string, ...string[]]) {
     const [program, ...args] = words;
     this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     if (this.child.pid === undefined) throw new Error(`${program} does not start`);
     this.pid = this.child.pid;
+    this.child.on('exit', (code, signal) => {
+      if (!this.isDisposed)
+        console.error(`Target ${this.pid} ended with ${signal ?? code ?? 'nothing'}.`);
+    });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -42,6 +47,7 @@ export class RunningTarget implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.isDisposed = true;
     this.child.kill('SIGKILL');
   }
 }

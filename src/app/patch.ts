@@ -85,10 +85,10 @@ class PatchRun {
   }
 
   async prepare(built: readonly UnitObject[], selection: (unit: WantedUnit) => Selection): Promise<PreparedUnit[]> {
-    const decoder = await this.decoding;
-    return await this.watch.time('link', () =>
-      built.map(({ unit, object }) => prepareUnit(this.image, unit, object, selection(unit), this.options, decoder)),
-    );
+    return await this.watch.time('link', async () => {
+      const decoder = await this.decoding;
+      return built.map(({ unit, object }) => prepareUnit(this.image, unit, object, selection(unit), this.options, decoder));
+    });
   }
 
   async publish(units: readonly PreparedUnit[]) {

@@ -53,7 +53,6 @@ export function prepareUnit(
   const unitName = wanted.sourceName ?? edited.sourceName ?? '';
   const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.inside);
   const signatures = new SignatureCheck(wanted, edited);
-  let comparer: CodeComparer | undefined;
   const added = addedSymbols(ledger, wanted.module.path);
   const binder: Binder = new Binder({
     unit: edited.unit,
@@ -61,10 +60,10 @@ export function prepareUnit(
     symbols,
     added,
     mustCopy: (fn): boolean => signatures.differences(fn, binder.liveEntry(fn)).length > 0,
-    sameConstant: (section, address) => comparer?.compareConstant(section, address) ?? false,
+    sameConstant: (section, address): boolean => comparer.compareConstant(section, address),
   });
   const context = { unit: edited.unit, binder, symbols, module: wanted.module, machine, original: image.original, decoder };
-  comparer = new CodeComparer(context);
+  const comparer: CodeComparer = new CodeComparer(context);
   const bodies = bodiesAt(ledger, ledger.current);
   const states = compareFunctions({ unit: edited.unit, binder, comparer, machine, bodies, compilerMade: live.functions });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>

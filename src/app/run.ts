@@ -125,12 +125,11 @@ class Run {
   private passOn(signal: NodeJS.Signals): void {
     const number = constants.signals[signal];
     const isTrigger = signal === this.options.on;
+    const takenAt = performance.now();
     setTimeout(() => {
-      const elapsed = performance.now() - this.supervisor.lastSeen(number);
-      if (elapsed > 2 * SAME_KEYSTROKE_MS) {
-        if (isTrigger) void this.reload();
-        else this.send(signal);
-      }
+      if (Math.abs(takenAt - this.supervisor.lastSeen(number)) <= SAME_KEYSTROKE_MS) return;
+      if (isTrigger) void this.reload();
+      else this.send(signal);
     }, SAME_KEYSTROKE_MS);
   }
 

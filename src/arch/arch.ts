@@ -269,6 +269,10 @@ export interface Registers {
   readonly sizeBytes: number;
   pc(regs: Uint8Array): number;
   stackPointer(regs: Uint8Array): number;
+  /** Bytes below the stack pointer that a function may use without moving it. */
+  readonly redZoneBytes: number;
+  /** Which register set of ptrace holds the floating-point and vector registers. */
+  readonly extendedSet: number;
   /** Base of the thread's own data, which a threads library puts at the end of its stack. */
   threadPointer(regs: Uint8Array): number;
   /** Present when the thread stands at a system call that the kernel may restart. */
@@ -298,7 +302,7 @@ export interface SyscallNumbers {
 }
 
 /** How a system call is made on a thread that did not ask for it, so that the thread lives on
- *  whatever happens to hcr. See `src/ptrace/remote-call.ts` for the protocol. */
+ *  whatever happens to hcr. See `src/ptrace/remote-calls.ts` for the protocol. */
 export interface Injection {
   /** Byte sequences that make a system call and then return; the first byte is the entry. */
   readonly syscallGadgets: readonly Uint8Array[];

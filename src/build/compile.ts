@@ -44,6 +44,9 @@ function environmentIn(scratch: string): Record<string, string | undefined> {
   };
 }
 
+/** What gcc and clang say when a -I or a -D is missing. */
+const MISSES_SOMETHING = /No such file or directory|file not found|undeclared|unknown type name|#error/;
+
 function failed(command: CompileCommand, line: string, outcome: ProgramOutcome): HcrError {
   const said = `${outcome.stderr}${outcome.stdout}`.trim();
   const fallback =
@@ -55,7 +58,7 @@ function failed(command: CompileCommand, line: string, outcome: ProgramOutcome):
     command: line,
     diagnostics: said === '' || outcome.exitCode === null ? `${said}\n${fallback}`.trim() : said,
     exitCode: outcome.exitCode,
-    ...(command.origin === 'dwarf'
+    ...(command.origin === 'dwarf' && MISSES_SOMETHING.test(said)
       ? {
           advice:
             'Fix the error and run hcr again; if a header or macro is missing, pass -I and -D with --cflags or name a compile_commands.json, for the debug information does not record them',

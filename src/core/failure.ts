@@ -340,11 +340,6 @@ export class HcrError extends Error {
   }
 }
 
-export function isHcrError<C extends FailureCode>(error: unknown, code?: C): error is HcrError {
+export function isHcrError(error: unknown, code?: FailureCode): error is HcrError {
   return error instanceof HcrError && (code === undefined || error.failure.code === code);
-}
-
-/** Makes a `switch` exhaustive: a forgotten case does not compile. */
-export function assertNever(value: never): never {
-  throw new HcrError({ code: 'unexpected', detail: `unhandled case ${JSON.stringify(value)}` });
 }

@@ -17,8 +17,6 @@ import type { TargetProcess } from './process.js';
 import { type Mapping, mappingAt } from './procfs.js';
 import { StoppedWorld } from './stopped-world.js';
 
-/** Bytes below the stack pointer that a function may use without moving it. */
-const RED_ZONE_BYTES = 128;
 /** More of a stack than this is not looked at: it is no stack but a mapping that one is in. */
 const MAX_STACK_BYTES = 64 << 20;
 const RETRY_MS = 5;
@@ -142,7 +140,8 @@ export function readStack(
 ): Uint8Array {
   const mapping = mappingAt(mappings, stackPointer);
   if (mapping === undefined) return new Uint8Array();
-  const start = Math.max(mapping.start, Math.floor((stackPointer - RED_ZONE_BYTES) / 8) * 8);
+  const { redZoneBytes } = target.machine.registers;
+  const start = Math.max(mapping.start, Math.floor((stackPointer - redZoneBytes) / 8) * 8);
   const range: AddrRange = { start: addr(start), end: mapping.end };
   const stack = new Uint8Array(Math.min(range.end - range.start, MAX_STACK_BYTES));
   const got = target.memory.readInto(range.start, stack);

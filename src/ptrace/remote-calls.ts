@@ -195,7 +195,7 @@ export class RemoteCalls implements Disposable {
   [Symbol.dispose](): void {
     if (this.disposed) return;
     this.disposed = true;
-    if (this.tracee.isGone) return;
+    if (this.tracee.isGone()) return;
     try {
       if (this.entered) {
         // From a syscall-exit stop the kernel would not look at the restart codes again; it does
@@ -211,7 +211,7 @@ export class RemoteCalls implements Disposable {
     } catch (error) {
       if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
     } finally {
-      if (!this.tracee.isGone) this.target.tracing.release(this.tracee);
+      if (!this.tracee.isGone()) this.target.tracing.release(this.tracee);
     }
   }
 }
@@ -262,7 +262,7 @@ function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | u
 
 /** Lets a thread go that was stopped and not used. */
 function giveBack(target: TargetProcess, tracee: Tracee): void {
-  if (tracee.isGone) return;
+  if (tracee.isGone()) return;
   if (tracee.stop === undefined && !interruptAndWait(target, tracee)) return;
   const { pid, machine, tracing } = target;
   if (tracee.stop?.kind === 'interrupted') repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
@@ -278,7 +278,7 @@ function frameOn(
   const mask = tracee.readSignalMask();
   const frame = machine.injection.buildFrame({
     registers: tracee.readRegisters(),
-    extended: tracee.readExtendedRegisters(),
+    extended: tracee.readRegisterSet(machine.registers.extendedSet),
     signalMask: mask,
     syscallGadget: gadgets.syscall,
     sigreturnGadget: gadgets.sigreturn,

@@ -22,12 +22,8 @@ export const PTRACE_OPTION = {
 
 export const PTRACE_EVENT = { CLONE: 3, EXEC: 4, STOP: 128 } as const;
 
-export const REGISTER_SET = {
-  /** General registers. */
-  PRSTATUS: 1,
-  /** The whole XSAVE area. */
-  X86_XSTATE: 0x202,
-} as const;
+/** The register set of general registers, on every machine. */
+export const NT_PRSTATUS = 1;
 
 export const WAIT = { NOHANG: 1, UNTRACED: 2, ALL: 0x40000000 } as const;
 

@@ -101,19 +101,19 @@ export class StoppedWorld implements Disposable {
     let fresh: readonly Tracee[] = [...this.tracees.values()];
     while (fresh.length > 0) {
       for (const tracee of fresh) {
-        if (!tracee.isGone && tracee.stop === undefined) this.interrupt(tracee);
+        if (!tracee.isGone() && tracee.stop === undefined) this.interrupt(tracee);
       }
       this.awaitAll(fresh, deadlineMs);
       fresh = this.seizeNewThreads();
     }
     this.stopped = [];
     for (const tracee of this.tracees.values()) {
-      if (tracee.isGone) continue;
+      if (tracee.isGone()) continue;
       try {
         this.stopped.push({ tracee, registers: tracee.readRegisters() });
       } catch (error) {
         tracee.poll();
-        if (!tracee.isGone) throw error;
+        if (!tracee.isGone()) throw error;
       }
     }
     if (this.stopped.length === 0) {
@@ -126,7 +126,7 @@ export class StoppedWorld implements Disposable {
       tracee.interrupt();
     } catch (error) {
       tracee.poll();
-      if (!tracee.isGone) throw error;
+      if (!tracee.isGone()) throw error;
     }
   }
 
@@ -174,7 +174,7 @@ export class StoppedWorld implements Disposable {
     for (const tracee of running) this.interrupt(tracee);
     for (const tracee of this.tracees.values()) {
       if (tracee.stop === undefined) this.awaitOne(tracee);
-      if (!tracee.isGone) this.tracing.release(tracee);
+      if (!tracee.isGone()) this.tracing.release(tracee);
     }
     this.tracees.clear();
     this.stopped = [];

@@ -104,8 +104,8 @@ export class Supervisor implements Tracing, Disposable {
 
   /** Takes every report there is. */
   private takeEvents(): void {
-    if (this.ended) return;
-    for (let found = true; found && !this.ended; ) {
+    if (this.hasEnded()) return;
+    for (let found = true; found && !this.hasEnded(); ) {
       found = false;
       for (const tracee of [...this.tracees.values()]) {
         if (tracee.stop !== undefined) continue;
@@ -115,6 +115,10 @@ export class Supervisor implements Tracing, Disposable {
         this.handle(tracee, stop);
       }
     }
+  }
+
+  private hasEnded(): boolean {
+    return this.ended;
   }
 
   private handle(tracee: Tracee, stop: StopReason): void {

@@ -7,7 +7,7 @@
 import type { Tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { ERRNO, type Libc, type NativeBuffer } from './libc.js';
-import { PTRACE, REGISTER_SET, type StopReason, WAIT, stopReason } from './requests.js';
+import { NT_PRSTATUS, PTRACE, type StopReason, WAIT, stopReason } from './requests.js';
 
 const MAX_XSTATE_BYTES = 65536;
 /** The kernel's sigset_t. */
@@ -50,7 +50,7 @@ export class Tracee {
   }
 
   /** True when the thread has gone from under us. */
-  get isGone(): boolean {
+  isGone(): boolean {
     return this.stop?.kind === 'exited' || this.stop?.kind === 'killed';
   }
 
@@ -69,7 +69,7 @@ export class Tracee {
       return this.stop;
     }
     this.stop = stopReason(report.status);
-    if (this.isGone) this.attached = false;
+    if (this.isGone()) this.attached = false;
     return this.stop;
   }
 
@@ -99,21 +99,17 @@ export class Tracee {
 
   /** A copy of its general registers, in the kernel's layout. */
   readRegisters(): Uint8Array {
-    return this.readRegisterSet(REGISTER_SET.PRSTATUS);
+    return this.readRegisterSet(NT_PRSTATUS);
   }
 
   writeRegisters(registers: Uint8Array): void {
     this.buffer.data.bytes.set(registers);
     this.describe(registers.length);
-    this.request(PTRACE.SETREGSET, REGISTER_SET.PRSTATUS, this.buffer.vector.address);
+    this.request(PTRACE.SETREGSET, NT_PRSTATUS, this.buffer.vector.address);
   }
 
-  /** A copy of its floating-point and vector registers, the machine's whole save area. */
-  readExtendedRegisters(): Uint8Array {
-    return this.readRegisterSet(REGISTER_SET.X86_XSTATE);
-  }
-
-  private readRegisterSet(set: number): Uint8Array {
+  /** A copy of one set of its registers, as the kernel lays it out. */
+  readRegisterSet(set: number): Uint8Array {
     this.describe(MAX_XSTATE_BYTES);
     this.request(PTRACE.GETREGSET, set, this.buffer.vector.address);
     const lengthBytes = Number(this.buffer.vector.view.getBigUint64(8, true));

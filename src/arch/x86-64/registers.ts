@@ -211,6 +211,8 @@ export const registers: Registers = {
   sizeBytes: REGISTERS_BYTES,
   pc: (regs) => Number(readRegister(regs, 'rip')),
   stackPointer: (regs) => Number(readRegister(regs, 'rsp')),
+  redZoneBytes: 128,
+  extendedSet: 0x202, // NT_X86_XSTATE
   threadPointer: (regs) => Number(readRegister(regs, 'fs_base')),
   interruptedSyscall,
   repeatSyscall,

@@ -1,0 +1,184 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Decoder } from '../../src/arch/arch.js';
+import { x8664 } from '../../src/arch/x86-64/machine.js';
+import { fingerprintOf } from '../../src/patch/fingerprint.js';
+import { Workshop } from '../arch/x86-64/build-with-gcc.js';
+import { type EditedObject, EditedProgram, MAIN } from '../link/edited-program.js';
+
+let shop: Workshop;
+let decoder: Decoder;
+beforeAll(async () => {
+  shop = new Workshop();
+  decoder = await x8664.loadDecoder();
+});
+afterAll(() => shop[Symbol.dispose]());
+
+const LEVELS = ['-O0', '-O1', '-O2', '-O3', '-Os'];
+const PIC = {
+  'no-pie': [['-fno-pie'], ['-no-pie']],
+  PIE: [['-fPIE'], ['-pie']],
+  'PIC, PIE': [['-fPIC'], ['-pie']],
+  'no PLT': [['-fPIE', '-fno-plt'], ['-pie']],
+  'no PLT, bound at start, no relaxing': [['-fPIE', '-fno-plt'], ['-pie', '-Wl,-z,now,--no-relax']],
+  'CET': [['-fPIE', '-fcf-protection'], ['-pie', '-Wl,-z,ibtplt']],
+} as const;
+type Pic = keyof typeof PIC;
+const MATRIX = (Object.keys(PIC) as Pic[]).flatMap((pic) => LEVELS.map((level) => [level, pic] as const));
+
+const LANGUAGE = new URL('../../fixtures/language/', import.meta.url);
+const LANGUAGE_SOURCES = Object.fromEntries(
+  readdirSync(LANGUAGE)
+    .filter((name) => name.endsWith('.c') && name !== 'main.c')
+    .map((name) => [name, readFileSync(new URL(name, LANGUAGE), 'utf8')]),
+);
+
+/** Everything at once: strings, floats, tables, switches, calls of every kind. */
+const SUBJECT = `
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define NOINLINE __attribute__((noinline, noclone))
+struct item { const char *name; int (*fn)(int); double weight; };
+extern int open_elsewhere(int);
+extern int data_elsewhere;
+static int counter, table[16];
+int open_data = 3;
+static NOINLINE int small(int x) { return x + 1; }
+NOINLINE int strings(int x) { static const char *const names[] = {"zero", "one", "two"}; puts(names[x % 3]); return printf("%s and %d\\n", "text", x); }
+NOINLINE double floats(double x) { return x * 1.25 + fabs(-x) / 3.5f + sqrt(x + 2.0); }
+NOINLINE int switches(int x) {
+  switch (x) {
+  case 0: return counter; case 1: return counter * 3; case 2: counter += 5; return 1; case 3: return open_data;
+  case 4: return small(x); case 5: return table[3]; case 6: table[2] = x; return 9; case 7: return -x; default: return 4; }
+}
+NOINLINE int maps(int x) { switch (x) { case 0: return 5; case 1: return 17; case 2: return 3; case 3: return 99; case 4: return 42; default: return -1; } }
+NOINLINE int loops(int n) { int s = 0; for (int i = 0; i < n; i++) { s += table[i & 15] * i; if (s > 1000) s = small(s); } return s; }
+static const struct item items[] = {{"first", small, 0.5}, {"second", maps, 1.5}};
+NOINLINE int indirect(int x) { return items[x & 1].fn(x) + (int)items[x & 1].weight + items[0].name[0]; }
+NOINLINE int foreign(int x) { data_elsewhere += open_elsewhere(x); return open_elsewhere(x + 1) + data_elsewhere; }
+NOINLINE void *library(size_t n) { char *p = malloc(n); if (p == 0) abort(); memset(p, 3, n); return strchr(p, 3); }
+NOINLINE int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+NOINLINE void sorts(void) { qsort(table, 16, sizeof *table, compare); fflush(stdout); }
+NOINLINE int recursive(int x) { return x < 2 ? 1 : recursive(x - 1) + recursive(x - 2); }
+static NOINLINE int even(int x); static NOINLINE int odd(int x) { return x == 0 ? 0 : even(x - 1) + counter; }
+static NOINLINE int even(int x) { return x == 0 ? 1 : odd(x - 1) * 3; }
+NOINLINE int uses_statics(int x) { static int calls; static long sums[4]; sums[x & 3] += ++calls; return even(x) + (int)sums[1]; }
+NOINLINE int gotos(const unsigned char *p) { static const void *const labels[] = {&&a, &&b, &&c}; int x = 0; goto *labels[*p++]; a: x++; goto *labels[*p++]; b: x *= 2; goto *labels[*p++]; c: return x; }
+void use(void) { strings(1); floats(2); switches(3); maps(1); loops(4); indirect(1); foreign(2); library(3); sorts(); recursive(4); uses_statics(5); gotos((const unsigned char *)"\\1\\0\\2"); }
+`;
+const ELSEWHERE = 'int data_elsewhere = 4; int open_elsewhere(int x) { return x * 2; }';
+
+/** Each edit with the functions that it changes. */
+const EDITS: readonly (readonly [what: string, from: string, to: string, changed: readonly string[]])[] = [
+  ['a number', 'return x + 1;', 'return x + 2;', ['small']],
+  ['a string', '"text"', '"Text"', ['strings']],
+  ['one string of a table', '"two"', '"TWO"', ['strings']],
+  ['a floating constant', '1.25', '1.5', ['floats']],
+  ['a case of a switch', 'return counter * 3', 'return counter * 5', ['switches']],
+  ['a value of a switch that is a table', 'return 99', 'return 98', ['maps']],
+  ['the variable that is written', 'table[2] = x', 'table[7] = x', ['switches']],
+  ['another variable of the same type', 'data_elsewhere += open', 'open_data += open', ['foreign']],
+  ['the library function that is called', 'strchr(p, 3)', 'strrchr(p, 3)', ['library']],
+  ['the function that is called', 'return open_elsewhere(x + 1)', 'return recursive(x + 1)', ['foreign']],
+  ['the function whose address is taken', 'table, compare)', 'table, (int (*)(const void *, const void *))small)', ['sorts']],
+  ['which static is called', 'return even(x) + (int)', 'return odd(x) + (int)', ['uses_statics']],
+  ['the direction of a comparison', 's > 1000', 's < 1000', ['loops']],
+  ['an argument', 'puts(names[x % 3]);', 'puts(names[x % 2]);', ['strings']],
+];
+
+const differing = (object: EditedObject): string[] =>
+  object
+    .states()
+    .filter(({ live, comparison }) => live !== undefined && !comparison.same)
+    .map(({ fn }) => fn.name)
+    .sort();
+
+const start = (sources: Readonly<Record<string, string>>, level: string, pic: Pic): Promise<EditedProgram> =>
+  EditedProgram.start(shop, { 'main.c': MAIN, ...sources }, [level, '-g', ...PIC[pic][0]], [...PIC[pic][1], '-lm']);
+
+describe('code that was compiled again, function by function', () => {
+  it.each(MATRIX)('is the code that runs, in every function: %s %s', async (level, pic) => {
+    const flags = [level, '-g', ...PIC[pic][0]];
+    await using program = await start({ 'subject.c': SUBJECT, 'elsewhere.c': ELSEWHERE }, level, pic);
+    const object = program.read('subject.c', SUBJECT, flags, 'use', { decoder });
+    expect(object.states().length).toBeGreaterThan(15);
+    expect(differing(object)).toEqual([]);
+  });
+
+  it.each(MATRIX)('is so for every source of the language fixture: %s %s', async (level, pic) => {
+    const include = `-I${LANGUAGE.pathname}`;
+    const flags = [level, '-g', ...PIC[pic][0], include];
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': `${MAIN}\nvoid use(void) {}`, ...LANGUAGE_SOURCES },
+      flags,
+      [...PIC[pic][1], '-lm'],
+    );
+    const alarms: string[] = [];
+    for (const [file, text] of Object.entries(LANGUAGE_SOURCES)) {
+      const [, inside = ''] = /^(?:\w+ )+\*?(\w+)\([^)]*\)\n\{/m.exec(text.replace(/^static .*\n\{/gm, '')) ?? [];
+      const object = program.read(file, text, flags, inside, { decoder });
+      alarms.push(...differing(object).map((name) => `${file}: ${name}`));
+    }
+    expect(alarms).toEqual([]);
+  });
+
+  it.each(LEVELS)('needs no decoder where the bytes already agree: %s', async (level) => {
+    const flags = [level, '-g', '-fPIE'];
+    await using program = await EditedProgram.start(
+      shop, { 'main.c': MAIN, 'subject.c': SUBJECT, 'elsewhere.c': ELSEWHERE },
+      [...flags, '-ffunction-sections', '-fdata-sections'], ['-pie', '-lm'],
+    );
+    const object = program.read('subject.c', SUBJECT, flags, 'use');
+    expect(differing(object)).toEqual([]);
+  });
+});
+
+describe('an edit', () => {
+  it.each([['-O0', 'PIE'], ['-O1', 'no-pie'], ['-O2', 'PIE'], ['-O2', 'no PLT'], ['-O3', 'no-pie'], ['-Os', 'PIC, PIE']] as const)(
+    'is seen in exactly the functions that it changes: %s %s',
+    async (level, pic) => {
+      const flags = [level, '-g', ...PIC[pic][0]];
+      await using program = await start({ 'subject.c': SUBJECT, 'elsewhere.c': ELSEWHERE }, level, pic);
+      for (const [what, from, to, changed] of EDITS) {
+        expect(SUBJECT.split(from)).toHaveLength(2);
+        const object = program.read('subject.c', SUBJECT.replace(from, to), flags, 'use', { decoder });
+        expect([what, differing(object)]).toEqual([what, changed]);
+      }
+    },
+  );
+});
+
+describe('the fingerprint of a function', () => {
+  const fingerprints = ({ edited, binder }: EditedObject): Map<string, string> =>
+    new Map(edited.unit.functions.map((fn) => [fn.name, fingerprintOf(fn, edited.unit, binder, x8664)]));
+
+  it.each([['-O0', 'PIE'], ['-O2', 'no-pie'], ['-O2', 'PIE'], ['-O3', 'PIC, PIE'], ['-Os', 'PIE']] as const)(
+    'is the same for every compilation of it, and another exactly where it was edited: %s %s',
+    async (level, pic) => {
+      const flags = [level, '-g', ...PIC[pic][0]];
+      await using program = await start({ 'subject.c': SUBJECT, 'elsewhere.c': ELSEWHERE }, level, pic);
+      const read = (text: string) => fingerprints(program.read('subject.c', text, flags, 'use'));
+      const first = read(SUBJECT);
+      expect(read(SUBJECT)).toEqual(first);
+      expect(read(SUBJECT.replaceAll('\nNOINLINE', '\n\n/* moved down */\nNOINLINE'))).toEqual(first);
+      for (const [what, from, to, changed] of EDITS) {
+        const now = read(SUBJECT.replace(from, to));
+        const others = [...first].filter(([name, print]) => now.get(name) !== print).map(([name]) => name);
+        expect([what, others.sort()]).toEqual([what, changed]);
+      }
+    },
+  );
+
+  it('does not change when another function gets new constants, strings and statics', async () => {
+    const flags = ['-O2', '-g', '-fPIE'];
+    await using program = await start({ 'subject.c': SUBJECT, 'elsewhere.c': ELSEWHERE }, '-O2', 'PIE');
+    const read = (text: string) => fingerprints(program.read('subject.c', text, flags, 'use'));
+    const first = read(SUBJECT);
+    const added = `NOINLINE double added(int x) { static int calls; static const char *const names[] = {"aaa", "zzz"}; puts(names[x & 1]); puts("an earlier string"); return ++calls * 7.125; }\nNOINLINE int strings`;
+    const second = read(SUBJECT.replace('NOINLINE int strings', added));
+    for (const [name, print] of first) expect([name, second.get(name)]).toEqual([name, print]);
+  });
+});
