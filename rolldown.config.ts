@@ -6,5 +6,11 @@ export default defineConfig({
   platform: 'node',
   external: ['commander', 'ffi-rs', 'iced-x86', 'koffi', /^node:/],
   transform: { target: 'node20.19' },
-  output: { dir: 'dist/cli', entryFileNames: '[name].js', chunkFileNames: '[name].js', sourcemap: true, cleanDir: true },
+  output: {
+    dir: 'dist/cli',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    sourcemap: true,
+    cleanDir: true,
+  },
 });

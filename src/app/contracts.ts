@@ -22,20 +22,34 @@ import { coldParts } from './record-generation.js';
 
 /** @returns undefined when a plain jump will do
  *  @throws HcrError `function-not-patchable` when a stub is needed and cannot be had */
-export function contractOf(image: ProcessImage, placed: PlacedUnit, root: PatchRoot, decoder: Decoder): KeepingNeed | undefined {
+export function contractOf(
+  image: ProcessImage,
+  placed: PlacedUnit,
+  root: PatchRoot,
+  decoder: Decoder,
+): KeepingNeed | undefined {
   const { prepared } = placed;
   const entry = root.live.address;
-  const contract = callerContract(decoder, codeBefore(image, prepared, entry), codeAfter(image, placed), entry);
+  const contract = callerContract(
+    decoder,
+    codeBefore(image, prepared, entry),
+    codeAfter(image, placed),
+    entry,
+  );
   const returned = returnedBy(image, prepared.edited.debugEntryOf(root.fn)) ?? decoder.returned;
   const keep = contract.keep & ~returned;
   if (keep === 0n && !contract.realign) return undefined;
   if (hasStackArguments(image, prepared.edited.debugEntryOf(root.fn))) {
-    const what = keep === 0n ? 'the stack need not be aligned' : `it leaves ${decoder.namesOf(keep).join(', ')} alone`;
+    const what =
+      keep === 0n
+        ? 'the stack need not be aligned'
+        : `it leaves ${decoder.namesOf(keep).join(', ')} alone`;
     throw new HcrError({
       code: 'function-not-patchable',
       function: root.fn.name,
       reason: `its callers were compiled knowing that ${what}, which the new code does not keep to, and it may take arguments on the stack`,
-      advice: 'Build the program with -fno-ipa-ra -mincoming-stack-boundary=4, or put the change into a function it calls.',
+      advice:
+        'Build the program with -fno-ipa-ra -mincoming-stack-boundary=4, or put the change into a function it calls.',
     });
   }
   return { keep };
@@ -66,7 +80,9 @@ function codeAfter(image: ProcessImage, placed: PlacedUnit): ModuleCode {
   const { ledger } = image.store;
   const { prepared, image: linked } = placed;
   const live = bodiesAt(ledger, ledger.current);
-  const redirected = [...live.values()].filter(({ entry }) => !prepared.roots.some((root) => root.live.address === entry)).map(redirectOf);
+  const redirected = [...live.values()]
+    .filter(({ entry }) => !prepared.roots.some((root) => root.live.address === entry))
+    .map(redirectOf);
   for (const fn of prepared.edited.unit.functions) {
     const start = linked.addressOf(fn);
     if (start === undefined || fn.name.endsWith('.cold')) continue;
@@ -74,11 +90,20 @@ function codeAfter(image: ProcessImage, placed: PlacedUnit): ModuleCode {
     const ranges = [{ start, end: offsetBy(start, fn.sizeBytes) }, ...coldParts(placed, fn)];
     redirected.push({ entry: root?.live.address ?? start, ranges });
   }
-  return moduleCode(image, prepared, [], redirected, new LinkedMemory(linked.parts, image.target.memory));
+  return moduleCode(
+    image,
+    prepared,
+    [],
+    redirected,
+    new LinkedMemory(linked.parts, image.target.memory),
+  );
 }
 
 function redirectOf(body: Body): RedirectedCode {
-  return { entry: body.entry, ranges: [{ start: body.start, end: offsetBy(body.start, body.sizeBytes) }, ...body.cold] };
+  return {
+    entry: body.entry,
+    ranges: [{ start: body.start, end: offsetBy(body.start, body.sizeBytes) }, ...body.cold],
+  };
 }
 
 function moduleCode(
@@ -114,14 +139,24 @@ function unitFunctions({ wanted, live, binder, edited }: PreparedUnit): LiveSymb
     if (entry === undefined) continue;
     const address = (entry + wanted.module.bias) as Addr;
     if (!functions.has(address)) {
-      functions.set(address, { name, module: wanted.module, kind: 'function', address, threadOffset: undefined, sizeBytes: 0 });
+      functions.set(address, {
+        name,
+        module: wanted.module,
+        kind: 'function',
+        address,
+        threadOffset: undefined,
+        sizeBytes: 0,
+      });
     }
   }
   return [...functions.values()];
 }
 
 /** Registers in which a function returns, by its declaration; undefined when that is not known. */
-function returnedBy(image: ProcessImage, entry: FunctionEntry | undefined): RegisterSet | undefined {
+function returnedBy(
+  image: ProcessImage,
+  entry: FunctionEntry | undefined,
+): RegisterSet | undefined {
   if (entry === undefined) return undefined;
   return image.target.machine.callingConvention.returnedIn[valueClass(typeOf(entry.declaration()))];
 }
@@ -147,7 +182,10 @@ class LinkedMemory implements Memory {
   private readonly below: Memory;
 
   constructor(parts: readonly LinkedPart[], below: Memory) {
-    this.parts = parts.map((part) => ({ ...part, range: { start: part.start, end: offsetBy(part.start, part.bytes.length) } }));
+    this.parts = parts.map((part) => ({
+      ...part,
+      range: { start: part.start, end: offsetBy(part.start, part.bytes.length) },
+    }));
     this.below = below;
   }
 
@@ -160,7 +198,9 @@ class LinkedMemory implements Memory {
   }
 
   private linked(address: Addr, lengthBytes: number): Uint8Array | undefined {
-    const part = this.parts.find(({ range }) => contains(range, address) && address + lengthBytes <= range.end);
+    const part = this.parts.find(
+      ({ range }) => contains(range, address) && address + lengthBytes <= range.end,
+    );
     return part?.bytes.slice(address - part.start, address - part.start + lengthBytes);
   }
 }

@@ -43,7 +43,14 @@ export async function patchUnits(
   const base = { pid: image.target.pid, dryRun: options.dryRun };
   if (changed.length === 0) {
     const generation = image.store.ledger.current;
-    return { ...base, generation, functions: [], notes: [...notes, request.nothingToDo], timingsMs: watch.timings, pauseMicros: 0 };
+    return {
+      ...base,
+      generation,
+      functions: [],
+      notes: [...notes, request.nothingToDo],
+      timingsMs: watch.timings,
+      pauseMicros: 0,
+    };
   }
   const published = await run.publish(changed);
   return { ...base, ...published, notes: [...notes, ...published.notes], timingsMs: watch.timings };
@@ -63,7 +70,12 @@ class PatchRun {
   /** Loads while the compiler runs. */
   private readonly decoding: Promise<Decoder>;
 
-  constructor(image: ProcessImage, options: PatchOptions, watch: Stopwatch, onProgress: ReportProgress) {
+  constructor(
+    image: ProcessImage,
+    options: PatchOptions,
+    watch: Stopwatch,
+    onProgress: ReportProgress,
+  ) {
     this.image = image;
     this.options = options;
     this.watch = watch;
@@ -76,7 +88,10 @@ class PatchRun {
     const roots = searchRoots(this.image);
     return this.watch.time('build', async () => {
       const builds = Promise.all(
-        units.map(async (unit) => ({ unit, object: await buildUnit(unit, options, roots, extraFlags, onProgress) })),
+        units.map(async (unit) => ({
+          unit,
+          object: await buildUnit(unit, options, roots, extraFlags, onProgress),
+        })),
       );
       // The second compilation comes after a rehearsal.
       if (!options.dryRun && extraFlags.length === 0) await rehearsePublication();
@@ -84,10 +99,15 @@ class PatchRun {
     });
   }
 
-  async prepare(built: readonly UnitObject[], selection: (unit: WantedUnit) => Selection): Promise<PreparedUnit[]> {
+  async prepare(
+    built: readonly UnitObject[],
+    selection: (unit: WantedUnit) => Selection,
+  ): Promise<PreparedUnit[]> {
     return await this.watch.time('link', async () => {
       const decoder = await this.decoding;
-      return built.map(({ unit, object }) => prepareUnit(this.image, unit, object, selection(unit), this.options, decoder));
+      return built.map(({ unit, object }) =>
+        prepareUnit(this.image, unit, object, selection(unit), this.options, decoder),
+      );
     });
   }
 
@@ -102,7 +122,9 @@ class PatchRun {
       // copying them. A variable that the program never used has no copy; with its address read
       // from memory it may be anywhere.
       if (!isHcrError(error, 'out-of-reach') || this.options.object !== undefined) throw error;
-      return await this.publishOnce(await this.again(units, [...flags, ...machine.indirectDataFlags], error));
+      return await this.publishOnce(
+        await this.again(units, [...flags, ...machine.indirectDataFlags], error),
+      );
     }
   }
 
@@ -113,11 +135,18 @@ class PatchRun {
 
   /** Compiles the same functions with further flags.
    *  @param reason thrown when the compiler does not know them */
-  private async again(units: readonly PreparedUnit[], flags: readonly string[], reason?: HcrError): Promise<PreparedUnit[]> {
+  private async again(
+    units: readonly PreparedUnit[],
+    flags: readonly string[],
+    reason?: HcrError,
+  ): Promise<PreparedUnit[]> {
     if (this.options.object !== undefined) return [...units];
     let built: UnitObject[];
     try {
-      built = await this.build(units.map(({ wanted }) => wanted), flags);
+      built = await this.build(
+        units.map(({ wanted }) => wanted),
+        flags,
+      );
     } catch (error) {
       throw reason ?? error;
     }
@@ -130,6 +159,8 @@ class PatchRun {
 function callsOutdatedCode({ roots, leftAlone, edited }: PreparedUnit): boolean {
   const { object } = edited.unit;
   return roots.some(({ fn }) =>
-    object.relocationsOf(fn.section).some(({ symbolIndex }) => leftAlone.includes(object.symbols.at(symbolIndex).name)),
+    object
+      .relocationsOf(fn.section)
+      .some(({ symbolIndex }) => leftAlone.includes(object.symbols.at(symbolIndex).name)),
   );
 }

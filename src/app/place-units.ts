@@ -21,7 +21,12 @@ import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
 
 /** @throws HcrError `out-of-reach`, `out-of-memory`, `abi-changed`, and those of binding */
-export function placeUnits(image: ProcessImage, units: readonly PreparedUnit[], decoder: Decoder, dryRun: boolean): PlacedUnit[] {
+export function placeUnits(
+  image: ProcessImage,
+  units: readonly PreparedUnit[],
+  decoder: Decoder,
+  dryRun: boolean,
+): PlacedUnit[] {
   const placed: PlacedUnit[] = [];
   for (const prepared of units) {
     const taken = placed.flatMap((unit) => unit.blocks);
@@ -44,7 +49,11 @@ function placeUnit(
   dryRun: boolean,
 ): PlacedUnit {
   const { machine } = image.target;
-  const roots = prepared.roots.map((root) => ({ fn: root.fn, entry: root.live.address, stub: needs.get(root) }));
+  const roots = prepared.roots.map((root) => ({
+    fn: root.fn,
+    entry: root.live.address,
+    stub: needs.get(root),
+  }));
   const layout = layOut(roots, prepared.edited.unit, prepared.binder, machine);
   const blocks = allocate(image, prepared.wanted.module, layout, taken, dryRun);
   const starts: PartStarts = Object.fromEntries(blocks.map((block) => [block.part, block.start]));
@@ -53,13 +62,24 @@ function placeUnit(
 
 /** Finds room in an area that the module reaches, makes room in one, or reserves another. A dry run
  *  only looks where it would be. */
-function allocate(image: ProcessImage, module: LoadedModule, layout: Layout, taken: readonly Block[], dryRun: boolean): Block[] {
+function allocate(
+  image: ProcessImage,
+  module: LoadedModule,
+  layout: Layout,
+  taken: readonly Block[],
+  dryRun: boolean,
+): Block[] {
   const { target, store } = image;
-  const window = windowAround(module.range, target.machine.jumps.nearReachBytes, isFixedAddress(module));
+  const window = windowAround(
+    module.range,
+    target.machine.jumps.nearReachBytes,
+    isFixedAddress(module),
+  );
   const find = (ledger: Ledger): Block[] | undefined => {
     const used = [...blocksInUse(ledger), ...taken];
     const inReach = ledger.areas.filter(
-      ({ start, sizeBytes }) => contains(window.reach, start) && start + sizeBytes <= window.reach.end,
+      ({ start, sizeBytes }) =>
+        contains(window.reach, start) && start + sizeBytes <= window.reach.end,
     );
     for (const area of inReach) {
       const blocks = allocateIn(area, used, layout);
@@ -74,9 +94,12 @@ function allocate(image: ProcessImage, module: LoadedModule, layout: Layout, tak
     blocks = find(store.ledger);
   }
   if (blocks !== undefined) return blocks;
-  const area = dryRun ? planArea(target, window, layout.sizeBytes) : reserveArea(target, window, layout.sizeBytes, store.abandoned);
+  const area = dryRun
+    ? planArea(target, window, layout.sizeBytes)
+    : reserveArea(target, window, layout.sizeBytes, store.abandoned);
   if (!dryRun) store.save({ ...store.ledger, areas: [...store.ledger.areas, area] });
   blocks = allocateIn(area, [...blocksInUse(store.ledger), ...taken], layout);
-  if (blocks === undefined) throw new HcrError({ code: 'out-of-memory', detail: 'a new patch area is too small' });
+  if (blocks === undefined)
+    throw new HcrError({ code: 'out-of-memory', detail: 'a new patch area is too small' });
   return blocks;
 }

@@ -62,10 +62,25 @@ export function prepareUnit(
     mustCopy: (fn): boolean => signatures.differences(fn, binder.liveEntry(fn)).length > 0,
     sameConstant: (section, address): boolean => comparer.compareConstant(section, address),
   });
-  const context = { unit: edited.unit, binder, symbols, module: wanted.module, machine, original: image.original, decoder };
+  const context = {
+    unit: edited.unit,
+    binder,
+    symbols,
+    module: wanted.module,
+    machine,
+    original: image.original,
+    decoder,
+  };
   const comparer: CodeComparer = new CodeComparer(context);
   const bodies = bodiesAt(ledger, ledger.current);
-  const states = compareFunctions({ unit: edited.unit, binder, comparer, machine, bodies, compilerMade: live.functions });
+  const states = compareFunctions({
+    unit: edited.unit,
+    binder,
+    comparer,
+    machine,
+    bodies,
+    compilerMade: live.functions,
+  });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
   const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded });
@@ -97,8 +112,13 @@ function addedSymbols(ledger: Ledger, module: string): AddedSymbols {
 function leftAloneOf(states: readonly FunctionState[], roots: readonly PatchRoot[]): string[] {
   const patched = new Set(roots.map((root) => root.fn));
   return states
-    .filter(({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn))
-    .filter(({ fn, live }) => !isCompilerMade(fn.name) && !roots.some((root) => root.live.address === live?.address))
+    .filter(
+      ({ fn, live, comparison }) => live !== undefined && !comparison.same && !patched.has(fn),
+    )
+    .filter(
+      ({ fn, live }) =>
+        !isCompilerMade(fn.name) && !roots.some((root) => root.live.address === live?.address),
+    )
     .map(({ fn }) => fn.name);
 }
 

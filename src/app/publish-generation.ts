@@ -6,7 +6,13 @@
 import type { Decoder } from '../arch/arch.js';
 import { type Addr, type AddrRange, hex, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { type Body, type GenerationRecord, type Ledger, bodiesAt, nextGeneration } from '../patch/ledger.js';
+import {
+  type Body,
+  type GenerationRecord,
+  type Ledger,
+  bodiesAt,
+  nextGeneration,
+} from '../patch/ledger.js';
 import { writesBetween } from '../patch/plan.js';
 import { hazardsOf } from '../patch/safety.js';
 import { publishWrites } from '../ptrace/publish.js';
@@ -67,14 +73,26 @@ export async function publishGeneration(
   onProgress({ stage: 'publish' });
   return await watch.time('publish', async () => {
     upload(image, placed);
-    store.save({ ...planned, pending: { from: before.current, to: number, writes, created: true } });
-    const watched = placed.flatMap((unit) => unit.prepared.roots.map((root) => liveRange(root, from)));
+    store.save({
+      ...planned,
+      pending: { from: before.current, to: number, writes, created: true },
+    });
+    const watched = placed.flatMap((unit) =>
+      unit.prepared.roots.map((root) => liveRange(root, from)),
+    );
     let result;
     try {
       const hazards = hazardsOf(writes, entries);
-      result = await publishWrites(target, writes, hazards, options.timeoutMs, watched, (reason) => {
-        onProgress({ stage: 'waiting', reason });
-      });
+      result = await publishWrites(
+        target,
+        writes,
+        hazards,
+        options.timeoutMs,
+        watched,
+        (reason) => {
+          onProgress({ stage: 'waiting', reason });
+        },
+      );
     } catch (error) {
       if (!isGone(error)) store.save(before);
       throw error;
@@ -86,7 +104,10 @@ export async function publishGeneration(
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof HcrError && (error.code === 'target-exited' || error.code === 'target-replaced');
+  return (
+    error instanceof HcrError &&
+    (error.code === 'target-exited' || error.code === 'target-replaced')
+  );
 }
 
 /** Puts the new code and data where they belong. Nothing leads there yet, so the target runs on. */
@@ -119,12 +140,18 @@ function liveRange(root: PatchRoot, bodies: ReadonlyMap<Addr, Body>): AddrRange 
 }
 
 /** Old code that a thread is still in goes on until it returns: people wonder why nothing changed. */
-function activeNotes(placed: readonly PlacedUnit[], active: readonly AddrRange[], from: ReadonlyMap<Addr, Body>): string[] {
+function activeNotes(
+  placed: readonly PlacedUnit[],
+  active: readonly AddrRange[],
+  from: ReadonlyMap<Addr, Body>,
+): string[] {
   const names = placed.flatMap(({ prepared }) =>
     prepared.roots
       .filter((root) => active.some((range) => range.start === liveRange(root, from).start))
       .map(({ fn }) => fn.name),
   );
   if (names.length === 0) return [];
-  return [`${names.join(', ')}: a thread is still in the old code and finishes there; the next call runs the new one.`];
+  return [
+    `${names.join(', ')}: a thread is still in the old code and finishes there; the next call runs the new one.`,
+  ];
 }

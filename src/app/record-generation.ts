@@ -18,7 +18,12 @@ import type { PatchRoot } from './select-roots.js';
 export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
   const { prepared, layout, image: linked } = placed;
   const { edited, binder, wanted } = prepared;
-  const body = (fn: ObjectFunction, entry: Addr, start: Addr, root: PatchRoot | undefined): Body => ({
+  const body = (
+    fn: ObjectFunction,
+    entry: Addr,
+    start: Addr,
+    root: PatchRoot | undefined,
+  ): Body => ({
     name: root === undefined ? binder.functionKey(fn) : fn.name,
     module: wanted.module.path,
     ...(root?.source === undefined ? {} : { source: root.source }),
@@ -36,13 +41,17 @@ export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
     if (start === undefined || !layout.sections.has(fn.section)) continue;
     const root = prepared.roots.find((candidate) => candidate.fn === fn);
     if (root !== undefined) bodies.push(body(fn, root.live.address, start, root));
-    else if (binder.liveEntry(fn) === undefined && !isCompilerMade(fn.name)) bodies.push(body(fn, start, start, undefined));
+    else if (binder.liveEntry(fn) === undefined && !isCompilerMade(fn.name))
+      bodies.push(body(fn, start, start, undefined));
   }
   return bodies;
 }
 
 /** The rarely run parts of a linked function. */
-export function coldParts({ prepared, image: linked }: PlacedUnit, fn: ObjectFunction): AddrRange[] {
+export function coldParts(
+  { prepared, image: linked }: PlacedUnit,
+  fn: ObjectFunction,
+): AddrRange[] {
   return prepared.edited.unit.functions
     .filter(({ name }) => name === `${fn.name}.cold`)
     .flatMap((part) => {
@@ -69,12 +78,25 @@ export function variablesOf({ prepared, layout, image: linked }: PlacedUnit): Ne
 }
 
 /** The entries of the ledger, with those that are redirected for the first time. */
-export function withEntries(image: ProcessImage, ledger: Ledger, placed: readonly PlacedUnit[], decoder: Decoder): EntryRecord[] {
+export function withEntries(
+  image: ProcessImage,
+  ledger: Ledger,
+  placed: readonly PlacedUnit[],
+  decoder: Decoder,
+): EntryRecord[] {
   const entries = [...ledger.entries];
   for (const { prepared } of placed) {
     for (const { live, fn } of prepared.roots) {
       if (entries.some((entry) => entry.entry === live.address)) continue;
-      entries.push(newEntry(image, prepared, { name: fn.name, entry: live.address, sizeBytes: live.sizeBytes }, entries, decoder));
+      entries.push(
+        newEntry(
+          image,
+          prepared,
+          { name: fn.name, entry: live.address, sizeBytes: live.sizeBytes },
+          entries,
+          decoder,
+        ),
+      );
     }
   }
   return entries;
@@ -93,14 +115,30 @@ function newEntry(
   const limit = nextSymbol(module, site.entry, site.sizeBytes);
   const isTaken = (start: Addr, sizeBytes: number): boolean =>
     entries.some(({ originals }) =>
-      originals.some(({ address, bytes }) => start < address + bytes.length && address < start + sizeBytes),
+      originals.some(
+        ({ address, bytes }) => start < address + bytes.length && address < start + sizeBytes,
+      ),
     );
-  const places = chooseRedirect({ ...site, limit }, machine.jumps, machine.pageBytes, original, isTaken);
+  const places = chooseRedirect(
+    { ...site, limit },
+    machine.jumps,
+    machine.pageBytes,
+    original,
+    isTaken,
+  );
   return {
     ...site,
     module: module.path,
-    originals: places.places.map(({ address, sizeBytes }) => ({ address, bytes: original.read(address, sizeBytes) })),
-    branchesBack: branchesBackInto(original.read(site.entry, site.sizeBytes), site.entry, places, decoder),
+    originals: places.places.map(({ address, sizeBytes }) => ({
+      address,
+      bytes: original.read(address, sizeBytes),
+    })),
+    branchesBack: branchesBackInto(
+      original.read(site.entry, site.sizeBytes),
+      site.entry,
+      places,
+      decoder,
+    ),
   };
 }
 
@@ -113,7 +151,12 @@ function nextSymbol(module: LoadedModule, entry: Addr, sizeBytes: number): Addr 
   const limit = end + MAX_PADDING_BYTES;
   if (!contains(module.range, entry)) return end as Addr;
   for (let at = end; at < limit; at++) {
-    if (module.file.symbols().findAddress(fileAddress(module, at as Addr)).some((symbol) => symbol.value + module.bias === at)) {
+    if (
+      module.file
+        .symbols()
+        .findAddress(fileAddress(module, at as Addr))
+        .some((symbol) => symbol.value + module.bias === at)
+    ) {
       return at as Addr;
     }
   }

@@ -29,7 +29,8 @@ export class SignatureCheck {
 
   assertSame(fn: ObjectFunction, live: LiveSymbol): void {
     const differences = this.differences(fn, live);
-    if (differences.length > 0) throw new HcrError({ code: 'abi-changed', function: fn.name, differences });
+    if (differences.length > 0)
+      throw new HcrError({ code: 'abi-changed', function: fn.name, differences });
   }
 }
 
@@ -41,15 +42,22 @@ export function assertNotFolded({ fn, live }: PatchRoot, edited: EditedUnit): vo
   const others = file
     .symbols()
     .findAddress((live.address - bias) as Vaddr)
-    .filter((symbol) => symbol.type === STT.FUNC && symbol.value + bias === live.address && symbol.name !== fn.name);
+    .filter(
+      (symbol) =>
+        symbol.type === STT.FUNC && symbol.value + bias === live.address && symbol.name !== fn.name,
+    );
   const apart = others.filter(({ name }) =>
-    edited.unit.functions.some((other) => other.name === name && (other.section !== fn.section || other.offset !== fn.offset)),
+    edited.unit.functions.some(
+      (other) =>
+        other.name === name && (other.section !== fn.section || other.offset !== fn.offset),
+    ),
   );
   if (apart.length === 0) return;
   throw new HcrError({
     code: 'function-not-patchable',
     function: fn.name,
     reason: `it shares its code with ${apart.map(({ name }) => name).join(', ')} in the program (identical code was folded)`,
-    advice: 'Build the program with -fno-ipa-icf and without --icf, or patch the functions that call it.',
+    advice:
+      'Build the program with -fno-ipa-icf and without --icf, or patch the functions that call it.',
   });
 }

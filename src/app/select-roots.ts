@@ -53,10 +53,17 @@ export function selectRoots(input: RootInput): PatchRoot[] {
     }
     return roots;
   }
-  const names = selection === 'changed' ? differing.map(({ fn }) => sourceName(fn.name)) : selection.names;
-  const hosts = hostFunctions(input, names.filter((name) => mayHaveChanged(states, name)));
+  const names =
+    selection === 'changed' ? differing.map(({ fn }) => sourceName(fn.name)) : selection.names;
+  const hosts = hostFunctions(
+    input,
+    names.filter((name) => mayHaveChanged(states, name)),
+  );
   if (selection !== 'changed') {
-    for (const name of names) assertDefined(input, name);
+    for (const name of names) {
+      assertDefined(input, name);
+      if (hosts.size === 0) assertRunning(input, name);
+    }
   }
   for (const state of differing) {
     const { name } = state.fn;
@@ -68,14 +75,17 @@ export function selectRoots(input: RootInput): PatchRoot[] {
       add(state, 'inlined');
     }
   }
-  if (roots.length > 0) for (const state of differing) if (input.isAdded(state)) add(state, 'changed');
+  if (roots.length > 0)
+    for (const state of differing) if (input.isAdded(state)) add(state, 'changed');
   return roots;
 }
 
 /** A function whose every body is the code that runs has not changed, and neither have its copies.
  *  Of one without a body only the copies can tell. */
 function mayHaveChanged(states: readonly FunctionState[], name: string): boolean {
-  const bodies = states.filter(({ fn, live }) => live !== undefined && sourceName(fn.name) === name);
+  const bodies = states.filter(
+    ({ fn, live }) => live !== undefined && sourceName(fn.name) === name,
+  );
   return bodies.length === 0 || bodies.some(({ comparison }) => !comparison.same);
 }
 
@@ -90,9 +100,16 @@ function isCalledAlike(input: RootInput, { fn, live }: FunctionState): boolean {
   if (callersOf(input, live).every(({ comparison }) => comparison.same)) return true;
   const before = debugEntryAt(input.wanted.unit, input.wanted.module, live.address);
   const after = input.edited.debugEntryOf(fn);
-  const [homesBefore, homesAfter] = [before && parameterHomes(before), after && parameterHomes(after)];
-  if (homesBefore === undefined || homesAfter === undefined || !accountsForAll(homesBefore)) return false;
-  return homesBefore.length === homesAfter.length && homesBefore.every((home, i) => home === homesAfter[i]);
+  const [homesBefore, homesAfter] = [
+    before && parameterHomes(before),
+    after && parameterHomes(after),
+  ];
+  if (homesBefore === undefined || homesAfter === undefined || !accountsForAll(homesBefore))
+    return false;
+  return (
+    homesBefore.length === homesAfter.length &&
+    homesBefore.every((home, i) => home === homesAfter[i])
+  );
 }
 
 /** Functions of the unit whose running code branches to the entry of another. */
@@ -101,7 +118,11 @@ function callersOf({ states, image }: RootInput, callee: LiveSymbol): FunctionSt
   const { original } = image;
   return states.filter(({ live }) => {
     const code = live && original.tryRead(live.address, live.sizeBytes);
-    return code !== undefined && live !== undefined && patterns.branchesTo(code, callee.address - live.address);
+    return (
+      code !== undefined &&
+      live !== undefined &&
+      patterns.branchesTo(code, callee.address - live.address)
+    );
   });
 }
 
@@ -112,8 +133,24 @@ function assertDefined({ edited, states }: RootInput, name: string): void {
   throw new HcrError({
     code: 'function-not-found',
     function: name,
-    near: states.map(({ fn }) => fn.name).filter((other) => other.includes(name) || name.includes(other)).slice(0, 3),
+    near: states
+      .map(({ fn }) => fn.name)
+      .filter((other) => other.includes(name) || name.includes(other))
+      .slice(0, 3),
     where: 'the edited source (was it renamed or removed?)',
+  });
+}
+
+/** The program was found to have the function; its new version must have been recognised as that. */
+function assertRunning({ states, live }: RootInput, name: string): void {
+  const versions = states.filter(({ fn }) => sourceName(fn.name) === name);
+  if (versions.length === 0 || versions.some((version) => version.live !== undefined)) return;
+  throw new HcrError({
+    code: 'function-not-patchable',
+    function: name,
+    reason: `the code that ${live.name} has of it is not in the running program, or only in clones that no longer arise`,
+    advice:
+      'Patch the functions that call it, or name the source it was built from with file.c:name.',
   });
 }
 
@@ -131,11 +168,13 @@ function hostFunctions(input: RootInput, names: readonly string[]): Set<string> 
     ({ name }) => isCompilerMade(name) && !isColdPart(name) && names.includes(sourceName(name)),
   );
   for (const clone of clones) {
-    for (const { fn } of callersOf(input, clone)) if (!names.includes(sourceName(fn.name))) hosts.add(fn.name);
+    for (const { fn } of callersOf(input, clone))
+      if (!names.includes(sourceName(fn.name))) hosts.add(fn.name);
   }
   for (const { fn, live: entry } of input.states) {
     if (entry === undefined || !names.includes(fn.name)) continue;
-    for (const caller of callersOf(input, entry)) if (isForwarder(input, caller)) hosts.add(caller.fn.name);
+    for (const caller of callersOf(input, entry))
+      if (isForwarder(input, caller)) hosts.add(caller.fn.name);
   }
   return hosts;
 }

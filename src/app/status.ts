@@ -1,6 +1,13 @@
 /** `hcr status`: what the ledger in the target says. The target is not stopped. */
 import { type Addr, addr, hex, offsetBy } from '../core/address.js';
-import { type Body, type GenerationRecord, type Ledger, bodiesAt, lineage, usedBytes } from '../patch/ledger.js';
+import {
+  type Body,
+  type GenerationRecord,
+  type Ledger,
+  bodiesAt,
+  lineage,
+  usedBytes,
+} from '../patch/ledger.js';
 import { locateThreads } from '../ptrace/thread-positions.js';
 import { readProcessStatus } from '../ptrace/procfs.js';
 import { ProcessImage } from './observe.js';
@@ -18,14 +25,16 @@ export function readStatus(pid: number): Promise<StatusReport> {
     program: image.program,
     threads: readProcessStatus(image.target.pid).threads,
     generation: ledger.current,
-    generations: ledger.generations.map((generation): GenerationStatus => ({
-      generation: generation.number,
-      parent: generation.parent,
-      publishedAt: generation.publishedAt,
-      functions: generation.bodies.filter(({ reason }) => reason !== 'new').map(describeBody),
-      bytes: generation.blocks.reduce((sum, block) => sum + block.sizeBytes, 0),
-      state: stateOf(generation, current, live),
-    })),
+    generations: ledger.generations.map(
+      (generation): GenerationStatus => ({
+        generation: generation.number,
+        parent: generation.parent,
+        publishedAt: generation.publishedAt,
+        functions: generation.bodies.filter(({ reason }) => reason !== 'new').map(describeBody),
+        bytes: generation.blocks.reduce((sum, block) => sum + block.sizeBytes, 0),
+        state: stateOf(generation, current, live),
+      }),
+    ),
     functions: [...live.values()].filter(({ reason }) => reason !== 'new').map(describeBody),
     busyThreads: busyThreads(image, ledger),
     memory: {
@@ -76,9 +85,14 @@ function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
           })),
     ),
   ];
-  return locateThreads(image.target, places.map(({ range }) => range)).flatMap(({ tid, within }) => {
+  return locateThreads(
+    image.target,
+    places.map(({ range }) => range),
+  ).flatMap(({ tid, within }) => {
     const place = places.find(({ range }) => range === within);
-    return place === undefined ? [] : [{ tid, function: place.function, generation: place.generation }];
+    return place === undefined
+      ? []
+      : [{ tid, function: place.function, generation: place.generation }];
   });
 }
 
@@ -87,10 +101,14 @@ function notesOf(image: ProcessImage): string[] {
     case undefined:
       return [];
     case 'made':
-      return ['An earlier hcr was killed just after a publication; the next attach or rollback completes its record.'];
+      return [
+        'An earlier hcr was killed just after a publication; the next attach or rollback completes its record.',
+      ];
     case 'not-made':
       return ['An earlier hcr was killed before a publication; nothing of it is live.'];
     case 'partly-made':
-      return ['An earlier hcr was killed in the middle of a publication; the next attach or rollback takes it back.'];
+      return [
+        'An earlier hcr was killed in the middle of a publication; the next attach or rollback takes it back.',
+      ];
   }
 }

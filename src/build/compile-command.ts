@@ -12,6 +12,7 @@ import {
   flagsFromNamedDatabase,
 } from './database-flags.js';
 import { flagsFromDwarf } from './dwarf-flags.js';
+import { withoutFoldersNamed } from './include-fallback.js';
 import { isFile, realPath } from './file-kind.js';
 import { findProgram, isSameProgram } from './find-program.js';
 import { decideLanguage, driverNames } from './language.js';
@@ -203,7 +204,7 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
   const directory = database?.directory ?? place.directory;
   return {
     cc,
-    args: [...leading, ...found, ...beside, ...own],
+    args: [...leading, ...withoutFoldersNamed(found, own, directory), ...beside, ...own],
     directory,
     source,
     input: inputName(source, directory, database === undefined ? unit?.name : database.input),

@@ -45,7 +45,8 @@ function environmentIn(scratch: string): Record<string, string | undefined> {
 }
 
 /** What gcc and clang say when a -I or a -D is missing. */
-const MISSES_SOMETHING = /No such file or directory|file not found|undeclared|unknown type name|#error/;
+const MISSES_SOMETHING =
+  /No such file or directory|file not found|undeclared|unknown type name|#error/;
 
 function failed(command: CompileCommand, line: string, outcome: ProgramOutcome): HcrError {
   const said = `${outcome.stderr}${outcome.stdout}`.trim();

@@ -8,7 +8,7 @@
  *
  * @see DWARF 5, section 6.2.4, include_directories; GCC manual, "Directory Options"
  */
-import { dirname, isAbsolute } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { isDirectory } from './file-kind.js';
 import type { LocatedSource } from './source-search.js';
 
@@ -38,6 +38,30 @@ function foldersAbove(folder: string, stopAt: string): string[] {
     if (up === stopAt) break;
   }
   return above;
+}
+
+/** A folder that `-I` names as well loses its place there when it also comes after the system's own:
+ *  gcc then ignores the `-I`.
+ *  @param own flags of the user, relative folders in them counted from `directory` */
+export function withoutFoldersNamed(
+  flags: readonly string[],
+  own: readonly string[],
+  directory: string,
+): string[] {
+  const named = new Set(
+    own.flatMap((flag, i) => {
+      if (!flag.startsWith('-I')) return [];
+      const folder = flag.length > 2 ? flag.slice(2) : own[i + 1];
+      return folder === undefined ? [] : [resolve(directory, folder)];
+    }),
+  );
+  const isNamed = (folder: string | undefined): boolean =>
+    folder !== undefined && named.has(resolve(directory, folder));
+  return flags.filter(
+    (flag, i) =>
+      !(flag === '-idirafter' && isNamed(flags[i + 1])) &&
+      !(flags[i - 1] === '-idirafter' && isNamed(flag)),
+  );
 }
 
 /** @param recorded include folders of the unit's line table, relative to the compilation's folder */

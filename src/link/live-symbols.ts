@@ -72,8 +72,14 @@ export class LiveSymbols {
 
   /** A global symbol that the module itself defines, hidden ones included. */
   inModule(name: string, module: LoadedModule): LiveSymbol | undefined {
-    for (const symbol of module.file.symbols().findByName(name)) {
-      if (symbol.binding === STB.LOCAL) continue;
+    const table = module.file.symbols();
+    const named = table.findByName(name);
+    const global = named.filter((symbol) => symbol.binding !== STB.LOCAL);
+    // The linker makes hidden symbols local; they come after those of all sources.
+    const hidden = named.filter(
+      (symbol) => symbol.binding === STB.LOCAL && table.fileOf(symbol) === undefined,
+    );
+    for (const symbol of [...global, ...hidden]) {
       const found = liveSymbol(module, symbol);
       if (found !== undefined) return found;
     }

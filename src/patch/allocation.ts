@@ -25,7 +25,11 @@ export function freeRanges(area: Area, part: Part, blocks: readonly Block[]): Ad
   return free;
 }
 
-function firstFit(ranges: readonly AddrRange[], sizeBytes: number, alignment: number): Addr | undefined {
+function firstFit(
+  ranges: readonly AddrRange[],
+  sizeBytes: number,
+  alignment: number,
+): Addr | undefined {
   for (const range of ranges) {
     const start = alignUp(range.start, alignment);
     if (start + sizeBytes <= range.end) return addr(start);
@@ -35,7 +39,11 @@ function firstFit(ranges: readonly AddrRange[], sizeBytes: number, alignment: nu
 
 /** Places all parts in one area, so that they reach each other.
  *  @returns undefined when the area is too full */
-export function allocateIn(area: Area, used: readonly Block[], sizes: PartSizes): Block[] | undefined {
+export function allocateIn(
+  area: Area,
+  used: readonly Block[],
+  sizes: PartSizes,
+): Block[] | undefined {
   const blocks: Block[] = [];
   for (const part of PARTS) {
     const sizeBytes = sizes.sizeBytes[part];

@@ -121,7 +121,9 @@ export function generationOf(ledger: Ledger, number: number): GenerationRecord |
 
 /** The number that the next published generation gets. */
 export function nextGeneration(ledger: Ledger): number {
-  return ledger.generations.reduce((highest, g) => Math.max(highest, g.number), ledger.highest ?? 0) + 1;
+  return (
+    ledger.generations.reduce((highest, g) => Math.max(highest, g.number), ledger.highest ?? 0) + 1
+  );
 }
 
 /** The generations that make up generation `number`, the newest first. */

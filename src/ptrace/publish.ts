@@ -108,13 +108,22 @@ function positions(
     const stack = readStack(target, known, stackPointer);
     const home = ownStack(target, known, tracee.tid, registers.threadPointer(values));
     const isAway = home !== undefined && !contains(home, stackPointer);
-    return { tid: tracee.tid, pc: registers.pc(values), stack: isAway ? join(stack, readWhole(target, home)) : stack };
+    return {
+      tid: tracee.tid,
+      pc: registers.pc(values),
+      stack: isAway ? join(stack, readWhole(target, home)) : stack,
+    };
   });
 }
 
 /** The stack that a thread was made with. It runs on another while it handles a signal there, or
  *  in a coroutine; then the frames on its own are still to be returned to. */
-function ownStack(target: TargetProcess, mappings: readonly Mapping[], tid: number, threadPointer: number): Mapping | undefined {
+function ownStack(
+  target: TargetProcess,
+  mappings: readonly Mapping[],
+  tid: number,
+  threadPointer: number,
+): Mapping | undefined {
   if (tid === Number(target.pid)) return mappings.find(({ path }) => path === '[stack]');
   const mapping = mappingAt(mappings, threadPointer);
   return mapping?.inode === 0 ? mapping : undefined;

@@ -53,7 +53,10 @@ export function findUnreferenced(
   try {
     world.stop(performance.now() + STOP_MS);
     for (const { tracee, registers } of world.threads) {
-      for (const bytes of [registers, tracee.readRegisterSet(target.machine.registers.extendedSet)]) {
+      for (const bytes of [
+        registers,
+        tracee.readRegisterSet(target.machine.registers.extendedSet),
+      ]) {
         buffer.bytes.set(bytes);
         stopped.search(buffer, bytes.length);
       }

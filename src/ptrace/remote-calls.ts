@@ -22,7 +22,13 @@ import { repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import type { TargetProcess } from './process.js';
 import type { ProcessMemory } from './process-memory.js';
-import { type Mapping, listThreads, mappingAt, readProcessStatus, readThreadStatus } from './procfs.js';
+import {
+  type Mapping,
+  listThreads,
+  mappingAt,
+  readProcessStatus,
+  readThreadStatus,
+} from './procfs.js';
 import type { StopReason } from './requests.js';
 import { Tracee } from './tracee.js';
 
@@ -40,7 +46,11 @@ export interface Gadgets {
 
 /** Looks for the gadgets in the executable mappings of the process, the vdso included.
  *  @throws HcrError `unsupported-target` when it has none */
-export function findGadgets(memory: ProcessMemory, mappings: readonly Mapping[], injection: Injection): Gadgets {
+export function findGadgets(
+  memory: ProcessMemory,
+  mappings: readonly Mapping[],
+  injection: Injection,
+): Gadgets {
   let syscall: Addr | undefined;
   let sigreturn: Addr | undefined;
   // The vdso and libc hold both; big executables are looked at last.
@@ -57,7 +67,8 @@ export function findGadgets(memory: ProcessMemory, mappings: readonly Mapping[],
   throw new HcrError({
     code: 'unsupported-target',
     pid: memory.pid,
-    detail: 'it maps no code that makes a system call and returns, or none that returns from a signal',
+    detail:
+      'it maps no code that makes a system call and returns, or none that returns from a signal',
   });
 }
 
@@ -66,7 +77,11 @@ function rank(mapping: Mapping): number {
   return mapping.path === '[vdso]' ? 1 : 2;
 }
 
-function findBytes(code: Uint8Array, start: Addr, patterns: readonly Uint8Array[]): Addr | undefined {
+function findBytes(
+  code: Uint8Array,
+  start: Addr,
+  patterns: readonly Uint8Array[],
+): Addr | undefined {
   const bytes = Buffer.from(code.buffer, code.byteOffset, code.byteLength);
   for (const pattern of patterns) {
     const at = bytes.indexOf(pattern);
@@ -86,7 +101,12 @@ export class RemoteCalls implements Disposable {
   private entered = false;
   private disposed = false;
 
-  private constructor(target: TargetProcess, tracee: Tracee, frame: InjectionFrame, mask: Uint8Array) {
+  private constructor(
+    target: TargetProcess,
+    tracee: Tracee,
+    frame: InjectionFrame,
+    mask: Uint8Array,
+  ) {
     this.target = target;
     this.tracee = tracee;
     this.original = frame.original;
@@ -115,7 +135,8 @@ export class RemoteCalls implements Disposable {
         if (calls !== undefined) return calls;
       }
     }
-    if (listThreads(pid).length === 0) throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
+    if (listThreads(pid).length === 0)
+      throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
     throw new HcrError({
       code: 'busy',
       detail: 'no thread can be stopped where its stack has room',
@@ -144,7 +165,11 @@ export class RemoteCalls implements Disposable {
       if (!interruptAndWait(target, tracee)) return undefined;
       const prepared = frameOn(target, tracee, gadgets, scratchBytes);
       const { original } = prepared.frame;
-      if (accept === 'undisturbed' && machine.registers.interruptedSyscall(original)?.repeatable === false) return undefined;
+      if (
+        accept === 'undisturbed' &&
+        machine.registers.interruptedSyscall(original)?.repeatable === false
+      )
+        return undefined;
       const stack = mappingAt(mappings, machine.registers.stackPointer(original));
       if (stack === undefined || !isRoomyStack(stack, prepared.frame)) return undefined;
       const calls = new RemoteCalls(target, tracee, prepared.frame, prepared.mask);
@@ -166,7 +191,9 @@ export class RemoteCalls implements Disposable {
 
   /** Makes one system call. @returns its result, negative errno on failure */
   call(number: number, ...args: readonly number[]): number {
-    this.tracee.writeRegisters(this.target.machine.injection.syscallRegisters(this.frame, number, args));
+    this.tracee.writeRegisters(
+      this.target.machine.injection.syscallRegisters(this.frame, number, args),
+    );
     if (!this.entered) {
       this.tracee.writeSignalMask(ALL_SIGNALS);
       this.entered = true;
@@ -182,8 +209,14 @@ export class RemoteCalls implements Disposable {
     for (;;) {
       const stop = waitFor(this.target.libc, this.tracee, Number.POSITIVE_INFINITY);
       if (stop?.kind === kind) return;
+      // Job control had stopped the thread before, and stops it again.
+      if (kind === 'interrupted' && stop?.kind === 'group-stop') return;
       if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') {
-        throw new HcrError({ code: 'target-exited', pid: this.target.pid, how: 'it ended during a system call' });
+        throw new HcrError({
+          code: 'target-exited',
+          pid: this.target.pid,
+          how: 'it ended during a system call',
+        });
       }
       // All signals are blocked, so this is job control or an interruption: go on.
       if (kind === 'syscall') this.tracee.continueToSyscall();
@@ -207,7 +240,12 @@ export class RemoteCalls implements Disposable {
         this.tracee.writeRegisters(this.original);
       }
       this.target.memory.writeData(this.frame.start, this.overwritten);
-      repeatInterruptedCall(this.target.pid, this.tracee, this.original, this.target.machine.registers);
+      repeatInterruptedCall(
+        this.target.pid,
+        this.tracee,
+        this.original,
+        this.target.machine.registers,
+      );
     } catch (error) {
       if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
     } finally {
@@ -226,7 +264,8 @@ function assertCallable({ pid }: TargetProcess): void {
   if (listThreads(pid).some((tid) => (readThreadStatus(pid, tid)?.seccomp ?? 0) !== 0)) {
     refuse('it runs under seccomp, which may end it for the system calls that reserve memory');
   }
-  if (status.hasShadowStack) refuse('it has a shadow stack, which does not let a thread return from an injected call');
+  if (status.hasShadowStack)
+    refuse('it has a shadow stack, which does not let a thread return from an injected call');
 }
 
 function isRoomyStack(stack: Mapping, frame: InjectionFrame): boolean {
@@ -241,7 +280,11 @@ function interruptAndWait({ libc }: TargetProcess, tracee: Tracee): boolean {
     const stop = waitFor(libc, tracee, deadline);
     if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') return false;
     if (stop.kind === 'exec') {
-      throw new HcrError({ code: 'target-replaced', pid: tracee.tid, detail: 'before anything was changed' });
+      throw new HcrError({
+        code: 'target-replaced',
+        pid: tracee.tid,
+        detail: 'before anything was changed',
+      });
     }
     if (stop.kind === 'interrupted' || stop.kind === 'group-stop') return true;
     // Let the signal through, or the new thread start, first; the stop has used up the interruption.
@@ -265,7 +308,8 @@ function giveBack(target: TargetProcess, tracee: Tracee): void {
   if (tracee.isGone()) return;
   if (tracee.stop === undefined && !interruptAndWait(target, tracee)) return;
   const { pid, machine, tracing } = target;
-  if (tracee.stop?.kind === 'interrupted') repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
+  if (tracee.stop?.kind === 'interrupted')
+    repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
   tracing.release(tracee);
 }
 

@@ -13,7 +13,9 @@ afterAll(() => shop[Symbol.dispose]());
 
 /** What a name of the edited object is bound to. */
 function bindingOf(object: EditedObject, name: string): Binding {
-  const symbol = [...object.edited.unit.object.symbols].find((candidate) => candidate.name === name);
+  const symbol = [...object.edited.unit.object.symbols].find(
+    (candidate) => candidate.name === name,
+  );
   if (symbol === undefined) throw new Error(`the object has no symbol ${name}`);
   return object.binder.bind(symbol);
 }
@@ -37,7 +39,12 @@ async function edit(
   before: string,
   after: string,
   check: (object: EditedObject, program: EditedProgram) => void,
-  { flags = ['-O1', '-g', '-fPIE'], others = {}, options = {}, inside = 'use' }: {
+  {
+    flags = ['-O1', '-g', '-fPIE'],
+    others = {},
+    options = {},
+    inside = 'use',
+  }: {
     readonly flags?: readonly string[];
     readonly others?: Readonly<Record<string, string>>;
     readonly options?: ReadOptions;
@@ -45,7 +52,9 @@ async function edit(
   } = {},
 ): Promise<void> {
   await using program = await EditedProgram.start(
-    shop, { 'main.c': MAIN, 'unit.c': before, ...others }, flags,
+    shop,
+    { 'main.c': MAIN, 'unit.c': before, ...others },
+    flags,
   );
   check(program.read('unit.c', after, flags, inside, options), program);
 }
@@ -57,17 +66,31 @@ describe('a variable that the program has', () => {
     void use(void) { open++; own++; zero++; quiet[own & 7]++; common_one += constant + table[own & 3]; }`;
   const NAMES = ['open', 'own', 'zero', 'quiet', 'common_one'];
 
-  it.each(['-O0', '-O2', '-Os'])('keeps its address, initialised or not, static or not: %s', async (level) => {
-    await edit(UNIT, UNIT.replaceAll('own++', 'own += 2'), (object, program) => {
-      for (const name of NAMES) expect([name, addressOf(object, name)]).toEqual([name, program.addressOf(name)]);
-    }, { flags: [level, '-g', '-fPIE'] });
-  });
+  it.each(['-O0', '-O2', '-Os'])(
+    'keeps its address, initialised or not, static or not: %s',
+    async (level) => {
+      await edit(
+        UNIT,
+        UNIT.replaceAll('own++', 'own += 2'),
+        (object, program) => {
+          for (const name of NAMES)
+            expect([name, addressOf(object, name)]).toEqual([name, program.addressOf(name)]);
+        },
+        { flags: [level, '-g', '-fPIE'] },
+      );
+    },
+  );
 
   it('keeps it too when it was a common symbol', async () => {
     const unit = 'int tentative; void use(void) { tentative++; }';
-    await edit(unit, unit.replace('++', '--'), (object, program) => {
-      expect(addressOf(object, 'tentative')).toBe(program.addressOf('tentative'));
-    }, { flags: ['-O1', '-g', '-fPIE', '-fcommon'] });
+    await edit(
+      unit,
+      unit.replace('++', '--'),
+      (object, program) => {
+        expect(addressOf(object, 'tentative')).toBe(program.addressOf('tentative'));
+      },
+      { flags: ['-O1', '-g', '-fPIE', '-fcommon'] },
+    );
   });
 
   it('keeps it when its initialiser was edited', async () => {
@@ -78,13 +101,18 @@ describe('a variable that the program has', () => {
 
   it('is told from one of the same name in another file', async () => {
     const other = `static int own = 50; void other(void) { own++; }`;
-    await edit(UNIT, UNIT, (object, program) => {
-      const [mine] = program.addressesOf('own').filter((address) => {
-        const value = program.image.target.memory.read(address, 4);
-        return new DataView(value.buffer).getInt32(0, true) === 2;
-      });
-      expect(addressOf(object, 'own')).toBe(mine);
-    }, { others: { 'other.c': other } });
+    await edit(
+      UNIT,
+      UNIT,
+      (object, program) => {
+        const [mine] = program.addressesOf('own').filter((address) => {
+          const value = program.image.target.memory.read(address, 4);
+          return new DataView(value.buffer).getInt32(0, true) === 2;
+        });
+        expect(addressOf(object, 'own')).toBe(mine);
+      },
+      { others: { 'other.c': other } },
+    );
   });
 
   it('is told from one of the same name in another file of the same name', async () => {
@@ -92,13 +120,23 @@ describe('a variable that the program has', () => {
     const other = `static int own = 50; static __attribute__((noinline)) void bump(void) { own++; } void other(void) { bump(); }`;
     const unit = `static int own = 2; static __attribute__((noinline)) void bump(void) { own += 3; } void use(void) { bump(); }`;
     for (const withoutDebug of [false, true]) {
-      await edit(unit, unit, (object, program) => {
-        const [mine] = program.addressesOf('own').filter((address) => {
-          const value = program.image.target.memory.read(address, 4);
-          return new DataView(value.buffer).getInt32(0, true) === 2;
-        });
-        expect(addressOf(object, 'own')).toBe(mine);
-      }, { others: { 'sub/unit.c': other }, options: { withoutDebug }, flags: ['-O1', '-g', '-fPIE'], inside: 'use' });
+      await edit(
+        unit,
+        unit,
+        (object, program) => {
+          const [mine] = program.addressesOf('own').filter((address) => {
+            const value = program.image.target.memory.read(address, 4);
+            return new DataView(value.buffer).getInt32(0, true) === 2;
+          });
+          expect(addressOf(object, 'own')).toBe(mine);
+        },
+        {
+          others: { 'sub/unit.c': other },
+          options: { withoutDebug },
+          flags: ['-O1', '-g', '-fPIE'],
+          inside: 'use',
+        },
+      );
     }
   });
 });
@@ -116,11 +154,20 @@ describe('a constant', () => {
   const NAMES = ['open', 'words', 'nodes', 'factors'];
 
   describe.each(['-O0', '-O1', '-O2', '-O3', '-Os'])('%s', (level) => {
-    it.each(['-fno-pie', '-fPIE'])('keeps its address while its content is the same: %s', async (pic) => {
-      await edit(UNIT, UNIT.replace('at & 3]', 'at & 1]'), (object, program) => {
-        for (const name of NAMES) expect([name, addressOf(object, name)]).toEqual([name, program.addressOf(name)]);
-      }, { flags: [level, '-g', pic, pic === '-fPIE' ? '-pie' : '-no-pie'] });
-    });
+    it.each(['-fno-pie', '-fPIE'])(
+      'keeps its address while its content is the same: %s',
+      async (pic) => {
+        await edit(
+          UNIT,
+          UNIT.replace('at & 3]', 'at & 1]'),
+          (object, program) => {
+            for (const name of NAMES)
+              expect([name, addressOf(object, name)]).toEqual([name, program.addressOf(name)]);
+          },
+          { flags: [level, '-g', pic, pic === '-fPIE' ? '-pie' : '-no-pie'] },
+        );
+      },
+    );
   });
 
   it.each([
@@ -142,18 +189,25 @@ describe('a constant', () => {
       #include <string.h>
       volatile int at; const char *volatile text;
       void use(void) { text = __func__; switch (at) { case 0: at = 17; break; case 1: at = 4; break; case 2: at = 99; break; case 3: at = 1; break; case 4: at = 55; break; default: at = 3; } }`;
-    await edit(unit, unit, (object) => {
-      for (const symbol of object.edited.unit.object.symbols) {
-        if (/^(__func__|CSWTCH)/.test(symbol.name)) expect(bindingOf(object, symbol.name).kind).toBe('fresh');
-      }
-    }, { flags: ['-O2', '-g', '-fPIE'] });
+    await edit(
+      unit,
+      unit,
+      (object) => {
+        for (const symbol of object.edited.unit.object.symbols) {
+          if (/^(__func__|CSWTCH)/.test(symbol.name))
+            expect(bindingOf(object, symbol.name).kind).toBe('fresh');
+        }
+      },
+      { flags: ['-O2', '-g', '-fPIE'] },
+    );
   });
 });
 
 describe('static variables of functions', () => {
   const fn = (name: string, first: number): string =>
     `int ${name}(void) { static int n = ${first}; n += 3; return n; }`;
-  const use = (...names: string[]): string => `void use(void) { ${names.map((name) => `${name}();`).join(' ')} }`;
+  const use = (...names: string[]): string =>
+    `void use(void) { ${names.map((name) => `${name}();`).join(' ')} }`;
 
   /** The value of each function's own `n`, as the binding finds it. */
   function valuesOf(object: EditedObject, program: EditedProgram): number[] {
@@ -185,21 +239,36 @@ describe('static variables of functions', () => {
     const before = [...functions, use('a', 'b', 'c')].join('\n');
     const after = [functions[2], functions[0], functions[1], use('c', 'a', 'b')].join('\n');
     for (const level of ['-O0', '-O1', '-O2', '-Os']) {
-      await edit(before, after, (object, program) => {
-        expect(initialsOf(object).sort()).toEqual([10, 20, 30]);
-        expect(valuesOf(object, program)).toEqual(initialsOf(object));
-      }, { flags: [level, '-g', '-fPIE'] });
+      await edit(
+        before,
+        after,
+        (object, program) => {
+          expect(initialsOf(object).sort()).toEqual([10, 20, 30]);
+          expect(valuesOf(object, program)).toEqual(initialsOf(object));
+        },
+        { flags: [level, '-g', '-fPIE'] },
+      );
     }
   });
 
   it('follow their functions when one was added between them or removed', async () => {
     const [a, b, c] = [fn('a', 10), fn('b', 20), fn('c', 30)];
-    await edit([a, c, use('a', 'c')].join('\n'), [a, b, c, use('a', 'b', 'c')].join('\n'), (object, program) => {
-      expect(valuesOf(object, program)).toEqual(initialsOf(object).map((n) => (n === 20 ? -1 : n)));
-    });
-    await edit([a, b, c, use('a', 'b', 'c')].join('\n'), [a, c, use('a', 'c')].join('\n'), (object, program) => {
-      expect(valuesOf(object, program)).toEqual(initialsOf(object));
-    });
+    await edit(
+      [a, c, use('a', 'c')].join('\n'),
+      [a, b, c, use('a', 'b', 'c')].join('\n'),
+      (object, program) => {
+        expect(valuesOf(object, program)).toEqual(
+          initialsOf(object).map((n) => (n === 20 ? -1 : n)),
+        );
+      },
+    );
+    await edit(
+      [a, b, c, use('a', 'b', 'c')].join('\n'),
+      [a, c, use('a', 'c')].join('\n'),
+      (object, program) => {
+        expect(valuesOf(object, program)).toEqual(initialsOf(object));
+      },
+    );
   });
 
   it('of two blocks of one function keep their order', async () => {
@@ -215,18 +284,28 @@ describe('static variables of functions', () => {
   it('are found by their order without debug information, while there are as many', async () => {
     const [a, b] = [fn('a', 10), fn('b', 20)];
     const before = [a, b, use('a', 'b')].join('\n');
-    await edit(before, before.replace('n += 3', 'n += 4'), (object, program) => {
-      expect(valuesOf(object, program)).toEqual(initialsOf(object));
-    }, { options: { withoutDebug: true } });
+    await edit(
+      before,
+      before.replace('n += 3', 'n += 4'),
+      (object, program) => {
+        expect(valuesOf(object, program)).toEqual(initialsOf(object));
+      },
+      { options: { withoutDebug: true } },
+    );
   });
 
   it('are refused without debug information when their number changed', async () => {
     const [a, b, c] = [fn('a', 10), fn('b', 20), fn('c', 30)];
-    await edit([a, c, use('a', 'c')].join('\n'), [a, b, c, use('a', 'b', 'c')].join('\n'), (object, program) => {
-      const refusal = refusalOf(() => valuesOf(object, program));
-      expect(refusal?.code).toBe('function-not-patchable');
-      expect(refusal?.hint).toContain('-g');
-    }, { flags: ['-O1', '-fPIE'], options: { withoutDebug: true } });
+    await edit(
+      [a, c, use('a', 'c')].join('\n'),
+      [a, b, c, use('a', 'b', 'c')].join('\n'),
+      (object, program) => {
+        const refusal = refusalOf(() => valuesOf(object, program));
+        expect(refusal?.code).toBe('function-not-patchable');
+        expect(refusal?.hint).toContain('-g');
+      },
+      { flags: ['-O1', '-fPIE'], options: { withoutDebug: true } },
+    );
   });
 });
 
@@ -244,31 +323,42 @@ describe('a function', () => {
   });
 
   it('that is new is fresh, and so is a new variable', async () => {
-    await edit('void use(void) {}', `
+    await edit(
+      'void use(void) {}',
+      `
       static int fresh_variable = 4; int fresh_open;
       static __attribute__((noinline)) int helper(int x) { return x + fresh_variable++ + fresh_open++; }
-      void use(void) { helper(1); }`, (object) => {
-      for (const name of ['helper', 'fresh_variable', 'fresh_open']) {
-        expect(bindingOf(object, name).kind).toBe('fresh');
-      }
-    });
+      void use(void) { helper(1); }`,
+      (object) => {
+        for (const name of ['helper', 'fresh_variable', 'fresh_open']) {
+          expect(bindingOf(object, name).kind).toBe('fresh');
+        }
+      },
+    );
   });
 });
 
 describe('a name that nothing defines', () => {
   it('is unresolved-symbol, with names that are near', async () => {
-    await edit('int compute_total(int x) { return x; } void use(void) { compute_total(1); }',
-      'int compute_totals(int x); void use(void) { compute_totals(1); }', (object) => {
+    await edit(
+      'int compute_total(int x) { return x; } void use(void) { compute_total(1); }',
+      'int compute_totals(int x); void use(void) { compute_totals(1); }',
+      (object) => {
         const refusal = refusalOf(() => bindingOf(object, 'compute_totals'));
         expect(refusal?.code).toBe('unresolved-symbol');
         expect(refusal?.hint).toContain('compute_total');
-      });
+      },
+    );
   });
 
   it('of libc is found although the program never imported it', async () => {
-    await edit('void use(void) {}', '#include <stdlib.h>\nvoid use(void) { srandom(1); }', (object, program) => {
-      expect(addressOf(object, 'srandom')).toBe(program.libraryAddress(/^libc\.so/, 'srandom'));
-    });
+    await edit(
+      'void use(void) {}',
+      '#include <stdlib.h>\nvoid use(void) { srandom(1); }',
+      (object, program) => {
+        expect(addressOf(object, 'srandom')).toBe(program.libraryAddress(/^libc\.so/, 'srandom'));
+      },
+    );
   });
 });
 
@@ -279,7 +369,8 @@ describe('variables that share one section', () => {
       ${order.map((name) => `int ${name} __attribute__((section(".data.shared"))) = 5;`).join('\n')}
       void use(void) { one++; two++; three++; }`;
     await edit(unit(['one', 'two', 'three']), unit(['one', 'two', 'three']), (object, program) => {
-      for (const name of ['one', 'two', 'three']) expect(addressOf(object, name)).toBe(program.addressOf(name));
+      for (const name of ['one', 'two', 'three'])
+        expect(addressOf(object, name)).toBe(program.addressOf(name));
     });
     await edit(unit(['one', 'two', 'three']), unit(['two', 'one', 'three']), (object) => {
       expect(refusalOf(() => addressOf(object, 'one'))?.code).toBe('function-not-patchable');

@@ -94,7 +94,7 @@ export class EditedProgram implements AsyncDisposable {
     file: string,
     text: string,
     flags: readonly string[],
-    inside: string,
+    inside?: string,
     options: ReadOptions = {},
   ): EditedObject {
     const path = `edited${this.count++}.o`;
@@ -102,7 +102,8 @@ export class EditedProgram implements AsyncDisposable {
     this.shop.run('gcc', ...flags, ...SECTIONS, '-c', '-o', path, file);
     const { image, module } = this;
     const edited = readEditedUnit(this.shop.read(path), path, x8664);
-    const entry = this.addressOf(inside);
+    const known = edited.unit.functions.find(({ isLocal }) => !isLocal)?.name;
+    const entry = this.addressOf(inside ?? known ?? 'main');
     const unit = options.withoutDebug
       ? undefined
       : image.debugInfo(module)?.unitForAddress(fileAddress(module, entry));
@@ -138,7 +139,8 @@ export class EditedProgram implements AsyncDisposable {
         if (found === undefined) throw new Error(`${path} has no function ${name}`);
         return found;
       },
-      states: () => compareFunctions({ ...context, bodies: new Map(), compilerMade: live.functions }),
+      states: () =>
+        compareFunctions({ ...context, bodies: new Map(), compilerMade: live.functions }),
     };
   }
 

@@ -52,8 +52,19 @@ export function linkWithLd(shop: Workshop, input: LdInput): LdOutput {
   ];
   shop.write(`${name}.ld`, `${script.join('\n')}\n`);
   shop.run(
-    'ld', '-static', '--no-relax', '--no-check-sections', '-z', 'norelro', '-e', '0',
-    '-T', `${name}.ld`, '-o', `${name}.elf`, `${name}.o`,
+    'ld',
+    '-static',
+    '--no-relax',
+    '--no-check-sections',
+    '-z',
+    'norelro',
+    '-e',
+    '0',
+    '-T',
+    `${name}.ld`,
+    '-o',
+    `${name}.elf`,
+    `${name}.o`,
   );
   using elf = openElf(shop.path(`${name}.elf`));
   const index = statements.findIndex((line) => line.endsWith(`{ *(${input.section}) }`));

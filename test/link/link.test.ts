@@ -81,7 +81,12 @@ interface Linked {
 }
 
 /** Links a function of the edited object into a made-up area near the program. */
-function linkNear(program: EditedProgram, object: EditedObject, roots: string[], distance = -0x2000000): Linked {
+function linkNear(
+  program: EditedProgram,
+  object: EditedObject,
+  roots: string[],
+  distance = -0x2000000,
+): Linked {
   const { range } = program.module;
   const layout = layOut(
     roots.map((name) => ({ fn: object.fn(name), entry: program.addressOf(name), stub: undefined })),
@@ -90,7 +95,10 @@ function linkNear(program: EditedProgram, object: EditedObject, roots: string[],
     x8664,
   );
   // A program at a fixed address has no room below it.
-  const base = Math.ceil((range.start + distance > 0x100000 ? range.start : range.start - 2 * distance) / 4096) * 4096;
+  const base =
+    Math.ceil(
+      (range.start + distance > 0x100000 ? range.start : range.start - 2 * distance) / 4096,
+    ) * 4096;
   const start = base + distance;
   const starts: Record<Part, Addr> = {
     data: addr(start),
@@ -103,7 +111,9 @@ function linkNear(program: EditedProgram, object: EditedObject, roots: string[],
     layout,
     image,
     bytesAt(address, lengthBytes) {
-      const part = image.parts.find((each) => address >= each.start && address < each.start + each.bytes.length);
+      const part = image.parts.find(
+        (each) => address >= each.start && address < each.start + each.bytes.length,
+      );
       if (part === undefined) throw new Error(`nothing is linked at 0x${address.toString(16)}`);
       return part.bytes.slice(address - part.start, address - part.start + lengthBytes);
     },
@@ -141,12 +151,18 @@ function expectAsLd(program: EditedProgram, linked: Linked, roots: string[]): vo
       if (other === section && placed !== undefined) sections.set(other.name, placed);
       else if (isRoot && !meansLabels && live !== undefined) sections.set(other.name, live);
       else if (placed !== undefined) sections.set(other.name, placed);
-      else if (live !== undefined && symbol !== undefined) sections.set(other.name, live - symbol.value);
+      else if (live !== undefined && symbol !== undefined)
+        sections.set(other.name, live - symbol.value);
     }
     const symbols = new Map<string, number>();
     for (const name of roots) symbols.set(name, program.addressOf(name));
     for (const symbol of file.symbols) {
-      if (symbol.home !== 'undefined' || symbol.name === '' || symbol.name === '_GLOBAL_OFFSET_TABLE_') continue;
+      if (
+        symbol.home !== 'undefined' ||
+        symbol.name === '' ||
+        symbol.name === '_GLOBAL_OFFSET_TABLE_'
+      )
+        continue;
       const real = foreignAddress(program, symbol.name);
       const isNear = real === undefined || Math.abs(real - at) < 2 ** 31 - 2 ** 24;
       const stub = [...layout.stubs.values()].find(
@@ -162,12 +178,22 @@ function expectAsLd(program: EditedProgram, linked: Linked, roots: string[]): vo
       }
     }
     const got = Math.ceil((at + 0x4000000) / 4096) * 4096;
-    const ld = linkWithLd(shop, { object: file, path: object.path, section: section.name, sections, symbols, got });
+    const ld = linkWithLd(shop, {
+      object: file,
+      path: object.path,
+      section: section.name,
+      sections,
+      symbols,
+      got,
+    });
     const ours = linked.bytesAt(at, size);
-    for (const { relocation, rule, symbol } of layout.references.filter((each) => each.section === section)) {
+    for (const { relocation, rule, symbol } of layout.references.filter(
+      (each) => each.section === section,
+    )) {
       if (rule.needs !== 'got') continue;
       const field = relocation.offset;
-      const slot = (bytes: Uint8Array): number => at + field - relocation.addend + int32(bytes, field);
+      const slot = (bytes: Uint8Array): number =>
+        at + field - relocation.addend + int32(bytes, field);
       const value = uint64(linked.bytesAt(slot(ours), 8));
       const name = symbol.name || (sectionOf(symbol.name)?.name ?? '');
       const foreign = symbol.home === 'undefined' ? foreignAddress(program, name) : undefined;
@@ -188,8 +214,14 @@ function expectAsLd(program: EditedProgram, linked: Linked, roots: string[]): vo
       ({ section: home, relocation: { offset } }) =>
         home === section && differing.some((i) => i >= offset && i < offset + 8),
     );
-    const described = where.map(({ rule, symbol, relocation }) => `${rule.name} ${symbol.name} at ${relocation.offset}`);
-    expect({ section: section.name, differing, described }).toEqual({ section: section.name, differing: [], described: [] });
+    const described = where.map(
+      ({ rule, symbol, relocation }) => `${rule.name} ${symbol.name} at ${relocation.offset}`,
+    );
+    expect({ section: section.name, differing, described }).toEqual({
+      section: section.name,
+      differing: [],
+      described: [],
+    });
   }
 }
 
@@ -214,17 +246,28 @@ describe('an edited function, linked into a live program', () => {
     expect(names).not.toContain('.text.other');
   });
 
-  it.each(['-O0', '-O2'])('is so too when every function of its file is replaced: %s', async (level) => {
-    const flags = [level, '-g', '-fPIE'];
-    await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': edit(0) }, flags);
-    const object = program.read('unit.c', edit(1), flags, 'target');
-    const roots = ['target', 'other', 'helper', 'use'];
-    expectAsLd(program, linkNear(program, object, roots), roots);
-  });
+  it.each(['-O0', '-O2'])(
+    'is so too when every function of its file is replaced: %s',
+    async (level) => {
+      const flags = [level, '-g', '-fPIE'];
+      await using program = await EditedProgram.start(
+        shop,
+        { 'main.c': MAIN, 'unit.c': edit(0) },
+        flags,
+      );
+      const object = program.read('unit.c', edit(1), flags, 'target');
+      const roots = ['target', 'other', 'helper', 'use'];
+      expectAsLd(program, linkNear(program, object, roots), roots);
+    },
+  );
 
   it('is so too above the program, and at the edge of what a call reaches', async () => {
     const flags = ['-O2', '-g', '-fPIE'];
-    await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': edit(0) }, flags);
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': MAIN, 'unit.c': edit(0) },
+      flags,
+    );
     const object = program.read('unit.c', edit(1), flags, 'target');
     for (const distance of [0x2000000, -0x70000000, 0x70000000]) {
       expectAsLd(program, linkNear(program, object, ['target'], distance), ['target']);
@@ -233,7 +276,11 @@ describe('an edited function, linked into a live program', () => {
 
   it('out of reach of the program’s data is refused as out-of-reach, naming what', async () => {
     const flags = ['-O2', '-g', '-fPIE'];
-    await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': edit(0) }, flags);
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': MAIN, 'unit.c': edit(0) },
+      flags,
+    );
     const object = program.read('unit.c', edit(1), flags, 'target');
     let refusal: unknown;
     try {
@@ -271,7 +318,11 @@ describe('a variable named through its section', () => {
     async (level) => {
       const flags = [level, '-g', '-fPIE'];
       const text = (n: number): string => IMMEDIATES.replace('EDIT', String(n));
-      await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': text(0) }, flags);
+      await using program = await EditedProgram.start(
+        shop,
+        { 'main.c': MAIN, 'unit.c': text(0) },
+        flags,
+      );
       const object = program.read('unit.c', text(1), flags, 'target');
       const linked = linkNear(program, object, ['target']);
       expectAsLd(program, linked, ['target']);
@@ -279,8 +330,19 @@ describe('a variable named through its section', () => {
       const code = object.fn('target');
       const at = linked.image.addressOf(code) ?? addr(0);
       shop.write('body.bin', linked.bytesAt(at, code.sizeBytes));
-      const listed = shop.run('objdump', '-D', '-b', 'binary', '-m', 'i386:x86-64', `--adjust-vma=${at}`, 'body.bin');
-      const referred = [...listed.matchAll(/# 0x([0-9a-f]+)/g)].map(([, found]) => Number(`0x${found ?? ''}`));
+      const listed = shop.run(
+        'objdump',
+        '-D',
+        '-b',
+        'binary',
+        '-m',
+        'i386:x86-64',
+        `--adjust-vma=${at}`,
+        'body.bin',
+      );
+      const referred = [...listed.matchAll(/# 0x([0-9a-f]+)/g)].map(([, found]) =>
+        Number(`0x${found ?? ''}`),
+      );
       expect(referred.length).toBeGreaterThan(5);
       const homes = [
         [program.addressOf('first'), 16],
@@ -289,9 +351,12 @@ describe('a variable named through its section', () => {
       ] as const;
       for (const address of referred) {
         const isConstant = linked.image.parts.some(
-          ({ part, start, bytes }) => part === 'readonly' && address >= start && address < start + bytes.length,
+          ({ part, start, bytes }) =>
+            part === 'readonly' && address >= start && address < start + bytes.length,
         );
-        expect(isConstant || homes.some(([start, size]) => address >= start && address < start + size)).toBe(true);
+        expect(
+          isConstant || homes.some(([start, size]) => address >= start && address < start + size),
+        ).toBe(true);
       }
     },
   );
@@ -306,13 +371,26 @@ describe('a recursive static function', () => {
       void use(void) { uses(3); }`;
     for (const level of ['-O0', '-O2']) {
       const flags = [level, '-g', '-fPIE'];
-      await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': text(0) }, flags);
+      await using program = await EditedProgram.start(
+        shop,
+        { 'main.c': MAIN, 'unit.c': text(0) },
+        flags,
+      );
       const object = program.read('unit.c', text(1), flags, 'uses');
       const linked = linkNear(program, object, ['target']);
       const fn = object.fn('target');
       const at = linked.image.addressOf(fn) ?? addr(0);
       shop.write('body.bin', linked.bytesAt(at, fn.sizeBytes));
-      const listed = shop.run('objdump', '-D', '-b', 'binary', '-m', 'i386:x86-64', `--adjust-vma=${at}`, 'body.bin');
+      const listed = shop.run(
+        'objdump',
+        '-D',
+        '-b',
+        'binary',
+        '-m',
+        'i386:x86-64',
+        `--adjust-vma=${at}`,
+        'body.bin',
+      );
       const entry = program.addressOf('target').toString(16);
       expect(listed).toMatch(new RegExp(`lea .*# 0x${entry}`));
       expect(listed).not.toMatch(new RegExp(`call\\s+0x${at.toString(16)}$`, 'm'));
@@ -331,37 +409,52 @@ describe('thread-local variables of the executable', () => {
     void use(void) { target(1); }`;
   const OTHER = '__thread char shift[3]; __thread int elsewhere = 9;';
 
-  it.each(['-fno-pie', '-fPIE'])('are at the offsets that ld gave them in the program: %s', async (pic) => {
-    const flags = ['-O1', '-g', pic];
-    const link = [pic === '-fPIE' ? '-pie' : '-no-pie'];
-    await using program = await EditedProgram.start(
-      shop, { 'main.c': MAIN, 'unit.c': TLS(0), 'other.c': OTHER }, flags, link,
-    );
-    const object = program.read('unit.c', TLS(1), flags, 'target');
-    const linked = linkNear(program, object, ['target']);
-    const fn = object.fn('target');
-    const at = linked.image.addressOf(fn) ?? addr(0);
-    const offsets = (code: Uint8Array, name: string): string[] => {
-      shop.write(name, code);
-      const listed = shop.run('objdump', '-D', '-b', 'binary', '-m', 'i386:x86-64', `--adjust-vma=${at}`, name);
-      return [...listed.matchAll(/%fs:(0x[0-9a-f]+)/g)].map(([, offset = '']) => offset);
-    };
-    const live = program.image.target.memory.read(program.addressOf('target'), fn.sizeBytes);
-    const ours = offsets(linked.bytesAt(at, fn.sizeBytes), 'ours.bin');
-    const theirs = offsets(live, 'live.bin');
-    // `elsewhere` is read through a slot here and was relaxed to an immediate by ld.
-    expect(ours.length).toBeGreaterThanOrEqual(3);
-    expect(theirs.filter((offset) => ours.includes(offset))).toEqual(ours);
-    for (const { binding, offset } of linked.layout.slots.values()) {
-      if (binding.kind !== 'thread-local') continue;
-      const start = linked.image.parts.find(({ part }) => part === 'readonly')?.start ?? addr(0);
-      const slot = uint64(linked.bytesAt(offsetBy(start, offset), 8));
-      const code = Buffer.from(live).toString('hex');
-      const field = Buffer.alloc(4);
-      field.writeInt32LE(Number(BigInt.asIntN(64, slot)));
-      expect(code).toContain(field.toString('hex'));
-    }
-  });
+  it.each(['-fno-pie', '-fPIE'])(
+    'are at the offsets that ld gave them in the program: %s',
+    async (pic) => {
+      const flags = ['-O1', '-g', pic];
+      const link = [pic === '-fPIE' ? '-pie' : '-no-pie'];
+      await using program = await EditedProgram.start(
+        shop,
+        { 'main.c': MAIN, 'unit.c': TLS(0), 'other.c': OTHER },
+        flags,
+        link,
+      );
+      const object = program.read('unit.c', TLS(1), flags, 'target');
+      const linked = linkNear(program, object, ['target']);
+      const fn = object.fn('target');
+      const at = linked.image.addressOf(fn) ?? addr(0);
+      const offsets = (code: Uint8Array, name: string): string[] => {
+        shop.write(name, code);
+        const listed = shop.run(
+          'objdump',
+          '-D',
+          '-b',
+          'binary',
+          '-m',
+          'i386:x86-64',
+          `--adjust-vma=${at}`,
+          name,
+        );
+        return [...listed.matchAll(/%fs:(0x[0-9a-f]+)/g)].map(([, offset = '']) => offset);
+      };
+      const live = program.image.target.memory.read(program.addressOf('target'), fn.sizeBytes);
+      const ours = offsets(linked.bytesAt(at, fn.sizeBytes), 'ours.bin');
+      const theirs = offsets(live, 'live.bin');
+      // `elsewhere` is read through a slot here and was relaxed to an immediate by ld.
+      expect(ours.length).toBeGreaterThanOrEqual(3);
+      expect(theirs.filter((offset) => ours.includes(offset))).toEqual(ours);
+      for (const { binding, offset } of linked.layout.slots.values()) {
+        if (binding.kind !== 'thread-local') continue;
+        const start = linked.image.parts.find(({ part }) => part === 'readonly')?.start ?? addr(0);
+        const slot = uint64(linked.bytesAt(offsetBy(start, offset), 8));
+        const code = Buffer.from(live).toString('hex');
+        const field = Buffer.alloc(4);
+        field.writeInt32LE(Number(BigInt.asIntN(64, slot)));
+        expect(code).toContain(field.toString('hex'));
+      }
+    },
+  );
 });
 
 describe('a libc function that the program never imported', () => {
@@ -373,8 +466,17 @@ describe('a libc function that the program never imported', () => {
       __attribute__((noinline)) int target(int x) { ${body} return x; }
       void use(void) { target(1); }`;
     const flags = ['-O1', '-g', '-fPIC'];
-    await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': text('') }, flags);
-    const object = program.read('unit.c', text('x += rand(); fputs("x", stderr);'), flags, 'target');
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': MAIN, 'unit.c': text('') },
+      flags,
+    );
+    const object = program.read(
+      'unit.c',
+      text('x += rand(); fputs("x", stderr);'),
+      flags,
+      'target',
+    );
     expectAsLd(program, linkNear(program, object, ['target']), ['target']);
   });
 
@@ -384,7 +486,11 @@ describe('a libc function that the program never imported', () => {
       __attribute__((noinline)) int target(int x) { ${body} return x; }
       void use(void) { target(1); }`;
     const flags = ['-O1', '-g', '-fPIE'];
-    await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': text('') }, flags);
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': MAIN, 'unit.c': text('') },
+      flags,
+    );
     const object = program.read('unit.c', text('fputs("x", stderr);'), flags, 'target');
     let refusal: unknown;
     try {
@@ -402,7 +508,11 @@ describe('a libc function that the program never imported', () => {
       __attribute__((noinline)) unsigned long target(const char *s) { ${body} }
       void use(void) { target("x"); }`;
     const flags = ['-O1', '-g', '-fPIE', '-fno-builtin'];
-    await using program = await EditedProgram.start(shop, { 'main.c': MAIN, 'unit.c': text('return *s;') }, flags);
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': MAIN, 'unit.c': text('return *s;') },
+      flags,
+    );
     const object = program.read('unit.c', text('return strspn(s, "ab");'), flags, 'target');
     const linked = linkNear(program, object, ['target']);
     const stub = [...linked.layout.stubs.values()][0];
@@ -439,7 +549,10 @@ describe('a weak symbol that nothing defines', () => {
     async (pic) => {
       const flags = ['-O1', '-g', PIC[pic][0]];
       await using program = await EditedProgram.start(
-        shop, { 'main.c': MAIN, 'unit.c': WEAK(0) }, flags, PIC[pic].slice(1),
+        shop,
+        { 'main.c': MAIN, 'unit.c': WEAK(0) },
+        flags,
+        PIC[pic].slice(1),
       );
       const object = program.read('unit.c', WEAK(1), flags, 'target');
       for (const symbol of object.edited.unit.object.symbols) {

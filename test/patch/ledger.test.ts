@@ -160,6 +160,8 @@ describe('the ledger', () => {
     // Rolled back, its variables stay: their addresses are taken.
     expect(newVariables({ ...patched, current: 0 })).toHaveLength(1);
     expect(usedBytes(patched)).toBe(64);
-    expect(usedBytes({ ...patched, generations: [{ ...generation, blocks: [], retired: true }] })).toBe(0);
+    expect(
+      usedBytes({ ...patched, generations: [{ ...generation, blocks: [], retired: true }] }),
+    ).toBe(0);
   });
 });

@@ -16,9 +16,22 @@ import {
 import { snapshotMemory } from '../support/memory-snapshot.js';
 import { readThreadStates } from '../support/thread-states.js';
 import { until } from '../support/until.js';
-import { BACKENDS, Programs, type TracedProgram, buildProgram, openTarget } from './traced-program.js';
+import {
+  BACKENDS,
+  Programs,
+  type TracedProgram,
+  buildProgram,
+  openTarget,
+} from './traced-program.js';
 
-const SYS = { getpid: 39, memfd_create: 319, close: 3, rt_sigprocmask: 14, gettid: 186, nosuch: 999 };
+const SYS = {
+  getpid: 39,
+  memfd_create: 319,
+  close: 3,
+  rt_sigprocmask: 14,
+  gettid: 186,
+  nosuch: 999,
+};
 const EINVAL = 22;
 const ENOSYS = 38;
 
@@ -185,7 +198,8 @@ describe('an injected call', () => {
     const program = await programs.start(shop.path('crowd'), '2');
     await program.lines.waitFor(/ready/);
     using target = openTarget(program.pid, 'koffi');
-    const isStopped = (): boolean => readThreadStates(program.pid).every(({ state }) => state === 'T');
+    const isStopped = (): boolean =>
+      readThreadStates(program.pid).every(({ state }) => state === 'T');
     target.libc.kill(program.pid, 19);
     await until('it stands', isStopped);
     {
@@ -233,13 +247,19 @@ describe('findGadgets', () => {
   it('finds instructions that objdump shows at those addresses', async () => {
     const program = await startLone('read');
     using target = openTarget(program.pid, 'koffi');
-    const { syscall, sigreturn } = findGadgets(target.memory, readMaps(program.pid), x8664.injection);
+    const { syscall, sigreturn } = findGadgets(
+      target.memory,
+      readMaps(program.pid),
+      x8664.injection,
+    );
     const disassembled = (name: string, at: number): string => {
       shop.write(name, target.memory.read(addr(at), 16));
       return shop.run('objdump', '-D', '-b', 'binary', '-m', 'i386:x86-64', name);
     };
     expect(disassembled('syscall.bin', syscall)).toMatch(/ 0:.*syscall\s*\n\s+2:.*ret/);
-    expect(disassembled('sigreturn.bin', sigreturn)).toMatch(/ 0:.*mov\s+\$0xf,%[er]ax\s*\n.*syscall/);
+    expect(disassembled('sigreturn.bin', sigreturn)).toMatch(
+      / 0:.*mov\s+\$0xf,%[er]ax\s*\n.*syscall/,
+    );
     for (const at of [syscall, sigreturn]) {
       const mapping = target.maps().find(({ start, end }) => at >= start && at < end);
       expect(mapping?.executable).toBe(true);

@@ -57,7 +57,12 @@ export class Programs {
     const running = { shell, pid: toPid(Number(found)), ended };
     this.running.add(running);
     void ended.then(() => this.running.delete(running));
-    return { pid: running.pid, lines: new LineReader(stdout), say: (text) => stdin.write(text), ended };
+    return {
+      pid: running.pid,
+      lines: new LineReader(stdout),
+      say: (text) => stdin.write(text),
+      ended,
+    };
   }
 
   async endAll(): Promise<void> {

@@ -5,8 +5,12 @@ import { REPOSITORY } from './repository.js';
 export default function buildOnce(): void {
   // Whoever names a command to test has built it.
   if (process.env['HCR_CLI'] !== undefined) return;
-  execFileSync(process.execPath, ['node_modules/rolldown/bin/cli.mjs', '-c', '--log-level', 'silent'], {
-    cwd: REPOSITORY,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  execFileSync(
+    process.execPath,
+    ['node_modules/rolldown/bin/cli.mjs', '-c', '--log-level', 'silent'],
+    {
+      cwd: REPOSITORY,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
 }
