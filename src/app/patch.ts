@@ -67,8 +67,7 @@ class PatchRun {
   private readonly options: PatchOptions;
   private readonly watch: Stopwatch;
   private readonly onProgress: ReportProgress;
-  /** Loads while the compiler runs. */
-  private readonly decoding: Promise<Decoder>;
+  private decoding: Promise<Decoder> | undefined;
 
   constructor(
     image: ProcessImage,
@@ -80,7 +79,11 @@ class PatchRun {
     this.options = options;
     this.watch = watch;
     this.onProgress = onProgress;
-    this.decoding = image.target.machine.loadDecoder();
+  }
+
+  private decoder(): Promise<Decoder> {
+    this.decoding ??= this.image.target.machine.loadDecoder();
+    return this.decoding;
   }
 
   build(units: readonly WantedUnit[], extraFlags: readonly string[]): Promise<UnitObject[]> {
@@ -93,9 +96,11 @@ class PatchRun {
           object: await buildUnit(unit, options, roots, extraFlags, onProgress),
         })),
       );
-      // The second compilation comes after a rehearsal.
-      if (!options.dryRun && extraFlags.length === 0) await rehearsePublication();
-      return await builds;
+      // While the compiler runs; a second compilation comes when both are done.
+      void this.decoder();
+      const rehearses = !options.dryRun && extraFlags.length === 0;
+      const [built] = await Promise.all([builds, rehearses ? rehearsePublication() : undefined]);
+      return built;
     });
   }
 
@@ -104,7 +109,7 @@ class PatchRun {
     selection: (unit: WantedUnit) => Selection,
   ): Promise<PreparedUnit[]> {
     return await this.watch.time('link', async () => {
-      const decoder = await this.decoding;
+      const decoder = await this.decoder();
       return built.map(({ unit, object }) =>
         prepareUnit(this.image, unit, object, selection(unit), this.options, decoder),
       );
@@ -130,7 +135,7 @@ class PatchRun {
 
   private async publishOnce(units: readonly PreparedUnit[]) {
     const { image, options, watch, onProgress } = this;
-    return await publishGeneration(image, units, options, await this.decoding, watch, onProgress);
+    return await publishGeneration(image, units, options, await this.decoder(), watch, onProgress);
   }
 
   /** Compiles the same functions with further flags.

@@ -1,6 +1,7 @@
 /** What a generation puts on record: its bodies, its variables, and the entries it redirects. */
 import type { Decoder } from '../arch/arch.js';
-import { type Addr, type AddrRange, contains, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, contains, offsetBy, unrelocate } from '../core/address.js';
+import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
 import { variableKey } from '../link/bind.js';
 import { isCompilerMade } from '../link/live-unit.js';
@@ -119,13 +120,10 @@ function newEntry(
         ({ address, bytes }) => start < address + bytes.length && address < start + sizeBytes,
       ),
     );
-  const places = chooseRedirect(
-    { ...site, limit },
-    machine.jumps,
-    machine.pageBytes,
-    original,
+  const places = chooseRedirect({ ...site, limit }, machine.jumps, machine.pageBytes, original, {
     isTaken,
-  );
+    isFunctionEnd: (address) => endsFunction(module, address),
+  });
   return {
     ...site,
     module: module.path,
@@ -140,6 +138,17 @@ function newEntry(
       decoder,
     ),
   };
+}
+
+function endsFunction({ file, range, bias }: LoadedModule, address: Addr): boolean {
+  const last = offsetBy(address, -1);
+  if (!contains(range, last)) return false;
+  return file
+    .symbols()
+    .findAddress(unrelocate(last, bias))
+    .some(
+      ({ type, value, sizeBytes }) => type === STT.FUNC && value + sizeBytes + bias === address,
+    );
 }
 
 /** Padding is looked for this far behind a function, at most. */

@@ -108,8 +108,6 @@ export interface Jumps {
   near(from: Addr, to: Addr): Uint8Array | undefined;
   /** The shortest direct jump; `undefined` out of reach. */
   short(from: Addr, to: Addr): Uint8Array | undefined;
-  /** The instruction after which nothing runs on, as compilers end most functions. */
-  readonly returnInstruction: Uint8Array;
   /** Bytes between functions that no control flow enters: the length of the run of padding at
    *  the start of `bytes` (long nops, `int3`, `nop`), whole padding instructions only. */
   paddingBytes(bytes: Uint8Array): number;

@@ -260,7 +260,23 @@ function assertConsistent(ledger: Ledger): void {
         throw new TypeError(`a block of generation ${generation.number} outside the areas`);
     }
   }
-  for (const write of ledger.pending?.writes ?? []) {
+  const entries = new Set(ledger.entries.map(({ entry }) => entry));
+  if (entries.size !== ledger.entries.length) throw new TypeError('an entry recorded twice');
+  const places = new Set<number>();
+  for (const { originals } of ledger.entries) {
+    if (originals.length < 1 || originals.length > 2)
+      throw new TypeError('an entry without its places');
+    for (const { address, bytes } of originals) {
+      if (bytes.length === 0) throw new TypeError('an empty place');
+      places.add(address);
+    }
+  }
+  const { pending } = ledger;
+  if (pending !== undefined && !(numbers.has(pending.from) && numbers.has(pending.to))) {
+    throw new TypeError('a publication between generations that are not recorded');
+  }
+  for (const write of pending?.writes ?? []) {
+    if (!places.has(write.address)) throw new TypeError('a write where no entry is');
     if (write.before.length !== write.after.length) throw new TypeError('a write of two lengths');
   }
 }

@@ -28,10 +28,17 @@ export interface RedirectPlaces {
   readonly places: readonly { readonly address: Addr; readonly sizeBytes: number }[];
 }
 
+/** What is known of the code around. */
+export interface Surroundings {
+  /** Whether bytes are part of another redirect already. */
+  readonly isTaken: (start: Addr, sizeBytes: number) => boolean;
+  /** Whether a function ends right before an address. */
+  readonly isFunctionEnd: (address: Addr) => boolean;
+}
+
 /**
  * Chooses the places.
  * @param original reads the original bytes, whatever is patched now
- * @param isTaken whether bytes are another redirect's island already
  * @throws HcrError `function-not-patchable` when nothing fits
  */
 export function chooseRedirect(
@@ -39,7 +46,7 @@ export function chooseRedirect(
   jumps: Jumps,
   pageBytes: number,
   original: Memory,
-  isTaken: (start: Addr, sizeBytes: number) => boolean,
+  surroundings: Surroundings,
 ): RedirectPlaces {
   const body = original.read(site.entry, Math.max(0, site.limit - site.entry));
   const pad = jumps.landingPadBytes(body);
@@ -53,7 +60,7 @@ export function chooseRedirect(
   for (const skip of pad > 0 ? [pad, 0] : [0]) {
     const at = offsetBy(site.entry, skip);
     if (skip + jumps.shortBytes > usable || !samePage(at, jumps.shortBytes, pageBytes)) continue;
-    const island = findIsland(at, jumps, pageBytes, original, isTaken);
+    const island = findIsland(at, jumps, pageBytes, original, surroundings);
     if (island === undefined) continue;
     return {
       kind: 'island',
@@ -75,24 +82,24 @@ function samePage(start: number, sizeBytes: number, pageBytes: number): boolean 
   return Math.floor(start / pageBytes) === Math.floor((start + sizeBytes - 1) / pageBytes);
 }
 
+const MAX_PADDING_BYTES = 16;
+
 /** How far padding is looked for: what a short jump reaches. */
 const ISLAND_REACH_BYTES = 120;
 
-/** Padding inside a function (before a loop head) is run through; so an island is only taken right
- *  after a return. */
+/** Padding inside a function (before a loop head) is run through; that behind one is not. */
 function findIsland(
   at: Addr,
   jumps: Jumps,
   pageBytes: number,
   original: Memory,
-  isTaken: (start: Addr, sizeBytes: number) => boolean,
+  { isTaken, isFunctionEnd }: Surroundings,
 ): Addr | undefined {
-  const before = jumps.returnInstruction;
   for (let distance = jumps.shortBytes; distance <= ISLAND_REACH_BYTES; distance++) {
     for (const start of [offsetBy(at, distance), offsetBy(at, -distance)]) {
-      const bytes = original.tryRead(offsetBy(start, -before.length), before.length + 16);
-      if (bytes === undefined || !before.every((byte, i) => byte === bytes[i])) continue;
-      if (jumps.paddingBytes(bytes.subarray(before.length)) < jumps.nearBytes) continue;
+      if (!isFunctionEnd(start)) continue;
+      const bytes = original.tryRead(start, MAX_PADDING_BYTES);
+      if (bytes === undefined || jumps.paddingBytes(bytes) < jumps.nearBytes) continue;
       if (!samePage(start, jumps.nearBytes, pageBytes) || isTaken(start, jumps.nearBytes)) continue;
       return start;
     }

@@ -86,16 +86,49 @@ export function isInside(
   return bodies.find((body) => contains(body, pc) || (word !== undefined && contains(body, word)));
 }
 
-/** The first 8-byte word, at multiples of 8, that lies in one of the ranges. */
+/**
+ * The first 8-byte word, at multiples of 8, that lies in one of the ranges.
+ *
+ * The search for the bytes that all addresses of a range have in common runs in native code: many
+ * stacks are searched while the target stands, and a loop over their words in JavaScript would take
+ * most of that time.
+ */
 function findReturnInto(memory: Uint8Array, ranges: readonly AddrRange[]): Addr | undefined {
-  if (ranges.length === 0) return undefined;
-  const lowest = Math.min(...ranges.map((range) => range.start));
-  const highest = Math.max(...ranges.map((range) => range.end));
-  const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
-  for (let at = 0; at + 8 <= memory.length; at += 8) {
-    const word = view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-    if (word < lowest || word >= highest) continue;
-    if (ranges.some((range) => contains(range, word))) return word as Addr;
+  const bytes = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
+  let first: { readonly at: number; readonly word: Addr } | undefined;
+  for (const range of ranges) {
+    for (const { pattern, lowBytes } of commonBytes(range)) {
+      for (let at = bytes.indexOf(pattern); at >= 0; at = bytes.indexOf(pattern, at + 1)) {
+        const start = at - lowBytes;
+        if (start < 0 || start % WORD_BYTES !== 0) continue;
+        const word = bytes.readUInt32LE(start + 4) * 2 ** 32 + bytes.readUInt32LE(start);
+        if (!contains(range, word)) continue;
+        if (first === undefined || start < first.at) first = { at: start, word: word as Addr };
+        break;
+      }
+    }
   }
-  return undefined;
+  return first?.word;
+}
+
+const WORD_BYTES = 8;
+/** More searches than this take longer than the false hits of a shorter pattern. */
+const MAX_PATTERNS = 8;
+
+/** The upper bytes that words in a range can have, little-endian, without the `lowBytes` that vary. */
+function commonBytes({
+  start,
+  end,
+}: AddrRange): readonly { readonly pattern: Buffer; readonly lowBytes: number }[] {
+  if (end <= start) return [];
+  for (let lowBytes = 1; ; lowBytes++) {
+    const unit = 256 ** lowBytes;
+    const [first, last] = [Math.floor(start / unit), Math.floor((end - 1) / unit)];
+    if (last - first >= MAX_PATTERNS) continue;
+    return Array.from({ length: last - first + 1 }, (_, i) => {
+      const word = Buffer.alloc(WORD_BYTES);
+      word.writeBigUInt64LE(BigInt(first + i));
+      return { pattern: word.subarray(0, WORD_BYTES - lowBytes), lowBytes };
+    });
+  }
 }

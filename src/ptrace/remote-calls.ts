@@ -249,7 +249,7 @@ export class RemoteCalls implements Disposable {
     } catch (error) {
       if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
     } finally {
-      if (!this.tracee.isGone()) this.target.tracing.release(this.tracee);
+      this.target.tracing.release([this.tracee]);
     }
   }
 }
@@ -310,7 +310,7 @@ function giveBack(target: TargetProcess, tracee: Tracee): void {
   const { pid, machine, tracing } = target;
   if (tracee.stop?.kind === 'interrupted')
     repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
-  tracing.release(tracee);
+  tracing.release([tracee]);
 }
 
 function frameOn(

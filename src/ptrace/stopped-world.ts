@@ -23,6 +23,7 @@ import type { Tracing } from './tracing.js';
 /** Polls this often without giving the processor away: an interrupt takes some 10 µs. */
 const SPINS = 200;
 const NAP_MICROS = 50;
+const RESUME_MS = 1000;
 
 export interface StoppedThread {
   readonly tracee: Tracee;
@@ -130,36 +131,42 @@ export class StoppedWorld implements Disposable {
     }
   }
 
-  /** In turn: while one is waited for, the others stop as well, and are found stopped. */
   private awaitAll(tracees: readonly Tracee[], deadlineMs: number): void {
-    const waiting = tracees.filter((tracee) => tracee.stop === undefined);
-    for (const [i, tracee] of waiting.entries()) {
-      for (let round = 0; tracee.poll() === undefined; round++) {
-        if (round % SPINS === SPINS - 1 && performance.now() > deadlineMs)
-          throw this.doesNotStop(waiting.slice(i));
-        if (round < SPINS) this.libc.yieldProcessor();
-        else this.libc.sleepMicros(NAP_MICROS);
-      }
-      if (tracee.stop?.kind === 'exec') {
-        throw new HcrError({
-          code: 'target-replaced',
-          pid: this.pid,
-          detail: 'while its threads were being stopped',
-        });
-      }
+    const running = this.collect(tracees, () => performance.now() > deadlineMs);
+    if (tracees.some((tracee) => tracee.stop?.kind === 'exec')) {
+      throw new HcrError({
+        code: 'target-replaced',
+        pid: this.pid,
+        detail: 'while its threads were being stopped',
+      });
     }
-  }
-
-  private doesNotStop(tracees: readonly Tracee[]): HcrError {
-    const running = tracees.filter(
-      (tracee) => tracee.stop === undefined && tracee.poll() === undefined,
-    );
-    return new HcrError({
+    if (running.length === 0) return;
+    throw new HcrError({
       code: 'busy',
       detail: `thread ${running[0]?.tid ?? 0} does not stop (in an uninterruptible system call, or vfork)`,
       threads: running.map((tracee) => tracee.tid),
       waitedMs: 0,
     });
+  }
+
+  /** Takes the report of each tracee. In turn: while one is waited for, the others stop as well, and
+   *  are found stopped.
+   *  @returns those that had nothing to report when it was over */
+  private collect(tracees: readonly Tracee[], isOver: () => boolean): readonly Tracee[] {
+    const waiting = tracees.filter((tracee) => tracee.stop === undefined);
+    for (const tracee of waiting) {
+      for (let round = 0; tracee.stop === undefined && tracee.poll() === undefined; round++) {
+        if (round < SPINS) {
+          this.libc.yieldProcessor();
+          continue;
+        }
+        if (isOver()) return waiting.filter((each) => each.stop === undefined);
+        // The leader of a dying process reports when all the others have.
+        for (const other of waiting) if (other.stop === undefined) other.poll();
+        this.libc.sleepMicros(NAP_MICROS);
+      }
+    }
+    return [];
   }
 
   /** Lets all threads run on, untraced. */
@@ -169,27 +176,18 @@ export class StoppedWorld implements Disposable {
         repeatInterruptedCall(this.pid, tracee, registers, this.machineRegisters);
       });
     }
+    const tracees = [...this.tracees.values()];
     // A thread that never stopped cannot be detached: stop it first, without reading anything.
-    const running = [...this.tracees.values()].filter((t) => t.stop === undefined);
-    for (const tracee of running) this.interrupt(tracee);
-    for (const tracee of this.tracees.values()) {
-      if (tracee.stop === undefined) this.awaitOne(tracee);
-      if (!tracee.isGone()) this.tracing.release(tracee);
-    }
+    for (const tracee of tracees) if (tracee.stop === undefined) this.interrupt(tracee);
+    // The kernel detaches what is left when hcr ends, so giving up after a while harms nothing.
+    const patience = performance.now() + RESUME_MS;
+    this.collect(tracees, () => performance.now() > patience);
+    this.tracing.release(tracees);
     this.tracees.clear();
     this.stopped = [];
     if (this.stoppedAtNanos !== 0n) {
       this.pauseNanos = process.hrtime.bigint() - this.stoppedAtNanos;
       this.stoppedAtNanos = 0n;
-    }
-  }
-
-  private awaitOne(tracee: Tracee): void {
-    // The kernel detaches what is left when hcr ends, so giving up after a while harms nothing.
-    for (let round = 0; round < 20_000; round++) {
-      if (tracee.poll() !== undefined) return;
-      if (round < SPINS) this.libc.yieldProcessor();
-      else this.libc.sleepMicros(NAP_MICROS);
     }
   }
 

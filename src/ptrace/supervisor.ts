@@ -97,9 +97,8 @@ export class Supervisor implements Tracing, Disposable {
     return tracee;
   }
 
-  release(tracee: Tracee): void {
-    const { stop } = tracee;
-    if (stop !== undefined) this.handle(tracee, stop);
+  release(tracees: readonly Tracee[]): void {
+    for (const tracee of tracees) if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
   }
 
   /** Takes every report there is. */

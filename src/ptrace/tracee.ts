@@ -133,12 +133,14 @@ export class Tracee {
   }
 
   /** Stops tracing. A signal that it was about to get is delivered. The thread must be stopped
-   *  or gone. */
-  detach(): void {
-    if (!this.attached) return;
-    this.attached = false;
+   *  or gone.
+   *  @returns false when it was killed while it stood; its parent is told only once its death has
+   *    been taken with {@link poll} */
+  detach(): boolean {
+    if (!this.attached) return true;
     const signal = this.stop?.kind === 'signal' ? this.stop.signal : 0;
-    this.libc.ptrace(PTRACE.DETACH, this.tid, 0, signal);
+    this.attached = this.libc.ptrace(PTRACE.DETACH, this.tid, 0, signal) === -ERRNO.ESRCH;
+    return !this.attached;
   }
 
   private request(request: number, address: number, data: number): void {

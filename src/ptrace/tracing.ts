@@ -10,11 +10,15 @@ import type { Libc } from './libc.js';
 import { PTRACE_OPTION } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 
+/** A killed thread is reported within microseconds. */
+const DEATH_ROUNDS = 200;
+const DEATH_NAP_MICROS = 500;
+
 export interface Tracing {
   /** A tracee for the thread, running or stopped; a negative errno when there can be none. */
   acquire(tid: Tid): Tracee | number;
-  /** Gives a stopped tracee back: it runs on, and gets the signal it was about to get. */
-  release(tracee: Tracee): void;
+  /** Gives stopped tracees back: they run on, and get the signals they were about to get. */
+  release(tracees: readonly Tracee[]): void;
 }
 
 /** Seizes for the moment. Syscall stops are told from signals; exec is reported. */
@@ -36,7 +40,12 @@ export class MomentaryTracing implements Tracing {
     );
   }
 
-  release(tracee: Tracee): void {
-    tracee.detach();
+  release(tracees: readonly Tracee[]): void {
+    let dead = tracees.filter((tracee) => !tracee.isGone() && !tracee.detach());
+    // The leader's death is reported when those of the other threads have been taken.
+    for (let round = 0; dead.length > 0 && round < DEATH_ROUNDS; round++) {
+      dead = dead.filter((tracee) => tracee.poll() === undefined);
+      if (dead.length > 0) this.libc.sleepMicros(DEATH_NAP_MICROS);
+    }
   }
 }

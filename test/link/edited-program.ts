@@ -109,16 +109,15 @@ export class EditedProgram implements AsyncDisposable {
       : image.debugInfo(module)?.unitForAddress(fileAddress(module, entry));
     const live = readLiveUnit(module, unit, file, entry);
     const { symbols } = image;
-    let comparer: CodeComparer | undefined;
-    const binder = new Binder({
+    const binder: Binder = new Binder({
       unit: edited.unit,
       live,
       symbols,
       added: { function: () => undefined, variable: () => undefined },
       mustCopy: () => false,
-      sameConstant: (section, address) => comparer?.compareConstant(section, address) ?? false,
+      sameConstant: (section, address) => comparer.compareConstant(section, address),
     });
-    comparer = new CodeComparer({
+    const comparer: CodeComparer = new CodeComparer({
       unit: edited.unit,
       binder,
       symbols,

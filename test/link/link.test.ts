@@ -174,7 +174,7 @@ function expectAsLd(program: EditedProgram, linked: Linked, roots: string[]): vo
         // jmp *0(%rip), and the address.
         const code = linked.bytesAt(start + stub.offset, 14);
         expect([...code.subarray(0, 6)]).toEqual([0xff, 0x25, 0, 0, 0, 0]);
-        expect(uint64(code, 6)).toBe(BigInt(real ?? 0));
+        expect(uint64(code, 6)).toBe(BigInt(real));
       }
     }
     const got = Math.ceil((at + 0x4000000) / 4096) * 4096;

@@ -215,8 +215,10 @@ describe('a request that cannot be met leaves the program as it was', () => {
   ] as const;
 
   it.each(attempts)('$claim', async ({ names, expected, ...edits }) => {
-    for (const edit of Object.values(edits)) {
-      if (typeof edit === 'object') fixture.edit(edit.file, edit.from, edit.to);
+    for (const value of Object.values(edits) as readonly unknown[]) {
+      if (typeof value !== 'object') continue;
+      const edit = value as { readonly file: string; readonly from: string; readonly to: string };
+      fixture.edit(edit.file, edit.from, edit.to);
     }
     const changes = await changesDuring(target.pid, async () => {
       const refusal = await refusalOf([

@@ -6,6 +6,7 @@ import type {
   Area,
   Block,
   Body,
+  CodeWrite,
   EntryRecord,
   GenerationRecord,
   Ledger,
@@ -74,9 +75,15 @@ const entry: fc.Arbitrary<EntryRecord> = fc.record({
   branchesBack: fc.boolean(),
 });
 
-const write = fc
-  .tuple(address, bytes)
-  .map(([at, before]) => ({ address: at, before, after: before.map((byte) => byte ^ 0xff) }));
+/** A write to one of the places of the entries. */
+function writeTo(entries: readonly EntryRecord[]): fc.Arbitrary<CodeWrite> {
+  const places = entries.flatMap(({ originals }) => originals);
+  return fc.constantFrom(...places).map(({ address: at, bytes: before }) => ({
+    address: at,
+    before,
+    after: before.map((byte) => byte ^ 0xff),
+  }));
+}
 
 function blockIn(areas: readonly Area[]): fc.Arbitrary<Block> {
   return fc
@@ -119,7 +126,11 @@ export const arbitraryLedger: fc.Arbitrary<Ledger> = fc
   .array(area, { maxLength: 3 })
   .chain((areas) =>
     fc
-      .tuple(generations(areas), fc.array(entry, { maxLength: 4 }), fc.nat())
+      .tuple(
+        generations(areas),
+        fc.uniqueArray(entry, { maxLength: 4, selector: (each) => each.entry }),
+        fc.nat(),
+      )
       .chain(([list, entries, chosen]) => {
         const numbers = [0, ...list.map(({ number }) => number)];
         const current = numbers[chosen % numbers.length] ?? 0;
@@ -135,7 +146,8 @@ export const arbitraryLedger: fc.Arbitrary<Ledger> = fc
           from: fc.constant(current),
           to: fc.constantFrom(...numbers),
           created: fc.boolean(),
-          writes: fc.array(write, { maxLength: 3 }),
+          writes:
+            entries.length === 0 ? fc.constant([]) : fc.array(writeTo(entries), { maxLength: 3 }),
         });
         return fc
           .option(pending, { nil: undefined })

@@ -161,6 +161,24 @@ describe('code that was compiled again, function by function', () => {
     expect(alarms).toEqual([]);
   });
 
+  // Nothing of libc is copied into it, so the linker gives it an empty hash table.
+  it.each(['PIE', 'no-pie'] as const)(
+    'is so in a program that exports nothing: %s',
+    async (pic) => {
+      const main =
+        '#include <unistd.h>\nint main(void) { write(1, "ready\\n", 6); for (;;) pause(); }';
+      const unit = '#include <stdlib.h>\nint f(const char *s) { return atoi(s) + rand(); }';
+      const flags = ['-O1', '-g', '-fno-builtin', ...PIC[pic][0]];
+      await using program = await EditedProgram.start(
+        shop,
+        { 'main.c': main, 'unit.c': unit },
+        flags,
+        PIC[pic][1],
+      );
+      expect(differing(program.read('unit.c', unit, flags, 'f', { decoder }))).toEqual([]);
+    },
+  );
+
   it.each(LEVELS)('needs no decoder where the bytes already agree: %s', async (level) => {
     const flags = [level, '-g', '-fPIE'];
     await using program = await EditedProgram.start(

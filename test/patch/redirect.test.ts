@@ -65,21 +65,20 @@ const fn = (name: string, ...body: string[]): string =>
     `.size ${name}, .-${name}`,
   ].join('\n');
 
-const FREE = (): boolean => false;
+type IsTaken = (start: Addr, sizeBytes: number) => boolean;
+const FREE: IsTaken = () => false;
 
-function choose(code: Assembled, name: string, isTaken = FREE): RedirectPlaces {
+function choose(code: Assembled, name: string, isTaken: IsTaken = FREE): RedirectPlaces {
   const { entry, sizeBytes } = code.functions.get(name) ?? { entry: addr(0), sizeBytes: 0 };
   const starts = [...code.functions.values()]
     .map((other) => other.entry)
     .filter((at) => at > entry);
   const limit = Math.min(...starts, entry + sizeBytes + 16, code.memory.end);
-  return chooseRedirect(
-    { name, entry, sizeBytes, limit: addr(limit) },
-    jumps,
-    PAGE,
-    code.memory,
+  return chooseRedirect({ name, entry, sizeBytes, limit: addr(limit) }, jumps, PAGE, code.memory, {
     isTaken,
-  );
+    isFunctionEnd: (at) =>
+      [...code.functions.values()].some((other) => other.entry + other.sizeBytes === at),
+  });
 }
 
 function refusalOf(action: () => unknown): unknown {

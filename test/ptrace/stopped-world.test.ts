@@ -122,17 +122,17 @@ describe('signals', () => {
     using target = openTarget(program.pid, 'koffi');
     const storm = spawn(shop.path('storm'), [String(program.pid), '5000'], { stdio: 'ignore' });
     const ended = new Promise((resolve) => storm.on('exit', resolve));
-    let isOver = false;
-    void ended.then(() => (isOver = true));
+    const over = new AbortController();
+    void ended.then(() => over.abort());
     try {
-      for (let round = 0; round < 100 || !isOver; round++) {
+      for (let round = 0; round < 100 || !over.signal.aborted; round++) {
         using world = new StoppedWorld(target);
         world.stop(deadline());
         world.resume();
         await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
-      if (!isOver) storm.kill('SIGKILL');
+      if (!over.signal.aborted) storm.kill('SIGKILL');
     }
     expect(await ended).toBe(0);
     expect(await countOf(program)).toBe('got 5000');

@@ -2,14 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { type Pid, pid as toPid } from '../../src/core/address.js';
 import type { ForeignLibrary } from '../../src/ptrace/ffi/foreign.js';
 import { openForeignLibrary } from '../../src/ptrace/ffi/open-library.js';
 import { Libc } from '../../src/ptrace/libc.js';
 import { ProcessMemory } from '../../src/ptrace/process-memory.js';
-import type { TargetProcess } from '../../src/ptrace/process.js';
-import { listThreads, readMaps } from '../../src/ptrace/procfs.js';
+import { TargetProcess } from '../../src/ptrace/process.js';
+import { listThreads } from '../../src/ptrace/procfs.js';
 import { WAIT } from '../../src/ptrace/requests.js';
 import { MomentaryTracing } from '../../src/ptrace/tracing.js';
 import type { Workshop } from '../arch/x86-64/build-with-gcc.js';
@@ -49,7 +48,12 @@ export class Programs {
       // The kernel writes the processor's number into a thread's rseq area whenever it moves it.
       env: { ...process.env, GLIBC_TUNABLES: 'glibc.pthread.rseq=0' },
     });
-    const [stdin, stdout, , pidPipe] = shell.stdio as [Writable, Readable, null, Readable];
+    const [stdin, stdout, , pidPipe] = shell.stdio as unknown as [
+      Writable,
+      Readable,
+      null,
+      Readable,
+    ];
     const ended = new Promise<string>((resolve) => {
       shell.on('exit', (code) => resolve(`exit ${code}`));
     });
@@ -80,9 +84,9 @@ export class Programs {
 
   /** A failed test may have left a thread traced by us, which nobody else can wait for. */
   private async reap(pid: Pid, ended: Promise<string>): Promise<void> {
-    let isOver = false;
-    void ended.then(() => (isOver = true));
-    while (!isOver) {
+    const over = new AbortController();
+    void ended.then(() => over.abort());
+    while (!over.signal.aborted) {
       for (const tid of listThreads(pid)) libcOf('koffi').waitpid(tid, WAIT.NOHANG | WAIT.ALL);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -101,15 +105,10 @@ export function libcOf(backend: ForeignLibrary['name']): Libc {
 /** A process as hcr opens it, through the backend asked for. */
 export function openTarget(pid: Pid, backend: ForeignLibrary['name']): TargetProcess {
   const libc = libcOf(backend);
-  const memory = new ProcessMemory(libc, pid);
-  return {
-    pid,
+  const replaced = {
     libc,
-    machine: x8664,
-    memory,
+    memory: new ProcessMemory(libc, pid),
     tracing: new MomentaryTracing(libc),
-    assertPatchable: () => undefined,
-    maps: () => readMaps(pid),
-    [Symbol.dispose]: () => memory[Symbol.dispose](),
   };
+  return Object.assign(TargetProcess.open(pid), replaced);
 }

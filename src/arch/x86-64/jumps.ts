@@ -61,7 +61,6 @@ export const jumps: Jumps = {
   landingPadBytes: (body) => (ENDBR64.every((byte, i) => body[i] === byte) ? ENDBR64.length : 0),
   near,
   short,
-  returnInstruction: Uint8Array.of(0xc3), // ret
   paddingBytes,
   farStubBytes: FAR_STUB_BYTES,
   farStub,
