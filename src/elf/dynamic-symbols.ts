@@ -26,15 +26,18 @@ export function readDynamicStrings(
   return new StringTable(loaded.readStored(vaddr(address), tags.get(DT.STRSZ) ?? 0), named);
 }
 
-/** @throws HcrError `malformed-file` when a table that the dynamic section names is damaged */
+/** @param countReferred how many symbols the relocations need at least
+ *  @throws HcrError `malformed-file` when a table that the dynamic section names is damaged */
 export function readDynamicSymbols(
   loaded: LoadedBytes,
   tags: DynamicTags,
   littleEndian: boolean,
   what: string,
+  countReferred: () => number,
 ): SymbolTable {
   const address = tags.get(DT.SYMTAB);
-  const count = address === undefined ? 0 : countDynamicSymbols(loaded, tags, littleEndian, what);
+  const hashed = address === undefined ? 0 : countDynamicSymbols(loaded, tags, littleEndian, what);
+  const count = hashed > 1 || address === undefined ? hashed : Math.max(hashed, countReferred());
   const named = `${what} (dynamic symbols)`;
   const strings = readDynamicStrings(loaded, tags, what);
   return new SymbolTable({

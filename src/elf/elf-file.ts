@@ -116,7 +116,13 @@ export class ElfFile implements Disposable {
   dynamicSymbols(): SymbolTable {
     const tags = tagsOf(this.dynamic().entries);
     const { littleEndian } = this.header;
-    this.dynamicSymbolTable ??= readDynamicSymbols(this.loaded, tags, littleEndian, this.what);
+    // An executable that exports nothing has a hash table that counts nothing.
+    this.dynamicSymbolTable ??= readDynamicSymbols(this.loaded, tags, littleEndian, this.what, () =>
+      this.dynamicRelocations().reduce(
+        (count, { symbolIndex }) => Math.max(count, symbolIndex + 1),
+        0,
+      ),
+    );
     return this.dynamicSymbolTable;
   }
 

@@ -199,6 +199,8 @@ export class Binder {
     if (kind === 'thread-local') return this.bindThreadLocal(section, offset);
     let base = this.sections.get(section);
     if (!this.sections.has(section)) {
+      // A constant may lead back to itself; meanwhile it is one that is linked anew.
+      this.sections.set(section, undefined);
       base = kind === 'writable' ? this.liveBase(section) : this.liveConstant(section);
       this.sections.set(section, base);
     }

@@ -208,6 +208,8 @@ class Linker {
         if (apply(this.valueOf(binding))) return;
         // A function's address may be that of a stub where the real one does not fit.
         if (this.layout.stubs.has(bindingKey(binding)) && apply(this.stubFor(binding))) return;
+        // A call of nothing is never made: it may lead anywhere.
+        if (rule.needs === 'branch' && binding.kind === 'absent' && apply(P)) return;
         break;
       case 'got':
       case 'got-tp-offset': {

@@ -1,5 +1,6 @@
 /** Collects what one translation unit keeps to itself in the live program. */
 import { type Addr, type Vaddr, contains } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { STB, STT } from '../elf/constants.js';
@@ -83,7 +84,14 @@ function localSymbols(
   const at = fileAddress(module, inside);
   const holds = (symbol: ElfSymbol): boolean =>
     symbol.type === STT.FUNC && symbol.binding === STB.LOCAL && isWithin(symbol, at, unit);
-  return groups.find((group) => group.symbols.some(holds))?.symbols ?? [];
+  const found = groups.find((group) => group.symbols.some(holds));
+  if (found !== undefined || unit !== undefined || groups.length === 0) return found?.symbols ?? [];
+  throw new HcrError({
+    code: 'function-not-patchable',
+    function: sourceName,
+    reason: `${module.name} was built from ${groups.length} sources of that name, and without debug information their static variables cannot be told apart`,
+    advice: 'Build with -g.',
+  });
 }
 
 function isWithin(symbol: ElfSymbol, at: Vaddr, unit: Unit | undefined): boolean {

@@ -13,11 +13,12 @@
  */
 import type { Decoder, Instruction, Machine } from '../arch/arch.js';
 import { type Addr, type Vaddr, addr, contains, offsetBy } from '../core/address.js';
+import { isHcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
-import { SHF } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
 import type { Binder, Binding } from '../link/bind.js';
+import { ConstantExtents } from '../link/constant-extents.js';
 import type { LiveSymbols } from '../link/live-symbols.js';
 import { isCompilerMade } from '../link/live-unit.js';
 import { type ObjectFunction, type ObjectUnit, isCode } from '../link/object-unit.js';
@@ -31,7 +32,6 @@ const SAME: Comparison = { same: true };
 const BODY: Comparison = { same: false, reason: 'body' };
 const CONSTANT: Comparison = { same: false, reason: 'constant' };
 const PLT_ENTRY_BYTES = 16;
-const MAX_STRING_BYTES = 1 << 16;
 const MAX_DEPTH = 16;
 
 export interface CompareContext {
@@ -49,10 +49,12 @@ export interface CompareContext {
 export class CodeComparer {
   private readonly context: CompareContext;
   private readonly references = new Map<Section, readonly Reference[] | undefined>();
+  private readonly extents: ConstantExtents;
   private slotNames: Map<Addr, string> | undefined;
 
   constructor(context: CompareContext) {
     this.context = context;
+    this.extents = new ConstantExtents(context.unit.object, context.machine.relocations);
   }
 
   /** Compares a function with the live code at `entry`. */
@@ -91,7 +93,8 @@ export class CodeComparer {
       let found: readonly Reference[] | undefined;
       try {
         found = resolveReferences(section, unit, binder, machine.relocations);
-      } catch {
+      } catch (error) {
+        if (!isHcrError(error)) throw error;
         found = undefined;
       }
       this.references.set(section, found);
@@ -241,7 +244,7 @@ export class CodeComparer {
     return SAME;
   }
 
-  /** Strings to their end, constants of a fixed size, tables whole. */
+  /** As much as belongs to the constant; see constant-extents. */
   private compareContent(
     section: Section,
     offset: number,
@@ -252,25 +255,12 @@ export class CodeComparer {
       return false;
     const compiled = this.context.unit.object.bytesOf(section);
     const at = addr(liveAddress);
-    if ((section.flags & SHF.STRINGS) !== 0) {
-      const unitBytes = Math.max(1, section.entrySizeBytes);
-      let end = offset;
-      while (end < compiled.length && end - offset < MAX_STRING_BYTES) {
-        const isEnd = compiled.subarray(end, end + unitBytes).every((byte) => byte === 0);
-        end += unitBytes;
-        if (isEnd) break;
-      }
-      return this.isLive(compiled.subarray(offset, end), at);
-    }
-    if ((section.flags & SHF.MERGE) !== 0 && section.entrySizeBytes > 0) {
-      return this.isLive(compiled.subarray(offset, offset + section.entrySizeBytes), at);
-    }
     return this.compareTable(section, offset, at, depth);
   }
 
   /** From an offset of an unnamed section to the next place that code refers to, or its end. */
   private compareTable(section: Section, offset: number, address: Addr, depth: number): boolean {
-    const end = this.nextReferred(section, offset);
+    const end = this.extents.endOf(section, offset);
     const compiled = this.context.unit.object.bytesOf(section).subarray(offset, end);
     const live = this.context.original.tryRead(address, compiled.length);
     const references = this.referencesOf(section)?.filter(
@@ -315,19 +305,6 @@ export class CodeComparer {
       }
     }
     return equalBytes(compiled, live, at, compiled.length);
-  }
-
-  private nextReferred(section: Section, offset: number): number {
-    let next = section.sizeBytes;
-    const { unit, machine } = this.context;
-    for (const fn of unit.functions) {
-      for (const reference of this.referencesOf(fn.section) ?? []) {
-        if (reference.binding.kind !== 'fresh' || reference.binding.section !== section) continue;
-        const target = targetOffset(reference, machine.relocations);
-        if (target > offset && target < next) next = target;
-      }
-    }
-    return next;
   }
 
   private isLive(bytes: Uint8Array, address: Addr): boolean {

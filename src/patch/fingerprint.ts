@@ -1,16 +1,20 @@
 /**
  * A name for the code of a function that two compilations share exactly when they mean the same:
  * its bytes without the relocated fields, what those refer to by name, and the content of the
- * unnamed constants it uses. Tells a later hcr whether a body it finds is already the edited one.
+ * unnamed constants it uses, wherever the compiler put them. Tells a later hcr whether a body it
+ * finds is already the edited one.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Machine } from '../arch/arch.js';
 import type { Section } from '../elf/sections.js';
-import type { Binder, Binding } from '../link/bind.js';
-import { type ObjectFunction, type ObjectUnit, isCode } from '../link/object-unit.js';
-import { type Reference, resolveReferences } from '../link/resolve.js';
+import type { Binder } from '../link/bind.js';
+import { ConstantExtents } from '../link/constant-extents.js';
+import { isColdPart, numberedName, sourceName } from '../link/live-unit.js';
+import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from '../link/object-unit.js';
+import { type Reference, resolveReferences, targetOffset } from '../link/resolve.js';
 
 const HEX_DIGITS = 32;
+const MAX_DEPTH = 16;
 
 /** @throws HcrError as `resolveReferences` */
 export function fingerprintOf(
@@ -19,65 +23,111 @@ export function fingerprintOf(
   binder: Binder,
   machine: Machine,
 ): string {
-  const hash = createHash('sha256');
-  const seen = new Set<Section>([fn.section]);
-  for (const section of seen) {
-    const isOwn = section === fn.section;
-    const start = isOwn ? fn.offset : 0;
-    const end = isOwn ? fn.offset + fn.sizeBytes : section.sizeBytes;
-    const references = resolveReferences(section, unit, binder, machine.relocations).filter(
-      ({ relocation }) => relocation.offset >= start && relocation.offset < end,
-    );
-    hashContent(hash, unit.object.bytesOf(section), start, end, references);
-    for (const { binding } of references) {
-      hash.update(describe(binding, unit));
-      // Only what belongs to this function alone: its cold part and its constants.
-      if (binding.kind === 'fresh' && !isOtherFunction(binding, fn, unit))
-        seen.add(binding.section);
+  return new Fingerprint(fn, unit, binder, machine).digest();
+}
+
+class Fingerprint {
+  private readonly fn: ObjectFunction;
+  private readonly unit: ObjectUnit;
+  private readonly binder: Binder;
+  private readonly machine: Machine;
+  private readonly extents: ConstantExtents;
+  private readonly hash: Hash = createHash('sha256');
+  /** Constants and parts that are in already, so that a circle ends. */
+  private readonly seen = new Map<string, number>();
+
+  constructor(fn: ObjectFunction, unit: ObjectUnit, binder: Binder, machine: Machine) {
+    this.fn = fn;
+    this.unit = unit;
+    this.binder = binder;
+    this.machine = machine;
+    this.extents = new ConstantExtents(unit.object, machine.relocations);
+  }
+
+  digest(): string {
+    const { section, offset, sizeBytes } = this.fn;
+    this.add(section, offset, offset + sizeBytes, 0);
+    return this.hash.digest('hex').slice(0, HEX_DIGITS);
+  }
+
+  /** Bytes between the relocated fields, and what each of those means. */
+  private add(section: Section, start: number, end: number, depth: number): void {
+    const { unit, binder, machine } = this;
+    const bytes = unit.object.bytesOf(section);
+    let at = start;
+    for (const reference of resolveReferences(section, unit, binder, machine.relocations)) {
+      const { relocation, rule } = reference;
+      if (relocation.offset < start || relocation.offset >= end) continue;
+      this.hash.update(bytes.subarray(at, relocation.offset));
+      this.hash.update(`|${rule.name} `);
+      this.addMeaning(reference, depth);
+      at = relocation.offset + rule.widthBytes;
+    }
+    this.hash.update(bytes.subarray(at, end));
+  }
+
+  private addMeaning(reference: Reference, depth: number): void {
+    const { binding, relocation } = reference;
+    const { addend } = relocation;
+    switch (binding.kind) {
+      case 'live':
+        this.hash.update(`live ${binding.address} ${addend}|`);
+        return;
+      case 'ifunc':
+        this.hash.update(`ifunc ${binding.symbol.name} ${addend}|`);
+        return;
+      case 'thread-local':
+        this.hash.update(`thread-local ${binding.threadOffset} ${addend}|`);
+        return;
+      case 'absent':
+        this.hash.update(`absent ${addend}|`);
+        return;
+      case 'fresh':
+        this.addFresh(reference, binding.section, depth);
     }
   }
-  return hash.digest('hex').slice(0, HEX_DIGITS);
-}
 
-function isOtherFunction(
-  binding: Extract<Binding, { kind: 'fresh' }>,
-  fn: ObjectFunction,
-  unit: ObjectUnit,
-): boolean {
-  if (!isCode(binding.section)) return false;
-  const owner = unit.functions.find((candidate) => candidate.section === binding.section);
-  return owner !== undefined && !owner.name.startsWith(`${fn.name}.cold`);
-}
-
-function hashContent(
-  hash: Hash,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  references: readonly Reference[],
-): void {
-  let at = start;
-  for (const { relocation, rule } of references) {
-    hash.update(bytes.subarray(at, relocation.offset));
-    hash.update(`|${rule.name}+${relocation.addend}|`);
-    at = relocation.offset + rule.widthBytes;
+  private addFresh(reference: Reference, section: Section, depth: number): void {
+    const target = targetOffset(reference, this.machine.relocations);
+    if (isCode(section)) this.addCode(section, target, depth);
+    else if (datumKind(section) === 'constant') this.addConstant(section, target, depth);
+    else this.hash.update(`variable ${this.nameIn(section)} ${target}|`);
   }
-  hash.update(bytes.subarray(at, end));
-}
 
-function describe(binding: Binding, unit: ObjectUnit): string {
-  switch (binding.kind) {
-    case 'live':
-      return `live ${binding.address}`;
-    case 'ifunc':
-      return `ifunc ${binding.symbol.name}`;
-    case 'thread-local':
-      return `tls ${binding.threadOffset}`;
-    case 'absent':
-      return 'absent';
-    case 'fresh': {
-      const named = unit.object.symbolsIn(binding.section)[0]?.name ?? '';
-      return `fresh ${named}+${binding.offset}`;
+  private addCode(section: Section, target: number, depth: number): void {
+    const { fn } = this;
+    if (section === fn.section) {
+      this.hash.update(`self ${target - fn.offset}|`);
+      return;
     }
+    const owner = this.unit.functions.find((candidate) => candidate.section === section);
+    this.hash.update(`code ${sourceName(owner?.name ?? '')} ${target - (owner?.offset ?? 0)}|`);
+    const isOwnPart =
+      owner !== undefined &&
+      isColdPart(owner.name) &&
+      sourceName(owner.name) === sourceName(fn.name);
+    if (isOwnPart && this.isFirst(section, 0)) this.add(section, 0, section.sizeBytes, depth + 1);
+  }
+
+  private addConstant(section: Section, target: number, depth: number): void {
+    if (target < 0 || target > section.sizeBytes || depth > MAX_DEPTH) {
+      this.hash.update(`outside ${target}|`);
+    } else if (this.isFirst(section, target)) {
+      this.add(section, target, this.extents.endOf(section, target), depth + 1);
+    }
+  }
+
+  /** Says whether a place comes up for the first time; else which of the earlier ones it is. */
+  private isFirst(section: Section, offset: number): boolean {
+    const key = `${section.index}:${offset}`;
+    const known = this.seen.get(key);
+    if (known === undefined) this.seen.set(key, this.seen.size);
+    else this.hash.update(`again ${known}|`);
+    return known === undefined;
+  }
+
+  private nameIn(section: Section): string {
+    const name = this.unit.object.symbolsIn(section)[0]?.name ?? '';
+    return numberedName(name)?.base ?? name;
   }
 }
