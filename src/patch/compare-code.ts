@@ -253,12 +253,9 @@ export class CodeComparer {
   ): boolean {
     if (depth > MAX_DEPTH || offset < 0 || offset > section.sizeBytes || liveAddress <= 0)
       return false;
-    const compiled = this.context.unit.object.bytesOf(section);
-    const at = addr(liveAddress);
-    return this.compareTable(section, offset, at, depth);
+    return this.compareTable(section, offset, addr(liveAddress), depth);
   }
 
-  /** From an offset of an unnamed section to the next place that code refers to, or its end. */
   private compareTable(section: Section, offset: number, address: Addr, depth: number): boolean {
     const end = this.extents.endOf(section, offset);
     const compiled = this.context.unit.object.bytesOf(section).subarray(offset, end);
