@@ -1,6 +1,7 @@
 /** What a generation puts on record: its bodies, its variables, and the entries it redirects. */
 import type { Decoder } from '../arch/arch.js';
 import { type Addr, type AddrRange, contains, offsetBy, unrelocate } from '../core/address.js';
+import type { Memory } from '../core/memory.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
 import { variableKey } from '../link/bind.js';
@@ -122,7 +123,7 @@ function newEntry(
     );
   const places = chooseRedirect({ ...site, limit }, machine.jumps, machine.pageBytes, original, {
     isTaken,
-    isFunctionEnd: (address) => endsFunction(module, address),
+    isFunctionEnd: (address) => endsFunction(module, address, original, decoder),
   });
   return {
     ...site,
@@ -140,16 +141,34 @@ function newEntry(
   };
 }
 
-function endsFunction({ file, range, bias }: LoadedModule, address: Addr): boolean {
+/** Whether nothing runs on from before an address: a function ends there, or one whose symbol has no
+ *  size (of the C runtime) returns there. */
+function endsFunction(
+  module: LoadedModule,
+  address: Addr,
+  original: Memory,
+  decoder: Decoder,
+): boolean {
+  const { file, range, bias } = module;
   const last = offsetBy(address, -1);
   if (!contains(range, last)) return false;
-  return file
-    .symbols()
-    .findAddress(unrelocate(last, bias))
-    .some(
-      ({ type, value, sizeBytes }) => type === STT.FUNC && value + sizeBytes + bias === address,
-    );
+  const table = file.symbols();
+  const around = table.findAddress(unrelocate(last, bias)).filter(({ type }) => type === STT.FUNC);
+  if (around.length > 0) {
+    return around.some(({ value, sizeBytes }) => value + sizeBytes + bias === address);
+  }
+  let start = 0;
+  for (const { type, sizeBytes, value } of table) {
+    const at = value + bias;
+    if (type === STT.FUNC && sizeBytes === 0 && at < address && at > start) start = at;
+  }
+  if (start === 0 || address - start > MAX_UNSIZED_BYTES) return false;
+  const code = original.tryRead(start as Addr, address - start);
+  const end = code && decoder.decode(code, start as Addr).at(-1);
+  return end !== undefined && end.flow === 'return' && end.address + end.lengthBytes === address;
 }
+
+const MAX_UNSIZED_BYTES = 1024;
 
 /** Padding is looked for this far behind a function, at most. */
 const MAX_PADDING_BYTES = 16;

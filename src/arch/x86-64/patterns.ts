@@ -12,6 +12,13 @@ const CALL = 0xe8;
 const LEA = 0x8d;
 const MOV_LOAD = 0x8b;
 const MOV_IMMEDIATE = 0xc7;
+const TEST = 0x85;
+const GROUP_3 = 0xf7;
+/** `op r/m, r` with the operation in bits 3 to 5. */
+const BINARY_OPERATION = 0x03;
+const GROUP_1 = 0x81;
+/** ModRM of a register operand. */
+const REGISTER_OPERAND = 0xc0;
 const GROUP_5 = 0xff;
 const JMP = 0xe9;
 const TWO_BYTE_ESCAPE = 0x0f;
@@ -70,6 +77,20 @@ function retarget(code: Uint8Array, offset: number, place: Addr, to: Addr): bool
   return true;
 }
 
+/** The immediate form of `test reg, x` and of `add`, `or`, `adc`, `sbb`, `and`, `sub`, `xor`, `cmp`
+ *  with a register and memory: the operation moves from the opcode to the ModRM byte. */
+function isImmediateForm(
+  opcode: number | undefined,
+  modrm: number,
+  liveOpcode: number | undefined,
+  liveModrm: number | undefined,
+): boolean {
+  const register = REGISTER_OPERAND | ((modrm >> 3) & 7);
+  if (opcode === TEST) return liveOpcode === GROUP_3 && liveModrm === register;
+  if (opcode === undefined || (opcode & 0xc7) !== BINARY_OPERATION) return false;
+  return liveOpcode === GROUP_1 && liveModrm === (register | (opcode & 0x38));
+}
+
 function gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotAccess | undefined {
   if (offset < 2 || offset + FIELD_BYTES > live.length) return undefined;
   const opcode = compiled[offset - 2];
@@ -89,6 +110,15 @@ function gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotA
   }
   if (opcode === MOV_LOAD && liveOpcode === MOV_IMMEDIATE) {
     // mov x@GOTPCREL(%rip), reg -> mov $x, reg; REX.R becomes REX.B
+    return {
+      kind: 'address',
+      start: Math.max(0, offset - 3),
+      end,
+      target: () => int32(live, offset),
+    };
+  }
+  if (isImmediateForm(opcode, modrm, liveOpcode, liveModrm)) {
+    // binop x@GOTPCREL(%rip), reg -> binop $x, reg; REX.R becomes REX.B
     return {
       kind: 'address',
       start: Math.max(0, offset - 3),
