@@ -188,6 +188,8 @@ export class StoppedWorld implements Disposable {
     if (this.stoppedAtNanos !== 0n) {
       this.pauseNanos = process.hrtime.bigint() - this.stoppedAtNanos;
       this.stoppedAtNanos = 0n;
+      // Threads wake up on the processor that woke them, which is this one: make room for them.
+      this.libc.sleepMicros(NAP_MICROS);
     }
   }
 
