@@ -50,7 +50,7 @@ export function addBuildOptions(command: Command): Command {
       '--module <name>',
       'executable or shared object to patch, when several have the function',
     )
-    .option('--unchecked', 'skip the checks of signatures and type layouts, at your own risk');
+    .option('--unchecked', 'skip the check of signatures, at your own risk');
 }
 
 const TEXTS = ['source', 'object', 'compileCommands', 'build', 'cc', 'cflags', 'module'] as const;
