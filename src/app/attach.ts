@@ -1,9 +1,8 @@
 /** `hcr attach`: makes the edited versions of named functions live. */
 import type { Tracing } from '../ptrace/tracing.js';
 import { type WantedUnit, locateUnits } from './locate.js';
-import { ProcessImage } from './observe.js';
+import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
-import { completeInterrupted } from './recover.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import { Stopwatch } from './stopwatch.js';
 
@@ -20,10 +19,8 @@ export async function attachFunctions(
   tracing?: Tracing,
 ): Promise<PatchReport> {
   const watch = new Stopwatch();
-  onProgress({ stage: 'observe' });
-  using image = await watch.time('observe', () => ProcessImage.of(pid, tracing));
-  image.target.assertPatchable();
-  const notes = options.dryRun ? [] : await completeInterrupted(image, options.timeoutMs);
+  const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
+  using image = opened;
   const units = await watch.time('observe', () => locateUnits(image, names, options.module));
   const request = {
     units,

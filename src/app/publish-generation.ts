@@ -5,7 +5,6 @@
  */
 import type { Decoder } from '../arch/arch.js';
 import { type Addr, type AddrRange, hex, offsetBy } from '../core/address.js';
-import { HcrError } from '../core/failure.js';
 import {
   type Body,
   type GenerationRecord,
@@ -14,13 +13,12 @@ import {
   nextGeneration,
 } from '../patch/ledger.js';
 import { writesBetween } from '../patch/plan.js';
-import { hazardsOf } from '../patch/safety.js';
-import { publishWrites } from '../ptrace/publish.js';
 import type { ProcessImage } from './observe.js';
 import { placeUnits } from './place-units.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
+import { publishRecorded } from './publish-recorded.js';
 import { bodiesOf, variablesOf, withEntries } from './record-generation.js';
 import type { PatchedFunction, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -73,41 +71,14 @@ export async function publishGeneration(
   onProgress({ stage: 'publish' });
   return await watch.time('publish', async () => {
     upload(image, placed);
-    store.save({
-      ...planned,
-      pending: { from: before.current, to: number, writes, created: true },
-    });
     const watched = placed.flatMap((unit) =>
       unit.prepared.roots.map((root) => liveRange(root, from)),
     );
-    let result;
-    try {
-      const hazards = hazardsOf(writes, entries);
-      result = await publishWrites(
-        target,
-        writes,
-        hazards,
-        options.timeoutMs,
-        watched,
-        (reason) => {
-          onProgress({ stage: 'waiting', reason });
-        },
-      );
-    } catch (error) {
-      if (!isGone(error)) store.save(before);
-      throw error;
-    }
-    store.save({ ...planned, current: number });
+    const transition = { before, planned, to: number, created: true, writes };
+    const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);
     const notes = activeNotes(placed, result.active, from);
     return { generation: number, functions, notes, pauseMicros: result.pauseMicros };
   });
-}
-
-function isGone(error: unknown): boolean {
-  return (
-    error instanceof HcrError &&
-    (error.code === 'target-exited' || error.code === 'target-replaced')
-  );
 }
 
 /** Puts the new code and data where they belong. Nothing leads there yet, so the target runs on. */

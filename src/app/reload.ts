@@ -5,9 +5,9 @@ import type { Unit } from '../dwarf/unit.js';
 import { liveAddress } from '../elf/loaded-module.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import type { WantedUnit } from './locate.js';
-import { ProcessImage } from './observe.js';
+import type { ProcessImage } from './observe.js';
+import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
-import { completeInterrupted } from './recover.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import { Stopwatch } from './stopwatch.js';
 
@@ -25,10 +25,8 @@ export async function reloadChanged(
   tracing?: Tracing,
 ): Promise<PatchReport> {
   const watch = new Stopwatch();
-  onProgress({ stage: 'observe' });
-  using image = await watch.time('observe', () => ProcessImage.of(pid, tracing));
-  image.target.assertPatchable();
-  const notes = options.dryRun ? [] : await completeInterrupted(image, options.timeoutMs);
+  const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
+  using image = opened;
   const units = await watch.time('observe', () => editedUnits(image, sinceMs));
   const nothingToDo =
     units.length === 0

@@ -3,11 +3,9 @@ import { HcrError } from '../core/failure.js';
 import { hex } from '../core/address.js';
 import { type Ledger, bodiesAt, generationOf } from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
-import { hazardsOf } from '../patch/safety.js';
-import { publishWrites } from '../ptrace/publish.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
-import { ProcessImage } from './observe.js';
-import { completeInterrupted } from './recover.js';
+import { openForChange } from './open-for-change.js';
+import { publishRecorded } from './publish-recorded.js';
 import type { PatchReport, PatchedFunction, ReportProgress } from './report.js';
 import { Stopwatch } from './stopwatch.js';
 
@@ -25,10 +23,8 @@ export async function rollBack(
   onProgress: ReportProgress,
 ): Promise<PatchReport> {
   const watch = new Stopwatch();
-  onProgress({ stage: 'observe' });
-  using image = await watch.time('observe', () => ProcessImage.of(pid));
-  image.target.assertPatchable();
-  const notes = options.dryRun ? [] : await completeInterrupted(image, options.timeoutMs);
+  const { image: opened, notes } = await openForChange(pid, options, watch, onProgress);
+  using image = opened;
   const { ledger } = image.store;
   const to = options.to ?? generationOf(ledger, ledger.current)?.parent ?? 0;
   assertReachable(ledger, to);
@@ -48,27 +44,10 @@ export async function rollBack(
   }
   await rehearsePublication();
   onProgress({ stage: 'publish' });
-  const { pauseMicros } = await watch.time('publish', async () => {
-    image.store.save({ ...ledger, pending: { from: ledger.current, to, writes, created: false } });
-    try {
-      const published = await publishWrites(
-        image.target,
-        writes,
-        hazardsOf(writes, ledger.entries),
-        options.timeoutMs,
-        [],
-        (reason) => {
-          onProgress({ stage: 'waiting', reason });
-        },
-      );
-      image.store.save({ ...ledger, current: to });
-      return published;
-    } catch (error) {
-      if (!(error instanceof HcrError && error.code.startsWith('target-')))
-        image.store.save(ledger);
-      throw error;
-    }
-  });
+  const transition = { before: ledger, planned: ledger, to, created: false, writes };
+  const { pauseMicros } = await watch.time('publish', () =>
+    publishRecorded(image, transition, [], options.timeoutMs, onProgress),
+  );
   return { ...base, generation: to, notes, timingsMs: watch.timings, pauseMicros };
 }
 

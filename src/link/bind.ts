@@ -73,7 +73,7 @@ export function variableKey(
 
 export class Binder {
   private readonly context: BindingContext;
-  private readonly sections = new Map<Section, Addr | undefined | 'thread-local'>();
+  private readonly sections = new Map<Section, Addr | undefined>();
   private readonly functionsBySection = new Map<Section, ObjectFunction[]>();
 
   constructor(context: BindingContext) {
@@ -204,7 +204,7 @@ export class Binder {
       base = kind === 'writable' ? this.liveBase(section) : this.liveConstant(section);
       this.sections.set(section, base);
     }
-    if (base === undefined || base === 'thread-local') return { kind: 'fresh', section, offset };
+    if (base === undefined) return { kind: 'fresh', section, offset };
     const name = objectsIn(this.context.unit.object, section)[0]?.name ?? section.name;
     return { kind: 'live', address: offsetBy(base, offset), name, symbol: undefined };
   }

@@ -406,8 +406,7 @@ export class CodeComparer {
     );
     const place = offsetBy(their.address, within);
     if (reference.rule.needs === 'got') {
-      const moved = { ...reference, relocation: { ...reference.relocation } };
-      return this.compareTarget(moved, theirBytes, within, place, their.address, base, 0);
+      return this.compareTarget(reference, theirBytes, within, place, their.address, base, 0);
     }
     const width = reference.rule.widthBytes;
     if (
