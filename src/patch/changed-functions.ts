@@ -5,7 +5,8 @@ import type { Binder } from '../link/bind.js';
 import type { ObjectFunction, ObjectUnit } from '../link/object-unit.js';
 import type { Machine } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
-import type { CodeComparer, Comparison } from './compare-code.js';
+import type { CodeComparer } from './compare-code.js';
+import type { Comparison } from './comparison.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { Body } from './ledger.js';
 

@@ -1,0 +1,275 @@
+/**
+ * Whether a field of the running code means what a relocation of the compiled code means.
+ *
+ * The live field is read back as the S it was relocated with, which must be where the new code's
+ * symbol is. A field that leads through the PLT or the GOT is followed; one that the linker relaxed
+ * is recognised. Strings and tables, which every compilation places anew, are compared by content.
+ */
+import { type Addr, type Vaddr, addr, contains, offsetBy } from '../core/address.js';
+import { isHcrError } from '../core/failure.js';
+import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
+import type { Section } from '../elf/sections.js';
+import type { Binding } from '../link/bind.js';
+import { ConstantExtents } from '../link/constant-extents.js';
+import { isCompilerMade } from '../link/live-unit.js';
+import { isCode } from '../link/object-unit.js';
+import { type Reference, resolveReferences, targetOffset } from '../link/resolve.js';
+import {
+  BODY,
+  CONSTANT,
+  type CompareContext,
+  type Comparison,
+  SAME,
+  sameBytes,
+} from './comparison.js';
+
+const PLT_ENTRY_BYTES = 16;
+const POINTER_BYTES = 8;
+/** Constants may refer to constants, and in a circle. */
+const MAX_DEPTH = 16;
+
+/** A relocated field in both versions of the code. */
+export interface Field {
+  /** Code or data around the field: the compiled one and the live one, which is as long. */
+  readonly compiled: Uint8Array;
+  readonly live: Uint8Array;
+  /** Of the field in both. */
+  readonly offset: number;
+  /** Address of the live field. */
+  readonly place: Addr;
+  readonly placeOf: PlaceOf;
+  readonly depth: number;
+}
+
+/** Where the live program has what is at an offset of a section that is being compared; undefined
+ *  for other sections, and for what the live code has no counterpart of. */
+export type PlaceOf = (section: Section, offset: number) => number | undefined;
+
+export class TargetComparer {
+  private readonly context: CompareContext;
+  private readonly references = new Map<Section, readonly Reference[] | undefined>();
+  private readonly extents: ConstantExtents;
+  private slotNames: Map<Addr, string> | undefined;
+
+  constructor(context: CompareContext) {
+    this.context = context;
+    this.extents = new ConstantExtents(context.unit.object, context.machine.relocations);
+  }
+
+  /** Those of a part of a section; undefined when the section refers to something that cannot be
+   *  linked: then it is not the code that runs. */
+  referencesWithin(
+    section: Section,
+    start: number,
+    sizeBytes: number,
+  ): readonly Reference[] | undefined {
+    return this.referencesOf(section)?.filter(
+      ({ relocation }) => relocation.offset >= start && relocation.offset < start + sizeBytes,
+    );
+  }
+
+  private referencesOf(section: Section): readonly Reference[] | undefined {
+    if (!this.references.has(section)) {
+      const { unit, binder, machine } = this.context;
+      let found: readonly Reference[] | undefined;
+      try {
+        found = resolveReferences(section, unit, binder, machine.relocations);
+      } catch (error) {
+        if (!isHcrError(error)) throw error;
+        found = undefined;
+      }
+      this.references.set(section, found);
+    }
+    return this.references.get(section);
+  }
+
+  /** Whether the live field means what the reference means. */
+  compare(reference: Reference, field: Field): Comparison {
+    const { rule, binding } = reference;
+    const { compiled, live, offset, place } = field;
+    if (offset + rule.widthBytes > live.length) return BODY;
+    const liveS = this.symbolValueIn(reference, field);
+    switch (rule.needs) {
+      case 'got': {
+        const access = this.context.machine.patterns.gotAccess(compiled, live, offset);
+        if (access === undefined) return BODY;
+        const target = access.target(place);
+        const value = access.kind === 'address' ? target : this.pointerAt(target);
+        if (value === undefined) return BODY;
+        return this.compareMeaning(reference, value, field, target);
+      }
+      case 'got-tp-offset': {
+        const value = this.signedAt(liveS);
+        return binding.kind === 'thread-local' && value === binding.threadOffset ? SAME : BODY;
+      }
+      case 'tp-offset':
+        return binding.kind === 'thread-local' && liveS === binding.threadOffset ? SAME : BODY;
+      default:
+        return this.compareMeaning(reference, liveS, field);
+    }
+  }
+
+  /** Whether the live address `liveS` is what the symbol stands for.
+   *  @param slot the GOT slot that it was read from */
+  compareMeaning(
+    reference: Reference,
+    liveS: number,
+    field: Pick<Field, 'placeOf' | 'depth'>,
+    slot?: number,
+  ): Comparison {
+    const { binding } = reference;
+    switch (binding.kind) {
+      case 'live':
+        if (liveS === binding.address) return SAME;
+        return this.isSameName(binding.symbol?.name ?? binding.name, liveS, slot) ? SAME : BODY;
+      case 'ifunc':
+        return liveS === binding.symbol.address || this.isSameName(binding.symbol.name, liveS, slot)
+          ? SAME
+          : BODY;
+      case 'absent':
+        return liveS === 0 ? SAME : BODY;
+      case 'thread-local':
+        return BODY;
+      case 'fresh':
+        return this.compareFresh(reference, binding, liveS, field);
+    }
+  }
+
+  /** What has to be taken off an address that a branch leads to, for its symbol's value. */
+  distanceFromSymbol(reference: Reference): number {
+    return targetOffset(reference, this.context.machine.relocations) - reference.symbol.value;
+  }
+
+  private symbolValueIn({ relocation }: Reference, { live, offset, place }: Field): number {
+    return this.context.machine.relocations.read(relocation.type, live, offset, {
+      A: relocation.addend,
+      P: place,
+    });
+  }
+
+  /** The live value points at a PLT entry, or came from a GOT slot, of this name. */
+  private isSameName(name: string, liveS: number, slot: number | undefined): boolean {
+    if (name === '') return false;
+    this.slotNames ??= readSlotNames(this.context.module);
+    if (slot !== undefined && this.slotNames.get(slot as Addr) === name) return true;
+    if (!contains(this.context.module.range, liveS)) return false;
+    const code = this.context.original.tryRead(addr(liveS), PLT_ENTRY_BYTES);
+    const through =
+      code === undefined ? undefined : this.context.machine.patterns.pltSlot(code, addr(liveS));
+    return through !== undefined && this.slotNames.get(through) === name;
+  }
+
+  private compareFresh(
+    reference: Reference,
+    { section, offset }: Extract<Binding, { kind: 'fresh' }>,
+    liveS: number,
+    field: Pick<Field, 'placeOf' | 'depth'>,
+  ): Comparison {
+    const target = targetOffset(reference, this.context.machine.relocations);
+    const liveTarget = liveS - offset + target;
+    const place = field.placeOf(section, target);
+    if (place !== undefined || section === reference.section)
+      return liveTarget === place ? SAME : BODY;
+    if (liveS <= 0 || liveTarget <= 0) return BODY;
+    if (isCode(section)) return this.compareFreshCode(section, liveS - offset);
+    return this.compareConstant(section, target, addr(liveTarget), field) ? SAME : CONSTANT;
+  }
+
+  /** A clone or part that the compiler made: the same when the live one has its name. Its code is
+   *  compared on its own: it may well refer back. */
+  private compareFreshCode(section: Section, liveStart: number): Comparison {
+    const fn = this.context.unit.functions.find((candidate) => candidate.section === section);
+    if (fn === undefined || !isCompilerMade(fn.name) || liveStart <= 0) return BODY;
+    const entry = addr(liveStart + fn.offset);
+    const { module } = this.context;
+    const names = module.file.symbols().findAddress((entry - module.bias) as Vaddr);
+    return names.some((symbol) => symbol.name === fn.name) ? SAME : BODY;
+  }
+
+  /** As much as belongs to the constant; see constant-extents. */
+  private compareConstant(
+    section: Section,
+    start: number,
+    address: Addr,
+    { placeOf: placeOutside, depth }: Pick<Field, 'placeOf' | 'depth'>,
+  ): boolean {
+    if (depth > MAX_DEPTH || start < 0 || start > section.sizeBytes) return false;
+    const end = this.extents.endOf(section, start);
+    const compiled = this.context.unit.object.bytesOf(section).subarray(start, end);
+    const live = this.context.original.tryRead(address, compiled.length);
+    const references = this.referencesWithin(section, start, end - start);
+    if (live === undefined || references === undefined) return false;
+    const placeOf: PlaceOf = (other, at) =>
+      other === section ? address - start + at : placeOutside(other, at);
+    const labels = new LabelDistances();
+    let at = 0;
+    for (const reference of references) {
+      const offset = reference.relocation.offset - start;
+      if (!sameBytes(compiled, live, at, offset)) return false;
+      at = offset + reference.rule.widthBytes;
+      const place = offsetBy(address, offset);
+      const field = { compiled, live, offset, place, placeOf, depth: depth + 1 };
+      const { binding } = reference;
+      const isSame =
+        binding.kind === 'fresh' && isCode(binding.section)
+          ? this.compareLabel(reference, binding, start, field, labels)
+          : this.compare(reference, field) === SAME;
+      if (!isSame) return false;
+    }
+    return sameBytes(compiled, live, at, compiled.length);
+  }
+
+  /** An entry of a table of labels, which starts at `start`. The distances in the table of a switch
+   *  are counted from there. */
+  private compareLabel(
+    reference: Reference,
+    { section, offset }: Extract<Binding, { kind: 'fresh' }>,
+    start: number,
+    field: Field,
+    labels: LabelDistances,
+  ): boolean {
+    const { relocation, rule } = reference;
+    const fromStart = rule.pcRelative ? relocation.offset - start : 0;
+    const label = offset + relocation.addend - fromStart;
+    const liveLabel = this.symbolValueIn(reference, field) - offset + label;
+    const place = field.placeOf(section, label);
+    return place === undefined ? labels.agree(section, liveLabel - label) : liveLabel === place;
+  }
+
+  private pointerAt(address: number): number | undefined {
+    const bytes = this.context.original.tryRead(addr(address), POINTER_BYTES);
+    return bytes === undefined
+      ? undefined
+      : Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  }
+
+  private signedAt(address: number): number | undefined {
+    const bytes = this.context.original.tryRead(addr(address), POINTER_BYTES);
+    return bytes === undefined
+      ? undefined
+      : Number(new DataView(bytes.buffer).getBigInt64(0, true));
+  }
+}
+
+/** Labels of code that is not being compared along: all of one section must be at one distance from
+ *  where the compiled code has them. */
+class LabelDistances {
+  private readonly known = new Map<Section, number>();
+
+  agree(section: Section, distance: number): boolean {
+    const known = this.known.get(section);
+    if (known === undefined) this.known.set(section, distance);
+    return known === undefined || known === distance;
+  }
+}
+
+/** Which symbol each dynamically relocated slot of the module belongs to. */
+function readSlotNames(module: LoadedModule): Map<Addr, string> {
+  const names = new Map<Addr, string>();
+  const table = module.file.dynamicSymbols();
+  for (const { offset, symbolIndex } of module.file.dynamicRelocations()) {
+    if (symbolIndex === 0 || symbolIndex >= table.count) continue;
+    names.set(liveAddress(module, offset as Vaddr), table.at(symbolIndex).name);
+  }
+  return names;
+}
