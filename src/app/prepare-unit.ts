@@ -79,7 +79,6 @@ export function prepareUnit(
     comparer,
     machine,
     bodies,
-    compilerMade: live.functions,
   });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;

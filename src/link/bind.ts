@@ -117,6 +117,11 @@ export class Binder {
     );
   }
 
+  /** The live function, clone or part that this one is the new version of. */
+  liveVersion(fn: ObjectFunction): LiveSymbol | undefined {
+    return this.liveEntry(fn) ?? this.context.live.functions.get(fn.name);
+  }
+
   /** Names a new function in the ledger. */
   functionKey(fn: ObjectFunction): string {
     return fn.isLocal ? `${this.context.live.name}:${fn.name}` : fn.name;

@@ -28,7 +28,9 @@ export class ConstantExtents {
   endOf(section: Section, offset: number): number {
     if ((section.flags & SHF.STRINGS) !== 0) return this.endOfString(section, offset);
     if ((section.flags & SHF.MERGE) !== 0 && section.entrySizeBytes > 0) {
-      return Math.min(section.sizeBytes, offset + section.entrySizeBytes);
+      // gcc takes half of a vector for a number of the same value.
+      const within = offset % section.entrySizeBytes;
+      return Math.min(section.sizeBytes, offset - within + section.entrySizeBytes);
     }
     this.targets ??= this.findTargets();
     const next = this.targets.get(section.index)?.find((target) => target > offset);

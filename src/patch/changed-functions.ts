@@ -25,15 +25,13 @@ export interface DiffInput {
   readonly machine: Machine;
   /** Bodies that entries lead to now. */
   readonly bodies: ReadonlyMap<Addr, Body>;
-  /** Live parts and clones by name, which have no entry of their own to bind to. */
-  readonly compilerMade: ReadonlyMap<string, LiveSymbol>;
 }
 
 /** One state for each function and each clone of one; a cold part counts as its function. */
 export function compareFunctions(input: DiffInput): FunctionState[] {
   const states = new Map<ObjectFunction, FunctionState>();
   for (const fn of input.unit.functions) {
-    const live = input.binder.liveEntry(fn) ?? input.compilerMade.get(fn.name);
+    const live = input.binder.liveVersion(fn);
     states.set(fn, {
       fn,
       live,

@@ -5,6 +5,7 @@ import type { ObjectFunction } from '../link/object-unit.js';
 import type { Reference } from '../link/resolve.js';
 import type { Field, PlaceOf, TargetComparer } from './compare-targets.js';
 import { BODY, type Comparison, SAME, sameBytes } from './comparison.js';
+import { pairInstructions } from './instruction-pairs.js';
 
 export interface ComparedCode {
   readonly fn: ObjectFunction;
@@ -22,11 +23,9 @@ export function compareInstructions(
   targets: TargetComparer,
 ): Comparison {
   const { fn, entry, compiled, live } = code;
-  // The compiled code has no address yet: decode it where the live code is.
-  const ours = withoutPadding(decoder.decode(compiled, entry));
-  const theirs = withoutPadding(decoder.decode(live, entry));
-  if (ours.length !== theirs.length) return BODY;
-  const places = new Map(ours.map(({ address }, i) => [address, theirs[i]?.address]));
+  const pairs = pairInstructions(compiled, live, entry, decoder);
+  if (pairs === undefined) return BODY;
+  const { ours, theirs, places } = pairs;
   const placeOf: PlaceOf = (section, offset) =>
     section === fn.section ? places.get(offsetBy(entry, offset - fn.offset)) : undefined;
   const pending = [...code.references];
@@ -77,10 +76,6 @@ function compareInstruction(
     if (!isSame) return BODY;
   }
   return targets.compare(reference, field);
-}
-
-function withoutPadding(instructions: readonly Instruction[]): Instruction[] {
-  return instructions.filter(({ isPadding }) => !isPadding);
 }
 
 function bytesOf(instruction: Instruction, code: Uint8Array, entry: Addr): Uint8Array {

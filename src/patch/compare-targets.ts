@@ -22,6 +22,7 @@ import {
   SAME,
   sameBytes,
 } from './comparison.js';
+import { LiveLabels } from './live-labels.js';
 
 const PLT_ENTRY_BYTES = 16;
 const POINTER_BYTES = 8;
@@ -49,11 +50,13 @@ export class TargetComparer {
   private readonly context: CompareContext;
   private readonly references = new Map<Section, readonly Reference[] | undefined>();
   private readonly extents: ConstantExtents;
+  private readonly labels: LiveLabels;
   private slotNames: Map<Addr, string> | undefined;
 
   constructor(context: CompareContext) {
     this.context = context;
     this.extents = new ConstantExtents(context.unit.object, context.machine.relocations);
+    this.labels = new LiveLabels(context);
   }
 
   /** Those of a part of a section; undefined when the section refers to something that cannot be
@@ -171,19 +174,28 @@ export class TargetComparer {
     if (place !== undefined || section === reference.section)
       return liveTarget === place ? SAME : BODY;
     if (liveS <= 0 || liveTarget <= 0) return BODY;
-    if (isCode(section)) return this.compareFreshCode(section, liveS - offset);
+    if (isCode(section)) return this.compareFreshCode(section, target, addr(liveTarget));
     return this.compareConstant(section, target, addr(liveTarget), field) ? SAME : CONSTANT;
   }
 
-  /** A clone or part that the compiler made: the same when the live one has its name. Its code is
-   *  compared on its own: it may well refer back. */
-  private compareFreshCode(section: Section, liveStart: number): Comparison {
-    const fn = this.context.unit.functions.find((candidate) => candidate.section === section);
-    if (fn === undefined || !isCompilerMade(fn.name) || liveStart <= 0) return BODY;
-    const entry = addr(liveStart + fn.offset);
+  /** A clone or part that the compiler made: the same when the live one has its name. Within a
+   *  function, the place where the live one has that instruction. Its code is compared on its own:
+   *  it may well refer back. */
+  private compareFreshCode(section: Section, target: number, liveTarget: Addr): Comparison {
+    const fn = this.context.unit.functions.find(
+      (candidate) =>
+        candidate.section === section &&
+        candidate.offset <= target &&
+        target < candidate.offset + candidate.sizeBytes,
+    );
+    if (fn === undefined) return BODY;
+    const { offset, name } = fn;
+    if (target !== offset)
+      return this.labels.placeIn(fn, target - offset) === liveTarget ? SAME : BODY;
+    if (!isCompilerMade(name)) return BODY;
     const { module } = this.context;
-    const names = module.file.symbols().findAddress((entry - module.bias) as Vaddr);
-    return names.some((symbol) => symbol.name === fn.name) ? SAME : BODY;
+    const names = module.file.symbols().findAddress((liveTarget - module.bias) as Vaddr);
+    return names.some((symbol) => symbol.name === name) ? SAME : BODY;
   }
 
   /** As much as belongs to the constant; see constant-extents. */

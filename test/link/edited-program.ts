@@ -138,8 +138,7 @@ export class EditedProgram implements AsyncDisposable {
         if (found === undefined) throw new Error(`${path} has no function ${name}`);
         return found;
       },
-      states: () =>
-        compareFunctions({ ...context, bodies: new Map(), compilerMade: live.functions }),
+      states: () => compareFunctions({ ...context, bodies: new Map() }),
     };
   }
 
