@@ -136,6 +136,20 @@ export interface Jumps {
    *  alignment and first rules usual on the machine (x86-64: -8; CFA = rsp + 8, return address at
    *  CFA - 8). */
   keepingStubCfi(keep: RegisterSet): Uint8Array;
+  /** The whole CIE, its length included, that the instructions for stubs go with. */
+  readonly stubCie: Uint8Array;
+  /** A function with the interface of libgcc's `_Unwind_Find_FDE`: looks an address up in the frame
+   *  table that `slot` points to (see src/patch/frame-table.ts) and, when it is not there, executes
+   *  `displaced`, the first instructions of the original function, and jumps to `back`, where that
+   *  goes on. `undefined` when something is out of reach. */
+  frameSearch(
+    at: Addr,
+    slot: Addr,
+    displaced: Uint8Array,
+    back: Addr,
+  ): Uint8Array | undefined;
+  /** Size of {@link frameSearch}, without the displaced instructions. */
+  readonly frameSearchBytes: number;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -189,6 +203,9 @@ export interface Instruction {
   readonly flow: Flow;
   /** Target of a direct jump or call. */
   readonly target: Addr | undefined;
+  /** True when it means something else at another address: a branch by distance, an operand
+   *  relative to the instruction. */
+  readonly pcRelative: boolean;
   readonly reads: RegisterSet;
   /** Registers that are certainly or possibly written, all parts of them (`vzeroupper` excepted:
    *  it is known to change the upper parts only). */

@@ -37,6 +37,7 @@ const STACK_POINTER = general('rsp');
 const RELOCATABLE_BYTES = 4;
 
 interface Fields {
+  readonly pcRelative: boolean;
   readonly shape: string;
   readonly displacementOffset: number;
   readonly immediateOffset: number;
@@ -84,6 +85,9 @@ class DecodedInstruction implements Instruction {
   }
   get kills(): RegisterSet {
     return this.details.kills;
+  }
+  get pcRelative(): boolean {
+    return this.details.pcRelative;
   }
   get shape(): string {
     return this.details.shape;
@@ -241,6 +245,7 @@ class IcedDecoder implements Decoder {
         // To iced the distance of a branch is an immediate.
         const offset = displacement.offset || immediate.offset;
         return {
+          pcRelative: true,
           shape: this.iced.Mnemonic[current.mnemonic],
           displacementOffset: offset,
           immediateOffset: 0,
@@ -253,6 +258,7 @@ class IcedDecoder implements Decoder {
           : byte.toString(16).padStart(2, '0'),
       );
       return {
+        pcRelative: current.isIpRelMemoryOperand,
         shape: shape.join(''),
         displacementOffset: displacement.offset,
         immediateOffset: immediate.offset,

@@ -13,6 +13,7 @@
  */
 import type { Addr } from '../../core/address.js';
 import type { Jumps } from '../arch.js';
+import { FRAME_SEARCH_BYTES, frameSearch, STUB_CIE } from './frame-search.js';
 import { paddingBytes } from './padding.js';
 import {
   IFUNC_STUB_BYTES,
@@ -70,4 +71,7 @@ export const jumps: Jumps = {
   keepingStub,
   keepingStubMaxBytes: KEEPING_STUB_MAX_BYTES,
   keepingStubCfi,
+  stubCie: STUB_CIE,
+  frameSearch,
+  frameSearchBytes: FRAME_SEARCH_BYTES,
 };
