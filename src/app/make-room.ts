@@ -1,9 +1,11 @@
 /** Room in the target for a further generation, from those that nothing refers to any more. */
+import { offsetBy } from '../core/address.js';
 import { encodedBytes } from '../patch/ledger-codec.js';
 import type { GenerationRecord, Ledger } from '../patch/ledger.js';
 import { forgetRetired, rangesOf, retire, supersededGenerations } from '../patch/retire.js';
 import { LEDGER_SLOT_BYTES } from '../ptrace/patch-area.js';
 import { findUnreferenced } from '../ptrace/references.js';
+import { indexInUse } from './index-in-use.js';
 import type { ProcessImage } from './observe.js';
 
 /** The target stands still for some half a millisecond a megabyte. One that uses more than this
@@ -59,7 +61,15 @@ function unreferenced(
   maxBytes: number,
 ): GenerationRecord[] {
   const { store, target } = image;
-  const records = store.ledger.areas.map(({ start, parts }) => ({ start, end: parts.data.start }));
+  // What hcr itself noted of them is no reference.
+  const records = [
+    ...store.ledger.areas.map(({ start, parts }) => ({ start, end: parts.data.start })),
+    ...store.ledger.generations.flatMap(({ frameIndexes }) => frameIndexes),
+    ...indexInUse(image).map(({ start, sizeBytes }) => ({
+      start,
+      end: offsetBy(start, sizeBytes),
+    })),
+  ];
   const suspects = generations.map((generation) => ({
     number: generation.number,
     ranges: rangesOf(generation),

@@ -5,16 +5,11 @@
  * callers count on more than it keeps, it is linked once more behind a stub.
  */
 import type { Decoder } from '../arch/arch.js';
-import { contains } from '../core/address.js';
-import { HcrError } from '../core/failure.js';
-import { type LoadedModule, isFixedAddress } from '../elf/loaded-module.js';
-import { type KeepingNeed, type Layout, layOut } from '../link/layout.js';
+import { type KeepingNeed, layOut } from '../link/layout.js';
 import { type PartStarts, linkAt } from '../link/link.js';
-import { allocateIn, blocksInUse } from '../patch/allocation.js';
-import type { Block, Ledger } from '../patch/ledger.js';
-import { planArea, reserveArea, windowAround } from '../ptrace/patch-area.js';
+import type { Block } from '../patch/ledger.js';
 import { contractOf } from './contracts.js';
-import { retireForRoom, shortenLedger } from './make-room.js';
+import { findRoom } from './find-room.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
@@ -55,51 +50,7 @@ function placeUnit(
     stub: needs.get(root),
   }));
   const layout = layOut(roots, prepared.edited.unit, prepared.binder, machine);
-  const blocks = allocate(image, prepared.wanted.module, layout, taken, dryRun);
+  const blocks = findRoom(image, prepared.wanted.module, layout, taken, dryRun);
   const starts: PartStarts = Object.fromEntries(blocks.map((block) => [block.part, block.start]));
   return { prepared, layout, blocks, image: linkAt(layout, starts, machine) };
-}
-
-/** Finds room in an area that the module reaches, makes room in one, or reserves another. A dry run
- *  only looks where it would be. */
-function allocate(
-  image: ProcessImage,
-  module: LoadedModule,
-  layout: Layout,
-  taken: readonly Block[],
-  dryRun: boolean,
-): Block[] {
-  const { target, store } = image;
-  const window = windowAround(
-    module.range,
-    target.machine.jumps.nearReachBytes,
-    isFixedAddress(module),
-  );
-  const find = (ledger: Ledger): Block[] | undefined => {
-    const used = [...blocksInUse(ledger), ...taken];
-    const inReach = ledger.areas.filter(
-      ({ start, sizeBytes }) =>
-        contains(window.reach, start) && start + sizeBytes <= window.reach.end,
-    );
-    for (const area of inReach) {
-      const blocks = allocateIn(area, used, layout);
-      if (blocks !== undefined) return blocks;
-    }
-    return undefined;
-  };
-  if (!dryRun) shortenLedger(image);
-  let blocks = find(store.ledger);
-  if (blocks === undefined && !dryRun) {
-    retireForRoom(image, (ledger) => find(ledger) !== undefined);
-    blocks = find(store.ledger);
-  }
-  if (blocks !== undefined) return blocks;
-  const area = dryRun
-    ? planArea(target, window, layout.sizeBytes)
-    : reserveArea(target, window, layout.sizeBytes, store.abandoned);
-  if (!dryRun) store.save({ ...store.ledger, areas: [...store.ledger.areas, area] });
-  blocks = allocateIn(area, [...blocksInUse(store.ledger), ...taken], layout);
-  if (blocks === undefined)
-    throw new HcrError({ code: 'out-of-memory', detail: 'a new patch area is too small' });
-  return blocks;
 }

@@ -12,6 +12,7 @@ import {
   bodiesAt,
   nextGeneration,
 } from '../patch/ledger.js';
+import type { LinkedPart } from '../link/link.js';
 import { writesBetween } from '../patch/plan.js';
 import type { ProcessImage } from './observe.js';
 import { placeUnits } from './place-units.js';
@@ -22,6 +23,7 @@ import { publishRecorded } from './publish-recorded.js';
 import { bodiesOf, variablesOf, withEntries } from './record-generation.js';
 import type { PatchedFunction, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
+import { planUnwinding } from './unwinding.js';
 
 export interface PublishOptions {
   readonly dryRun: boolean;
@@ -51,7 +53,14 @@ export async function publishGeneration(
   const placed = await watch.time('link', () => placeUnits(image, units, decoder, options.dryRun));
   const before = store.ledger;
   const bodies = placed.flatMap((unit) => bodiesOf(image, unit));
-  const entries = withEntries(image, before, placed, decoder);
+  const unwinding = planUnwinding(
+    image,
+    placed,
+    withEntries(image, before, placed, decoder),
+    decoder,
+    options.dryRun,
+  );
+  const { entries, unwinders, hazards } = unwinding;
   const generation: GenerationRecord = {
     number,
     parent: before.current,
@@ -59,22 +68,24 @@ export async function publishGeneration(
     bodies,
     blocks: placed.flatMap((unit) => unit.blocks),
     variables: placed.flatMap((unit) => variablesOf(unit)),
+    frameIndexes: placed.map((unit) => unit.image.frameIndex),
     retired: false,
   };
-  const planned: Ledger = { ...before, entries, generations: [...before.generations, generation] };
+  const generations = [...before.generations, generation];
+  const planned: Ledger = { ...before, entries, unwinders, generations };
   const from = bodiesAt(before, before.current);
   const to = bodiesAt(planned, number);
-  const writes = writesBetween(entries, from, to, target.machine.jumps);
+  const writes = [...unwinding.writes, ...writesBetween(entries, from, to, target.machine.jumps)];
   const functions = reportFunctions(placed);
   if (options.dryRun) return { generation: before.current, functions, notes: [], pauseMicros: 0 };
 
   onProgress({ stage: 'publish' });
   return await watch.time('publish', async () => {
-    upload(image, placed);
+    upload(image, [...placed.flatMap((unit) => unit.image.parts), ...unwinding.uploads]);
     const watched = placed.flatMap((unit) =>
       unit.prepared.roots.map((root) => liveRange(root, from)),
     );
-    const transition = { before, planned, to: number, created: true, writes };
+    const transition = { before, planned, to: number, created: true, writes, hazards };
     const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);
     const notes = activeNotes(placed, result.active, from);
     return { generation: number, functions, notes, pauseMicros: result.pauseMicros };
@@ -82,9 +93,9 @@ export async function publishGeneration(
 }
 
 /** Puts the new code and data where they belong. Nothing leads there yet, so the target runs on. */
-function upload(image: ProcessImage, placed: readonly PlacedUnit[]): void {
+function upload(image: ProcessImage, parts: readonly LinkedPart[]): void {
   const { memory } = image.target;
-  for (const { part, start, bytes } of placed.flatMap((unit) => unit.image.parts)) {
+  for (const { part, start, bytes } of parts) {
     if (part === 'data') memory.writeData(start, bytes);
     else memory.writeProtected(start, bytes);
   }

@@ -6,7 +6,7 @@ import type { AddrRange } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { CodeWrite, Ledger } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
-import { hazardsOf } from '../patch/safety.js';
+import { type Hazard, hazardsOf } from '../patch/safety.js';
 import { type Publication, publishWrites } from '../ptrace/publish.js';
 import type { ProcessImage } from './observe.js';
 import type { ReportProgress } from './report.js';
@@ -20,20 +20,22 @@ export interface Transition {
   /** True when generation `to` is new. */
   readonly created: boolean;
   readonly writes: readonly CodeWrite[];
+  /** Places, besides those written to, that no thread may be in. */
+  readonly hazards: readonly Hazard[];
 }
 
 /** @param watched functions of which to tell whether a thread was in them
  *  @throws HcrError those of `publishWrites`; the record then says what memory says */
 export async function publishRecorded(
   image: ProcessImage,
-  { before, planned, to, created, writes }: Transition,
+  { before, planned, to, created, writes, hazards: further }: Transition,
   watched: readonly AddrRange[],
   timeoutMs: number,
   onProgress: ReportProgress,
 ): Promise<Publication> {
   const { store, target } = image;
   store.save({ ...planned, pending: { from: before.current, to, writes, created } });
-  const hazards = hazardsOf(writes, planned.entries);
+  const hazards = [...further, ...hazardsOf(writes, planned.entries)];
   const onWait = (reason: string): void => {
     onProgress({ stage: 'waiting', reason });
   };

@@ -13,7 +13,6 @@ import { OriginalMemory } from '../patch/original-memory.js';
 import { branchesBackInto, chooseRedirect } from '../patch/redirect.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
-import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
 
 /** One body for each function that was linked. */
@@ -93,7 +92,7 @@ export function withEntries(
       entries.push(
         newEntry(
           image,
-          prepared,
+          prepared.wanted.module,
           { name: fn.name, entry: live.address, sizeBytes: live.sizeBytes },
           entries,
           decoder,
@@ -104,15 +103,16 @@ export function withEntries(
   return entries;
 }
 
-function newEntry(
+/** The record of an entry that has not been redirected before.
+ *  @throws HcrError `function-not-patchable` when no jump fits */
+export function newEntry(
   image: ProcessImage,
-  prepared: PreparedUnit,
+  module: LoadedModule,
   site: { readonly name: string; readonly entry: Addr; readonly sizeBytes: number },
   entries: readonly EntryRecord[],
   decoder: Decoder,
 ): EntryRecord {
   const { machine, memory } = image.target;
-  const { module } = prepared.wanted;
   const original = new OriginalMemory(memory, entries);
   const limit = nextSymbol(module, site.entry, site.sizeBytes);
   const isTaken = (start: Addr, sizeBytes: number): boolean =>

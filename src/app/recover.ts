@@ -57,7 +57,7 @@ export async function completeInterrupted(
       ];
     case 'partly-made': {
       const undo = pending.writes
-        .filter((write) => stateOf(image, write) === 'made')
+        .filter((write) => stateOf(image, write) === 'made' && !staysMade(ledger, write))
         .map(({ address, before, after }) => ({ address, before: after, after: before }))
         .reverse();
       await publishWrites(target, undo, hazardsOf(undo, ledger.entries), timeoutMs, []);
@@ -68,6 +68,18 @@ export async function completeInterrupted(
       ];
     }
   }
+}
+
+/** Unwinders go on searching hcr's index: frames of the bodies may be on a stack. */
+function staysMade({ unwinders, entries }: Ledger, { address }: CodeWrite): boolean {
+  return unwinders.some(
+    ({ entry, slot }) =>
+      slot === address ||
+      entries.some(
+        (record) =>
+          record.entry === entry && record.originals.some((place) => place.address === address),
+      ),
+  );
 }
 
 function settled(ledger: Ledger, current: number): Ledger {

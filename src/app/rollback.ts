@@ -44,7 +44,7 @@ export async function rollBack(
   }
   await rehearsePublication();
   onProgress({ stage: 'publish' });
-  const transition = { before: ledger, planned: ledger, to, created: false, writes };
+  const transition = { before: ledger, planned: ledger, to, created: false, writes, hazards: [] };
   const { pauseMicros } = await watch.time('publish', () =>
     publishRecorded(image, transition, [], options.timeoutMs, onProgress),
   );

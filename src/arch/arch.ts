@@ -138,16 +138,11 @@ export interface Jumps {
   keepingStubCfi(keep: RegisterSet): Uint8Array;
   /** The whole CIE, its length included, that the instructions for stubs go with. */
   readonly stubCie: Uint8Array;
-  /** A function with the interface of libgcc's `_Unwind_Find_FDE`: looks an address up in the frame
-   *  table that `slot` points to (see src/patch/frame-table.ts) and, when it is not there, executes
+  /** A function with the interface of libgcc's `_Unwind_Find_FDE`: looks an address up in the index
+   *  that `slot` points to (see src/link/frame-index.ts) and, when it is not there, executes
    *  `displaced`, the first instructions of the original function, and jumps to `back`, where that
    *  goes on. `undefined` when something is out of reach. */
-  frameSearch(
-    at: Addr,
-    slot: Addr,
-    displaced: Uint8Array,
-    back: Addr,
-  ): Uint8Array | undefined;
+  frameSearch(at: Addr, slot: Addr, displaced: Uint8Array, back: Addr): Uint8Array | undefined;
   /** Size of {@link frameSearch}, without the displaced instructions. */
   readonly frameSearchBytes: number;
 }

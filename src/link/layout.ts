@@ -5,10 +5,13 @@
 import type { Machine, RegisterSet } from '../arch/arch.js';
 import { type Addr, alignUp } from '../core/address.js';
 import type { Part } from '../core/part.js';
+import type { Relocation } from '../elf/relocations.js';
 import type { Section } from '../elf/sections.js';
 import type { Binder, Binding } from './bind.js';
+import { frameIndexBytes } from './frame-index.js';
 import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from './object-unit.js';
-import { type Reference, resolveReferences } from './resolve.js';
+import { type Reference, resolveReference, resolveReferences } from './resolve.js';
+import { FrameLayout, ObjectFrames, type StubFrame } from './unwind-frames.js';
 
 export interface Placement {
   readonly part: Part;
@@ -25,8 +28,13 @@ export interface Synthetic extends Placement {
   readonly binding: Binding;
 }
 
+/** A piece of code that the linker makes, which calls another: it has a frame. */
+export interface FramedStub extends Placement {
+  readonly frame: StubFrame;
+}
+
 /** A stub in front of a body that keeps what old callers rely on. */
-export interface KeepingStub extends Placement, KeepingNeed {
+export interface KeepingStub extends FramedStub, KeepingNeed {
   readonly fn: ObjectFunction;
 }
 
@@ -46,6 +54,10 @@ export interface Layout {
   /** Writable slots of IFUNC stubs. */
   readonly ifuncSlots: ReadonlyMap<string, Synthetic>;
   readonly keepingStubs: readonly KeepingStub[];
+  /** Descriptions of the frames of all this code, and where they go. */
+  readonly frames: Placement & { readonly content: FrameLayout };
+  /** Where the index of these descriptions goes. */
+  readonly frameIndex: Placement & { readonly count: number };
   /** Functions whose own address in their own code must be that of their entry. */
   readonly selfEntries: ReadonlyMap<ObjectFunction, Addr>;
   readonly sizeBytes: Readonly<Record<Part, number>>;
@@ -62,6 +74,7 @@ export interface Root {
 
 const SLOT_BYTES = 8;
 const STUB_ALIGNMENT = 16;
+const FRAME_ALIGNMENT = 8;
 
 export function bindingKey(binding: Binding): string {
   switch (binding.kind) {
@@ -78,18 +91,29 @@ export function bindingKey(binding: Binding): string {
   }
 }
 
-/** All sections that the roots need, found through their relocations.
+/** All sections that the roots need, found through their relocations and those of their frames'
+ *  descriptions.
  *  @throws HcrError as {@link resolveReferences} */
-export function collectReferences(
+function collectReferences(
   roots: readonly Section[],
   unit: ObjectUnit,
+  frames: ObjectFrames,
   binder: Binder,
   machine: Machine,
 ): { sections: Set<Section>; references: Reference[] } {
   const sections = new Set<Section>(roots);
   const references: Reference[] = [];
+  const described = new Set<Relocation>();
+  const { relocations } = machine;
   for (const section of sections) {
-    for (const reference of resolveReferences(section, unit, binder, machine.relocations)) {
+    const found = [...resolveReferences(section, unit, binder, relocations)];
+    for (const { section: from, at } of frames.relocationsOf(section)) {
+      if (described.has(at)) continue;
+      described.add(at);
+      const reference = resolveReference(from, at, unit, binder, relocations);
+      if (reference !== undefined) found.push(reference);
+    }
+    for (const reference of found) {
       references.push(reference);
       // A Set hands out what is added to it while it is walked.
       if (reference.binding.kind === 'fresh') sections.add(reference.binding.section);
@@ -122,9 +146,11 @@ export function layOut(
   binder: Binder,
   machine: Machine,
 ): Layout {
+  const objectFrames = new ObjectFrames(unit);
   const collected = collectReferences(
     roots.map((root) => root.fn.section),
     unit,
+    objectFrames,
     binder,
     machine,
   );
@@ -157,11 +183,18 @@ export function layOut(
       stubs.set(key, { binding, ...cursor.place('code', jumps.farStubBytes, STUB_ALIGNMENT) });
     }
   }
+  const content = new FrameLayout(objectFrames, collected.sections, jumps);
   const keepingStubs = roots.flatMap(({ fn, stub }) =>
     stub === undefined
       ? []
-      : [{ fn, ...stub, ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT) }],
+      : [
+          {
+            ...{ fn, ...stub, frame: content.addStub(jumps.keepingStubCfi(stub.keep)) },
+            ...cursor.place('code', jumps.keepingStubMaxBytes, STUB_ALIGNMENT),
+          },
+        ],
   );
+  const count = content.covered.length + keepingStubs.length;
   return {
     unit,
     sections,
@@ -170,6 +203,8 @@ export function layOut(
     slots,
     ifuncSlots,
     keepingStubs,
+    frames: { content, ...cursor.place('readonly', content.sizeBytes, FRAME_ALIGNMENT) },
+    frameIndex: { count, ...cursor.place('readonly', frameIndexBytes(count), SLOT_BYTES) },
     selfEntries: new Map(roots.map((root) => [root.fn, root.entry])),
     sizeBytes: cursor.sizeBytes,
     alignment: cursor.alignment,

@@ -1,11 +1,12 @@
 /** Gives a layout its addresses and applies its relocations: what `ld` does, into memory that is
  *  already in use. Pure: the result is bytes and where they go. */
 import type { Machine } from '../arch/arch.js';
-import { type Addr, hex, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, hex, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PARTS, type Part } from '../core/part.js';
 import type { Section } from '../elf/sections.js';
 import type { Binding } from './bind.js';
+import { type CoveredRange, encodeFrameIndex, frameIndexBytes } from './frame-index.js';
 import { type Layout, type Placement, bindingKey } from './layout.js';
 import { type ObjectFunction, isZeroFilled } from './object-unit.js';
 import type { Reference } from './resolve.js';
@@ -23,6 +24,13 @@ export interface LinkedImage {
   /** Where the entry of a function must lead: its body, or the stub in front of it. */
   targetOf(fn: ObjectFunction): Addr | undefined;
   addressInSection(section: Section, offset: number): Addr | undefined;
+  /** Where the index of the frame descriptions is; see `frame-index`. */
+  readonly frameIndex: AddrRange;
+}
+
+interface FramedCode {
+  readonly start: Addr;
+  readonly sizeBytes: number;
 }
 
 export type PartStarts = Readonly<Partial<Record<Part, Addr>>>;
@@ -61,17 +69,20 @@ class Linker {
     for (const synthetic of layout.slots.values())
       this.writeSlot(synthetic, this.slotValue(synthetic.binding));
     for (const [key, stub] of layout.stubs) this.writeStub(key, stub, stub.binding);
+    this.copyFrames();
     for (const reference of layout.references) this.relocate(reference);
     for (const [fn, entry] of layout.selfEntries) this.pointAtEntry(fn, entry);
     const keeping = new Map(
       layout.keepingStubs.map((stub) => [stub.fn, this.writeKeepingStub(stub)]),
     );
+    this.writeFrameIndex(keeping);
     const addressInSection = (section: Section, offset: number): Addr | undefined => {
       const placement = layout.sections.get(section);
       return placement === undefined ? undefined : offsetBy(this.addressOf(placement), offset);
     };
     const addressOf = (fn: ObjectFunction): Addr | undefined =>
       addressInSection(fn.section, fn.offset);
+    const indexStart = this.addressOf(layout.frameIndex);
     return {
       parts: PARTS.flatMap((part) => {
         const start = this.starts[part];
@@ -80,8 +91,12 @@ class Linker {
           : [{ part, start, bytes: this.bytes[part] }];
       }),
       addressOf,
-      targetOf: (fn) => keeping.get(fn) ?? addressOf(fn),
+      targetOf: (fn) => keeping.get(fn)?.start ?? addressOf(fn),
       addressInSection,
+      frameIndex: {
+        start: indexStart,
+        end: offsetBy(indexStart, frameIndexBytes(layout.frameIndex.count)),
+      },
     };
   }
 
@@ -95,6 +110,39 @@ class Linker {
   private copySection(section: Section, { part, offset }: Placement): void {
     if (!isZeroFilled(section))
       this.bytes[part].set(this.layout.unit.object.bytesOf(section), offset);
+  }
+
+  private copyFrames(): void {
+    const { frames, unit } = this.layout;
+    frames.content.copyInto(this.bytesAt(frames, frames.content.sizeBytes), unit);
+  }
+
+  /** @param keeping where the stubs are */
+  private writeFrameIndex(keeping: ReadonlyMap<ObjectFunction, FramedCode>): void {
+    const { frames, frameIndex, keepingStubs, unit } = this.layout;
+    const { littleEndian } = unit.object.elf.header;
+    const address = this.addressOf(frames);
+    const bytes = this.bytesAt(frames, frames.content.sizeBytes);
+    const ranges: CoveredRange[] = frames.content.covered.flatMap((code) => {
+      const placement = this.layout.sections.get(code.section);
+      if (placement === undefined) return [];
+      const start = offsetBy(this.addressOf(placement), code.offset);
+      const end = offsetBy(start, code.sizeBytes);
+      return [{ start, end, description: offsetBy(address, code.piece.offset) }];
+    });
+    for (const { fn, frame } of keepingStubs) {
+      const code = keeping.get(fn);
+      if (code === undefined) continue;
+      frames.content.writeStub(bytes, address, frame, code, littleEndian);
+      const end = offsetBy(code.start, code.sizeBytes);
+      ranges.push({ start: code.start, end, description: offsetBy(address, frame.offset) });
+    }
+    const index = this.bytesAt(frameIndex, frameIndexBytes(frameIndex.count));
+    index.set(encodeFrameIndex(ranges, littleEndian));
+  }
+
+  private bytesAt({ part, offset }: Placement, sizeBytes: number): Uint8Array {
+    return this.bytes[part].subarray(offset, offset + sizeBytes);
   }
 
   private writeSlot({ part, offset }: Placement, value: number): void {
@@ -154,7 +202,7 @@ class Linker {
     }
   }
 
-  private writeKeepingStub(stub: Layout['keepingStubs'][number]): Addr {
+  private writeKeepingStub(stub: Layout['keepingStubs'][number]): FramedCode {
     const at = this.addressOf(stub);
     const body = this.valueOf({
       kind: 'fresh',
@@ -170,7 +218,7 @@ class Linker {
       });
     }
     this.bytes[stub.part].set(code, stub.offset);
-    return at;
+    return { start: at, sizeBytes: code.length };
   }
 
   /** The assembler resolves what a function says of its own address: a timer that arms itself
@@ -189,12 +237,22 @@ class Linker {
     }
   }
 
+  /** Where the field of a relocation is. */
+  private placeOf({ section, relocation }: Reference): Placement | undefined {
+    const { sections, frames } = this.layout;
+    const placement = sections.get(section);
+    if (placement !== undefined)
+      return { part: placement.part, offset: placement.offset + relocation.offset };
+    const within = frames.content.offsetOf(section, relocation.offset);
+    return within === undefined ? undefined : { part: frames.part, offset: frames.offset + within };
+  }
+
   private relocate(reference: Reference): void {
-    const placement = this.layout.sections.get(reference.section);
+    const placement = this.placeOf(reference);
     if (placement === undefined) return;
     const { relocation, rule, binding } = reference;
-    const offset = placement.offset + relocation.offset;
-    const P = this.addressOf(placement) + relocation.offset;
+    const { offset } = placement;
+    const P = this.addressOf(placement);
     const A = relocation.addend;
     const apply = (S: number): boolean =>
       this.machine.relocations.apply(relocation.type, this.bytes[placement.part], offset, {

@@ -42,24 +42,34 @@ export function resolveReferences(
   binder: Binder,
   relocations: Relocations,
 ): Reference[] {
-  const { object } = unit;
-  const references: Reference[] = [];
-  for (const relocation of object.relocationsOf(section)) {
-    const symbol = object.symbols.at(relocation.symbolIndex);
-    const rule = relocations.rule(relocation.type);
-    if (rule === undefined) {
-      throw new HcrError({
-        code: 'unsupported-relocation',
-        relocation: relocations.nameOf(relocation.type),
-        section: section.name,
-        symbol: symbol.name,
-      });
-    }
-    if (rule.needs === 'nothing') continue;
-    const partial = { section, relocation, rule, symbol };
-    references.push({ ...partial, binding: resolve(partial, unit, binder, relocations) });
+  return unit.object.relocationsOf(section).flatMap((relocation) => {
+    const reference = resolveReference(section, relocation, unit, binder, relocations);
+    return reference === undefined ? [] : [reference];
+  });
+}
+
+/** Undefined for a mere marker.
+ *  @throws HcrError as {@link resolveReferences} */
+export function resolveReference(
+  section: Section,
+  relocation: Relocation,
+  unit: ObjectUnit,
+  binder: Binder,
+  relocations: Relocations,
+): Reference | undefined {
+  const symbol = unit.object.symbols.at(relocation.symbolIndex);
+  const rule = relocations.rule(relocation.type);
+  if (rule === undefined) {
+    throw new HcrError({
+      code: 'unsupported-relocation',
+      relocation: relocations.nameOf(relocation.type),
+      section: section.name,
+      symbol: symbol.name,
+    });
   }
-  return references;
+  if (rule.needs === 'nothing') return undefined;
+  const partial = { section, relocation, rule, symbol };
+  return { ...partial, binding: resolve(partial, unit, binder, relocations) };
 }
 
 function resolve(

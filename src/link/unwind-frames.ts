@@ -5,8 +5,7 @@
  * Of an object's `.eh_frame` the entries that cover linked sections are taken, with the CIEs they
  * refer to, and packed; what they refer to in turn (the personality routine, the tables of handlers
  * in `.gcc_except_table`, the types these name) is linked like anything else. hcr's own stubs get
- * entries as well. An index lists all of them with the code they cover, for the search that
- * `src/patch/frame-table.ts` describes.
+ * entries as well. An index lists all of them with the code they cover; see `frame-index`.
  */
 import type { Jumps } from '../arch/arch.js';
 import { type Addr, offsetBy } from '../core/address.js';

@@ -1,7 +1,7 @@
 /** Finds room in the areas for the parts of a new generation. */
 import { type Addr, type AddrRange, addr, alignUp } from '../core/address.js';
 import { PARTS, type Part } from '../core/part.js';
-import type { Area, Block, Ledger } from './ledger.js';
+import type { Area, Block } from './ledger.js';
 
 /** How many bytes each part of a generation takes, and the alignment of its start. */
 export interface PartSizes {
@@ -53,9 +53,4 @@ export function allocateIn(
     blocks.push({ part, start, sizeBytes });
   }
   return blocks;
-}
-
-/** Blocks that a new generation must leave alone. */
-export function blocksInUse(ledger: Ledger): Block[] {
-  return ledger.generations.flatMap((generation) => generation.blocks);
 }

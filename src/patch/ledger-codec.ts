@@ -21,6 +21,8 @@ import {
   type NewVariable,
   type OriginalBytes,
   type Pending,
+  type Unwinder,
+  blocksInUse,
 } from './ledger.js';
 
 /** "hcrledg1", little-endian. */
@@ -138,6 +140,8 @@ function readLedger(value: unknown): Ledger {
     areas: list(json['areas'], readArea),
     entries: list(json['entries'], readEntry),
     generations: list(json['generations'], readGeneration),
+    // Absent in a record of an hcr that did not know of them.
+    unwinders: list(json['unwinders'] ?? [], readUnwinder),
     current: count(json['current']),
     ...(json['highest'] === undefined ? {} : { highest: generationNumber(json['highest']) }),
     ...(json['pending'] === undefined ? {} : { pending: readPending(record(json['pending'])) }),
@@ -207,7 +211,17 @@ function readGeneration(json: Json): GenerationRecord {
     bodies: list(json['bodies'], readBody),
     blocks: list(json['blocks'], readBlock),
     variables: list(json['variables'], readVariable),
+    frameIndexes: list(json['frameIndexes'] ?? [], readRange),
     retired: flag(json['retired']),
+  };
+}
+
+function readUnwinder(json: Json): Unwinder {
+  return {
+    entry: address(json['entry']),
+    search: address(json['search']),
+    slot: address(json['slot']),
+    blocks: list(json['blocks'], readBlock),
   };
 }
 
@@ -251,14 +265,12 @@ function assertConsistent(ledger: Ledger): void {
     if (generation.parent >= generation.number || !numbers.has(generation.parent)) {
       throw new TypeError(`generation ${generation.number} has no parent`);
     }
-    for (const block of generation.blocks) {
-      const home = ledger.areas.some(({ parts }) => {
-        const part = parts[block.part];
-        return block.start >= part.start && block.start + block.sizeBytes <= part.end;
-      });
-      if (!home)
-        throw new TypeError(`a block of generation ${generation.number} outside the areas`);
-    }
+  }
+  for (const { part, start, sizeBytes } of blocksInUse(ledger)) {
+    const home = ledger.areas.some(({ parts: { [part]: range } }) => {
+      return start >= range.start && start + sizeBytes <= range.end;
+    });
+    if (!home) throw new TypeError('a block outside the areas');
   }
   const entries = new Set(ledger.entries.map(({ entry }) => entry));
   if (entries.size !== ledger.entries.length) throw new TypeError('an entry recorded twice');
@@ -270,6 +282,10 @@ function assertConsistent(ledger: Ledger): void {
       if (bytes.length === 0) throw new TypeError('an empty place');
       places.add(address);
     }
+  }
+  for (const { entry, slot } of ledger.unwinders) {
+    if (!entries.has(entry)) throw new TypeError('an unwinder without its entry');
+    places.add(slot);
   }
   const { pending } = ledger;
   if (pending !== undefined && !(numbers.has(pending.from) && numbers.has(pending.to))) {

@@ -61,6 +61,8 @@ export interface GenerationRecord {
   /** The memory it holds; none once that has been given back. */
   readonly blocks: readonly Block[];
   readonly variables: readonly NewVariable[];
+  /** Where its frame descriptions are listed; see src/link/frame-index.ts. */
+  readonly frameIndexes: readonly AddrRange[];
   /** True when it cannot be gone back to; see retire. */
   readonly retired: boolean;
 }
@@ -86,6 +88,16 @@ export interface EntryRecord {
   readonly branchesBack: boolean;
 }
 
+/** A copy of the unwinder that asks hcr's search first, whichever generation is live. */
+export interface Unwinder {
+  /** The function that looks frame descriptions up, which is one of the entries. */
+  readonly entry: Addr;
+  /** The search that it leads to, and the word that tells the search which index to look at. */
+  readonly search: Addr;
+  readonly slot: Addr;
+  readonly blocks: readonly Block[];
+}
+
 /** One change of existing code. */
 export interface CodeWrite {
   readonly address: Addr;
@@ -106,6 +118,7 @@ export interface Ledger {
   readonly areas: readonly Area[];
   readonly entries: readonly EntryRecord[];
   readonly generations: readonly GenerationRecord[];
+  readonly unwinders: readonly Unwinder[];
   /** Generation that is live; 0 is the original program. */
   readonly current: number;
   /** The highest number ever given, when there may be no record of it any more. */
@@ -113,7 +126,13 @@ export interface Ledger {
   readonly pending?: Pending;
 }
 
-export const EMPTY_LEDGER: Ledger = { areas: [], entries: [], generations: [], current: 0 };
+export const EMPTY_LEDGER: Ledger = {
+  areas: [],
+  entries: [],
+  generations: [],
+  unwinders: [],
+  current: 0,
+};
 
 export function generationOf(ledger: Ledger, number: number): GenerationRecord | undefined {
   return ledger.generations.find((generation) => generation.number === number);
@@ -157,9 +176,12 @@ export function newVariables(ledger: Ledger): NewVariable[] {
   return ledger.generations.flatMap((generation) => generation.variables);
 }
 
-/** Bytes in use in each part of the areas. */
+/** All memory of the areas that is in use. */
+export function blocksInUse({ generations, unwinders }: Ledger): Block[] {
+  return [...generations, ...unwinders].flatMap(({ blocks }) => blocks);
+}
+
+/** Bytes in use in the areas. */
 export function usedBytes(ledger: Ledger): number {
-  return ledger.generations
-    .flatMap((generation) => generation.blocks)
-    .reduce((sum, block) => sum + block.sizeBytes, 0);
+  return blocksInUse(ledger).reduce((sum, block) => sum + block.sizeBytes, 0);
 }

@@ -8,7 +8,7 @@ import { redirectBytes } from './redirect.js';
  *  @throws HcrError `out-of-reach` */
 export function entryBytes(
   entry: EntryRecord,
-  body: Body | undefined,
+  body: Pick<Body, 'target'> | undefined,
   jumps: Jumps,
 ): readonly Uint8Array[] {
   if (body === undefined) return entry.originals.map(({ bytes }) => bytes);
@@ -33,8 +33,8 @@ export function entryBytes(
  */
 export function writesBetween(
   entries: readonly EntryRecord[],
-  from: ReadonlyMap<Addr, Body>,
-  to: ReadonlyMap<Addr, Body>,
+  from: ReadonlyMap<Addr, Pick<Body, 'target'>>,
+  to: ReadonlyMap<Addr, Pick<Body, 'target'>>,
   jumps: Jumps,
 ): CodeWrite[] {
   const writes: CodeWrite[] = [];

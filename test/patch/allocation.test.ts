@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addr, contains, overlaps } from '../../src/core/address.js';
 import { PARTS } from '../../src/core/part.js';
-import { allocateIn, blocksInUse, freeRanges } from '../../src/patch/allocation.js';
-import { type Area, type Block, EMPTY_LEDGER } from '../../src/patch/ledger.js';
+import { allocateIn, freeRanges } from '../../src/patch/allocation.js';
+import { type Area, type Block, EMPTY_LEDGER, blocksInUse } from '../../src/patch/ledger.js';
 
 const START = 0x7f0000000000;
 const AREA: Area = {
@@ -128,6 +128,7 @@ describe('blocksInUse', () => {
       publishedAt: '',
       bodies: [],
       variables: [],
+      frameIndexes: [],
       blocks,
       retired,
     });
@@ -137,7 +138,8 @@ describe('blocksInUse', () => {
         generation(1, true, [block('data', 16), block('code', 32)]),
         generation(2, false, [block('readonly', 48), block('code', 64)]),
       ],
+      unwinders: [{ entry: addr(1), search: addr(80), slot: addr(0), blocks: [block('code', 80)] }],
     };
-    expect(blocksInUse(ledger).map(({ start }) => start)).toEqual([16, 32, 48, 64]);
+    expect(blocksInUse(ledger).map(({ start }) => start)).toEqual([16, 32, 48, 64, 80]);
   });
 });

@@ -11,6 +11,7 @@ import type {
   GenerationRecord,
   Ledger,
   Pending,
+  Unwinder,
 } from '../../src/patch/ledger.js';
 
 const text = fc.string({ unit: 'binary', maxLength: 20 });
@@ -99,6 +100,11 @@ function blockIn(areas: readonly Area[]): fc.Arbitrary<Block> {
     });
 }
 
+function unwinderIn(areas: readonly Area[]): fc.Arbitrary<Omit<Unwinder, 'entry'>> {
+  const blocks = areas.length === 0 ? fc.constant([]) : fc.array(blockIn(areas), { maxLength: 2 });
+  return fc.record({ search: address, slot: address, blocks });
+}
+
 function generations(areas: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
   const one = fc.record({
     gap: fc.integer({ min: 1, max: 3 }),
@@ -109,6 +115,13 @@ function generations(areas: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
     variables: fc.array(fc.record({ module: text, key: text, start: address, sizeBytes }), {
       maxLength: 3,
     }),
+    frameIndexes: fc.array(
+      fc.record({ start: address, sizeBytes }).map(({ start, sizeBytes: bytes }) => ({
+        start,
+        end: addr(start + bytes),
+      })),
+      { maxLength: 2 },
+    ),
     retired: fc.boolean(),
   });
   return fc.array(one, { maxLength: 5 }).map((list) => {
@@ -129,9 +142,10 @@ export const arbitraryLedger: fc.Arbitrary<Ledger> = fc
       .tuple(
         generations(areas),
         fc.uniqueArray(entry, { maxLength: 4, selector: (each) => each.entry }),
+        fc.array(unwinderIn(areas), { maxLength: 2 }),
         fc.nat(),
       )
-      .chain(([list, entries, chosen]) => {
+      .chain(([list, entries, searches, chosen]) => {
         const numbers = [0, ...list.map(({ number }) => number)];
         const current = numbers[chosen % numbers.length] ?? 0;
         const newest = numbers.at(-1) ?? 0;
@@ -139,6 +153,10 @@ export const arbitraryLedger: fc.Arbitrary<Ledger> = fc
           areas,
           entries,
           generations: list,
+          unwinders: entries.slice(0, searches.length).flatMap(({ entry: at }, i) => {
+            const search = searches[i];
+            return search === undefined ? [] : [{ entry: at, ...search }];
+          }),
           current,
           ...(chosen % 2 === 0 ? {} : { highest: newest + (chosen % 7) }),
         };

@@ -62,6 +62,7 @@ function play(story: readonly Step[]): History {
       bodies,
       blocks: [],
       variables: [],
+      frameIndexes: [],
       retired: false,
     };
     ledger = { ...ledger, generations: [...ledger.generations, generation], current: number };
@@ -131,6 +132,7 @@ describe('the ledger', () => {
       bodies: [],
       blocks: [],
       variables: [],
+      frameIndexes: [],
       retired: false,
     });
     const ledger: Ledger = {
@@ -152,6 +154,7 @@ describe('the ledger', () => {
       bodies: [added],
       blocks: [{ part: 'code' as const, start: addr(0x900000), sizeBytes: 64 }],
       variables: [{ module: 'm', key: 'k', start: addr(0x700000), sizeBytes: 4 }],
+      frameIndexes: [],
       retired: false,
     };
     const patched = { ...ledger, generations: [generation], current: 1 };

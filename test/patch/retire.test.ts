@@ -62,6 +62,7 @@ function publish(ledger: Ledger, changes: readonly Change[], hasVariable = false
     variables: hasVariable
       ? [{ module: 'm', key: `k${number}`, start: AREA_START, sizeBytes: 4 }]
       : [],
+    frameIndexes: [],
     retired: false,
   };
   return { ...ledger, generations: [...ledger.generations, generation], current: number };

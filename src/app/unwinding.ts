@@ -1,0 +1,240 @@
+/**
+ * Makes the unwinders of a process find the frames of new code: exceptions and thread cancellation
+ * pass through bodies as through any function.
+ *
+ * Each copy of libgcc in the process looks frame descriptions up with one function. It is redirected
+ * to a search of hcr's own, once and for all generations: an old body may be on a stack long after
+ * it was rolled back. With every publication the search gets a new index, of all bodies that are
+ * still in memory; the one before is free as soon as no thread is in the search.
+ */
+import type { Decoder } from '../arch/arch.js';
+import { type Addr, addr, offsetBy } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import {
+  type CoveredRange,
+  decodeFrameIndex,
+  encodeFrameIndex,
+  frameIndexBytes,
+} from '../link/frame-index.js';
+import { type FoundFunction, functionsNamed } from '../link/find-function.js';
+import type { LinkedPart } from '../link/link.js';
+import type { PartSizes } from '../patch/allocation.js';
+import type { Block, CodeWrite, EntryRecord, Unwinder } from '../patch/ledger.js';
+import { OriginalMemory } from '../patch/original-memory.js';
+import { equal, writesBetween } from '../patch/plan.js';
+import type { Hazard } from '../patch/safety.js';
+import { findRoom } from './find-room.js';
+import type { ProcessImage } from './observe.js';
+import type { PlacedUnit } from './placed-unit.js';
+import { newEntry } from './record-generation.js';
+
+/** @see gcc libgcc/unwind-dw2-fde.h */
+const LOOKUP = '_Unwind_Find_FDE';
+const WORD_BYTES = 8;
+
+export interface UnwindingPlan {
+  readonly entries: readonly EntryRecord[];
+  readonly unwinders: readonly Unwinder[];
+  /** Bytes that nothing refers to before the writes. */
+  readonly uploads: readonly LinkedPart[];
+  /** To be made before any entry leads to new code, and never to be taken back. */
+  readonly writes: readonly CodeWrite[];
+  readonly hazards: readonly Hazard[];
+}
+
+/**
+ * @param entries those on record, with those of the new generation
+ * @throws HcrError `function-not-patchable` when exceptions could not pass through the new code
+ */
+export function planUnwinding(
+  image: ProcessImage,
+  placed: readonly PlacedUnit[],
+  entries: readonly EntryRecord[],
+  decoder: Decoder,
+  dryRun: boolean,
+): UnwindingPlan {
+  const plan = new Planner(image, placed, entries, decoder, dryRun);
+  return plan.make();
+}
+
+class Planner {
+  private readonly image: ProcessImage;
+  private readonly placed: readonly PlacedUnit[];
+  private readonly decoder: Decoder;
+  private readonly dryRun: boolean;
+  private readonly entries: EntryRecord[];
+  private readonly unwinders: Unwinder[];
+  private readonly taken: Block[];
+  private readonly uploads: LinkedPart[] = [];
+
+  constructor(
+    image: ProcessImage,
+    placed: readonly PlacedUnit[],
+    entries: readonly EntryRecord[],
+    decoder: Decoder,
+    dryRun: boolean,
+  ) {
+    this.image = image;
+    this.placed = placed;
+    this.decoder = decoder;
+    this.dryRun = dryRun;
+    this.entries = [...entries];
+    this.unwinders = [...image.store.ledger.unwinders];
+    this.taken = placed.flatMap(({ blocks }) => blocks);
+  }
+
+  make(): UnwindingPlan {
+    const { entries, unwinders, uploads } = this;
+    const lookups = this.image.modules.flatMap((module) => functionsNamed(module, LOOKUP));
+    if (lookups.length === 0) this.assertNotNeeded();
+    for (const lookup of lookups) {
+      if (!unwinders.some(({ entry }) => entry === lookup.entry)) this.add(lookup);
+    }
+    if (unwinders.length === 0) return { entries, unwinders, uploads, writes: [], hazards: [] };
+    const index = this.placeIndex();
+    const writes = [
+      ...unwinders.map(({ slot }) => this.pointAt(slot, index)),
+      ...unwinders.flatMap((unwinder) => this.redirect(unwinder)),
+    ];
+    const hazards = unwinders.map(({ search, blocks }) => {
+      const code = blocks.find(({ part }) => part === 'code');
+      const range = { start: search, end: offsetBy(search, code?.sizeBytes ?? 0) };
+      return { range, function: LOOKUP, why: 'overwritten' as const };
+    });
+    return { entries, unwinders, uploads, writes, hazards };
+  }
+
+  private assertNotNeeded(): void {
+    const { layout, prepared } =
+      this.placed.find((unit) => unit.layout.frames.content.hasPersonality) ?? {};
+    if (layout === undefined) return;
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: prepared?.roots[0]?.fn.name ?? '',
+      reason: `its new code handles exceptions, and no module of the program names libgcc's ${LOOKUP}, through which they could be made to pass`,
+      advice:
+        'Link the program with libgcc (libgcc_s.so, or libgcc_eh.a with its symbols), not with LLVM’s libunwind.',
+    });
+  }
+
+  /** @throws HcrError `function-not-patchable` */
+  private add(lookup: FoundFunction): void {
+    const { image, entries, decoder } = this;
+    const { machine } = image.target;
+    const site = { name: LOOKUP, entry: lookup.entry, sizeBytes: lookup.sizeBytes };
+    const entry = newEntry(image, lookup.module, site, entries, decoder);
+    const displaced = this.displacedBy(entry);
+    const blocks = this.room(lookup, {
+      data: 0,
+      readonly: WORD_BYTES,
+      code: machine.jumps.frameSearchBytes + displaced.code.length,
+    });
+    const [search, slot] = [startOf(blocks, 'code'), startOf(blocks, 'readonly')];
+    const code = machine.jumps.frameSearch(search, slot, displaced.code, displaced.back);
+    if (code === undefined)
+      throw new HcrError({ code: 'out-of-reach', symbol: LOOKUP, detail: 'from its search' });
+    this.uploads.push({ part: 'code', start: search, bytes: code });
+    this.uploads.push({ part: 'readonly', start: slot, bytes: new Uint8Array(WORD_BYTES) });
+    entries.push(entry);
+    this.unwinders.push({ entry: lookup.entry, search, slot, blocks });
+  }
+
+  /** The instructions that the jump at the entry takes the place of: they must mean the same
+   *  elsewhere, and nothing may lead to those after the first. */
+  private displacedBy({ originals, branchesBack, entry, sizeBytes }: EntryRecord): {
+    readonly code: Uint8Array;
+    readonly back: Addr;
+  } {
+    const place = originals.at(-1) ?? { address: entry, bytes: new Uint8Array() };
+    const { memory } = this.image.target;
+    const original = new OriginalMemory(memory, this.image.store.ledger.entries);
+    const body = original.read(place.address, entry + sizeBytes - place.address);
+    let lengthBytes = 0;
+    for (const instruction of this.decoder.decode(body, place.address)) {
+      if (lengthBytes >= place.bytes.length) break;
+      if (instruction.flow !== 'next' || instruction.pcRelative || branchesBack) {
+        throw new HcrError({
+          code: 'function-not-patchable',
+          function: LOOKUP,
+          reason:
+            'its first instructions cannot be moved, so exceptions could not pass through new code',
+          advice: 'Report the version of libgcc that the program runs with.',
+        });
+      }
+      lengthBytes += instruction.lengthBytes;
+    }
+    return { code: body.slice(0, lengthBytes), back: offsetBy(place.address, lengthBytes) };
+  }
+
+  private room(near: Pick<FoundFunction, 'module'>, sizeBytes: PartSizes['sizeBytes']): Block[] {
+    const alignment = { data: 1, readonly: WORD_BYTES, code: 16 };
+    const sizes = { sizeBytes, alignment };
+    const blocks = findRoom(this.image, near.module, sizes, this.taken, this.dryRun);
+    this.taken.push(...blocks);
+    return blocks;
+  }
+
+  /** Puts an index of all code that is in memory where nothing is, and tells where. */
+  private placeIndex(): Addr {
+    const ranges = [...this.rangesOnRecord(), ...this.newRanges()];
+    const [unit] = this.placed;
+    const module = unit?.prepared.wanted.module ?? this.image.modules[0];
+    if (module === undefined) return addr(0);
+    const sizes = { data: 0, readonly: frameIndexBytes(ranges.length), code: 0 };
+    const start = startOf(this.room({ module }, sizes), 'readonly');
+    this.uploads.push({ part: 'readonly', start, bytes: encodeFrameIndex(ranges, true) });
+    return start;
+  }
+
+  private rangesOnRecord(): CoveredRange[] {
+    const { target, store } = this.image;
+    return store.ledger.generations
+      .flatMap(({ frameIndexes }) => frameIndexes)
+      .flatMap(({ start, end }) => decodeFrameIndex(target.memory.read(start, end - start), true));
+  }
+
+  private newRanges(): CoveredRange[] {
+    return this.placed.flatMap(({ image: { parts, frameIndex } }) => {
+      const part = parts.find(
+        ({ start, bytes }) => frameIndex.start >= start && frameIndex.end <= start + bytes.length,
+      );
+      if (part === undefined) return [];
+      const { start } = part;
+      const bytes = part.bytes.subarray(frameIndex.start - start, frameIndex.end - start);
+      return decodeFrameIndex(bytes, true);
+    });
+  }
+
+  private pointAt(slot: Addr, index: Addr): CodeWrite {
+    const isNew = this.uploads.some(({ start }) => start === slot);
+    const before = isNew
+      ? new Uint8Array(WORD_BYTES)
+      : this.image.target.memory.read(slot, WORD_BYTES);
+    const after = new Uint8Array(WORD_BYTES);
+    new DataView(after.buffer).setBigUint64(0, BigInt(index), true);
+    return { address: slot, before, after };
+  }
+
+  /** The jump to the search, where it is not in place yet: a killed hcr may not have come to it. */
+  private redirect({ entry, search }: Unwinder): CodeWrite[] {
+    const { machine, memory } = this.image.target;
+    const record = this.entries.filter((candidate) => candidate.entry === entry);
+    const writes = writesBetween(
+      record,
+      new Map(),
+      new Map([[entry, { target: search }]]),
+      machine.jumps,
+    );
+    const isMade = writes.every(({ address, after }) =>
+      equal(memory.read(address, after.length), after),
+    );
+    return isMade ? [] : writes;
+  }
+}
+
+function startOf(blocks: readonly Block[], part: Block['part']): Addr {
+  const block = blocks.find((candidate) => candidate.part === part);
+  if (block === undefined)
+    throw new HcrError({ code: 'unexpected', detail: `no room in the ${part} part` });
+  return block.start;
+}
