@@ -85,9 +85,11 @@ export class Binder {
     }
   }
 
-  /** The function that starts at an offset of a code section. */
-  functionAt(section: Section, offset: number): ObjectFunction | undefined {
-    return this.functionsBySection.get(section)?.find((fn) => fn.offset === offset);
+  /** The function that starts at an offset of a code section.
+   *  @param name tells which, where several names stand for one (`D1` and `D2` of a destructor) */
+  functionAt(section: Section, offset: number, name?: string): ObjectFunction | undefined {
+    const found = this.functionsBySection.get(section)?.filter((fn) => fn.offset === offset);
+    return found?.find((fn) => fn.name === name) ?? found?.[0];
   }
 
   /** Where calls of a function of this object go. */
@@ -147,7 +149,7 @@ export class Binder {
   }
 
   private bindInCode(section: Section, symbol: ElfSymbol): Binding {
-    const fn = this.functionAt(section, symbol.value);
+    const fn = this.functionAt(section, symbol.value, symbol.name);
     return fn?.name === symbol.name
       ? this.bindFunction(fn)
       : { kind: 'fresh', section, offset: symbol.value };
