@@ -175,7 +175,10 @@ export class TargetComparer {
       return liveTarget === place ? SAME : BODY;
     if (liveS <= 0 || liveTarget <= 0) return BODY;
     if (isCode(section)) return this.compareFreshCode(section, target, addr(liveTarget));
-    return this.compareConstant(section, target, addr(liveTarget), field) ? SAME : CONSTANT;
+    // An index that begins at one is counted from below the constant.
+    const start = Math.max(target, reference.symbol.value);
+    const liveStart = addr(liveS - offset + start);
+    return this.compareConstant(section, start, liveStart, field) ? SAME : CONSTANT;
   }
 
   /** A clone or part that the compiler made: the same when the live one has its name. Within a

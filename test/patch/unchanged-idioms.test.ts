@@ -77,6 +77,18 @@ void shrink(struct range *a, struct range *b) {
     shownBy: ['readelf', '-sW', /0{15}8 .* \.LC\d/],
     edit: ['x > 180.0', 'x > 85.0', 'outside'],
   },
+  {
+    name: 'a pointer is counted from below a string',
+    source: `
+int order(const char *digits, int step) {
+  const char *limit = "922337203685477580";
+  int difference = 0;
+  for (int i = 0; difference == 0 && i < 18; i++) difference = (digits[i * step] - limit[i]) * 10;
+  return difference == 0 ? digits[18 * step] - '8' : difference;
+}`,
+    shownBy: ['objdump', '-dr', /lea.*\n.*\.LC0-0x5/],
+    edit: ['9223', '9224', 'order'],
+  },
 ];
 
 describe('unedited code in which', () => {
