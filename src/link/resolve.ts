@@ -35,6 +35,15 @@ export function targetOffset(
   return symbol.value + relocation.addend + bias;
 }
 
+/** Where the constant begins that a relocation refers to, in its section. An index that begins at
+ *  one is counted from below the constant. */
+export function constantOffset(
+  reference: Pick<Reference, 'section' | 'relocation' | 'rule' | 'symbol'>,
+  relocations: Relocations,
+): number {
+  return Math.max(targetOffset(reference, relocations), reference.symbol.value);
+}
+
 /** @throws HcrError `unsupported-relocation`, `unresolved-symbol`, `function-not-patchable` */
 export function resolveReferences(
   section: Section,

@@ -13,7 +13,12 @@ import type { Binding } from '../link/bind.js';
 import { ConstantExtents } from '../link/constant-extents.js';
 import { isCompilerMade } from '../link/live-unit.js';
 import { isCode } from '../link/object-unit.js';
-import { type Reference, resolveReferences, targetOffset } from '../link/resolve.js';
+import {
+  type Reference,
+  constantOffset,
+  resolveReferences,
+  targetOffset,
+} from '../link/resolve.js';
 import {
   BODY,
   CONSTANT,
@@ -175,8 +180,7 @@ export class TargetComparer {
       return liveTarget === place ? SAME : BODY;
     if (liveS <= 0 || liveTarget <= 0) return BODY;
     if (isCode(section)) return this.compareFreshCode(section, target, addr(liveTarget));
-    // An index that begins at one is counted from below the constant.
-    const start = Math.max(target, reference.symbol.value);
+    const start = constantOffset(reference, this.context.machine.relocations);
     const liveStart = addr(liveS - offset + start);
     return this.compareConstant(section, start, liveStart, field) ? SAME : CONSTANT;
   }

@@ -11,7 +11,12 @@ import type { Binder } from '../link/bind.js';
 import { ConstantExtents } from '../link/constant-extents.js';
 import { isColdPart, numberedName, sourceName } from '../link/live-unit.js';
 import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from '../link/object-unit.js';
-import { type Reference, resolveReferences, targetOffset } from '../link/resolve.js';
+import {
+  type Reference,
+  constantOffset,
+  resolveReferences,
+  targetOffset,
+} from '../link/resolve.js';
 
 const HEX_DIGITS = 32;
 const MAX_DEPTH = 16;
@@ -90,7 +95,7 @@ class Fingerprint {
   private addFresh(reference: Reference, section: Section, depth: number): void {
     const target = targetOffset(reference, this.machine.relocations);
     if (isCode(section)) this.addCode(section, target, depth);
-    else if (datumKind(section) === 'constant') this.addConstant(section, target, depth);
+    else if (datumKind(section) === 'constant') this.addConstant(reference, section, depth);
     else this.hash.update(`variable ${this.nameIn(section)} ${target}|`);
   }
 
@@ -109,11 +114,15 @@ class Fingerprint {
     if (isOwnPart && this.isFirst(section, 0)) this.add(section, 0, section.sizeBytes, depth + 1);
   }
 
-  private addConstant(section: Section, target: number, depth: number): void {
-    if (target < 0 || target > section.sizeBytes || depth > MAX_DEPTH) {
-      this.hash.update(`outside ${target}|`);
-    } else if (this.isFirst(section, target)) {
-      this.add(section, target, this.extents.endOf(section, target), depth + 1);
+  private addConstant(reference: Reference, section: Section, depth: number): void {
+    const { relocations } = this.machine;
+    const start = constantOffset(reference, relocations);
+    const below = start - targetOffset(reference, relocations);
+    if (below > 0) this.hash.update(`below ${below}|`);
+    if (start > section.sizeBytes || depth > MAX_DEPTH) {
+      this.hash.update(`outside ${start}|`);
+    } else if (this.isFirst(section, start)) {
+      this.add(section, start, this.extents.endOf(section, start), depth + 1);
     }
   }
 
