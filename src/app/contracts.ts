@@ -144,7 +144,7 @@ function unitFunctions({ wanted, live, binder, edited }: PreparedUnit): LiveSymb
         module: wanted.module,
         kind: 'function',
         address,
-        threadOffset: undefined,
+        blockOffset: undefined,
         sizeBytes: 0,
       });
     }

@@ -21,7 +21,7 @@ export class ProcessImage implements Disposable {
     this.target = target;
     this.store = store;
     this.modules = modules;
-    this.symbols = new LiveSymbols(modules, target.memory);
+    this.symbols = new LiveSymbols(modules, target.memory, target.machine);
   }
 
   /** Reads /proc and the mapped files; the process is not stopped and not changed.

@@ -59,6 +59,7 @@ export function prepareUnit(
     live,
     symbols,
     added,
+    threadFunctionName: machine.threadLocals.addressFunctionName,
     mustCopy: (fn): boolean => signatures.differences(fn, binder.liveEntry(fn)).length > 0,
     sameConstant: (section, address): boolean => comparer.compareConstant(section, address),
   });

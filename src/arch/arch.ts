@@ -13,6 +13,7 @@ export interface Machine {
    *  the variable may be anywhere. */
   readonly indirectDataFlags: readonly string[];
   readonly relocations: Relocations;
+  readonly threadLocals: ThreadLocals;
   readonly jumps: Jumps;
   readonly patterns: CodePatterns;
   readonly callingConvention: CallingConvention;
@@ -39,6 +40,8 @@ export interface Machine {
  * - `tls-module`: the address of a pair {module id, 0} (local dynamic)
  * - `module-tls-offset`: the symbol's offset in its module's thread-local block
  * - `tls-descriptor`: the address of a TLS descriptor {function, argument}
+ * - `tls-call`: no value; it marks the call through a TLS descriptor
+ * - `got-base`: the address that offsets into the GOT are counted from
  * - `size`: the symbol's size
  * - `nothing`: no value (markers)
  */
@@ -52,6 +55,8 @@ export type RelocationNeed =
   | 'tls-descriptor'
   | 'tls-module'
   | 'module-tls-offset'
+  | 'tls-call'
+  | 'got-base'
   | 'size'
   | 'nothing';
 
@@ -63,7 +68,32 @@ export interface RelocationRule {
   readonly widthBytes: number;
   /** True when the value depends on P, the place. */
   readonly pcRelative: boolean;
+  /** True when S is to be counted from the GOT's base: then S is what {@link needs} says less that
+   *  base. */
+  readonly fromGotBase: boolean;
 }
+
+/**
+ * What the dynamic linker left in the place of a relocation of a linked module:
+ * - `address`: the symbol's address plus the addend
+ * - `call-slot`: the address of a function, or until its first call that of code which finds it
+ * - `resolved`: what the IFUNC resolver at the addend returned
+ * - `copy`: the symbol's content, copied from where a library defines it
+ * - `tls-module`: the id of the module that has the symbol's thread-local block, or of this module
+ *   when there is no symbol
+ * - `tls-offset`: the symbol's offset in that block plus the addend
+ * - `tls-descriptor`: two words {function, argument}
+ * - `tp-offset`: the symbol's offset from the thread pointer plus the addend
+ */
+export type DynamicRelocation =
+  | 'address'
+  | 'call-slot'
+  | 'resolved'
+  | 'copy'
+  | 'tls-module'
+  | 'tls-offset'
+  | 'tls-descriptor'
+  | 'tp-offset';
 
 /** The psABI's letters: S the symbol value as {@link RelocationNeed} says, A the addend, P the
  *  address of the place being relocated. */
@@ -81,6 +111,9 @@ export interface Relocations {
   rule(type: number): RelocationRule | undefined;
   /** The psABI's name, also of types without a rule. */
   nameOf(type: number): string;
+  /** What a relocation of a linked module leaves in its place; undefined for one that says nothing
+   *  of a symbol. */
+  dynamicKind(type: number): DynamicRelocation | undefined;
   /** Writes the relocated field at `bytes[offset]`. False, with nothing written, when the value
    *  does not fit the field. The field's old bytes are overwritten, not added to (RELA).
    *  @throws HcrError `malformed-file` when the field is not inside `bytes`,
@@ -90,6 +123,29 @@ export interface Relocations {
    *  also when an immediate follows the field. A marker without a field reads as 0.
    *  @throws HcrError as {@link apply} */
   read(type: number, bytes: Uint8Array, offset: number, terms: Omit<RelocationTerms, 'S'>): number;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Thread-local storage
+
+/** How the machine's code reaches thread-local variables.
+ *  @see Drepper, "ELF Handling For Thread-Local Storage"; psABI of the machine */
+export interface ThreadLocals {
+  /** Name of the function that turns a pair {module id, offset} into an address. */
+  readonly addressFunctionName: string;
+  /** Offset from the thread pointer at which the executable's block starts. */
+  executableBlock(segment: {
+    readonly memorySizeBytes: number;
+    readonly alignment: number;
+  }): number;
+  /** The same for any module, from the distance that glibc keeps for it (`l_tls_offset`). */
+  blockAtDistance(distanceBytes: number): number;
+  /** Code of a TLS descriptor's function for which the argument is the offset from the thread
+   *  pointer. Position-independent. */
+  readonly descriptorFunction: Uint8Array;
+  /** Code that does what {@link addressFunctionName} does, for pairs whose second word counts from
+   *  the thread pointer. Position-independent. */
+  readonly addressFunction: Uint8Array;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -163,6 +219,30 @@ export interface CodePatterns {
   /** What the linker made of a GOT access whose field is at `offset`: left it (`slot`), or
    *  relaxed it to a direct access (`address`); undefined when the instructions differ. */
   gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotAccess | undefined;
+  /** What the linker made of an access to a thread-local variable whose relocated field is at
+   *  `offset` of `compiled`, when what was there is at `liveOffset` of `live`; undefined when it
+   *  left the access as it was compiled, or the instructions differ. */
+  relaxedTlsAccess(
+    need: RelocationNeed,
+    compiled: Uint8Array,
+    offset: number,
+    live: Uint8Array,
+    liveOffset: number,
+  ): RelaxedTlsAccess | undefined;
+}
+
+/** A shorter way to a thread-local variable, which the linker put in place of the compiled one. */
+export interface RelaxedTlsAccess {
+  /** What the live code has instead: the variable's offset from the thread pointer itself
+   *  (`tp-offset`), a slot that holds it (`got-tp-offset`), or only the thread pointer, to which
+   *  later code adds (`thread-pointer`). */
+  readonly kind: 'tp-offset' | 'got-tp-offset' | 'thread-pointer';
+  /** From how many bytes before the field to how many after its start the sequence goes; it is as
+   *  long in the compiled as in the live code. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** The offset, or the slot's address, for a field compiled at `place` in the live code. */
+  value(place: Addr): number;
 }
 
 export interface GotAccess {

@@ -89,6 +89,17 @@ export type Failure =
       readonly code: 'unresolved-symbol';
       readonly symbol: string;
       readonly near: readonly string[];
+      /** A library that defines it: one of the system, or one that is loaded for others only. */
+      readonly library?: string;
+      readonly isLoaded?: boolean;
+      /** Whether the program is linked statically: then no library can be loaded. */
+      readonly isStatic?: boolean;
+    }
+  | {
+      readonly code: 'unsupported-thread-local';
+      readonly variable: string;
+      readonly reason: string;
+      readonly advice: string;
     }
   | {
       readonly code: 'unsupported-relocation';
@@ -251,11 +262,25 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     exit: EXIT.refused,
   },
   'unresolved-symbol': {
-    message: (f) => `The new code needs ${f.symbol}, which no loaded module defines.`,
+    message: (f) =>
+      f.library !== undefined
+        ? `The new code needs ${f.symbol}: ${f.library} has it, but ${f.isLoaded === true ? 'was opened with dlopen for others only' : 'is not loaded'}.`
+        : f.isStatic === true
+          ? `The new code needs ${f.symbol}, which is not in the program; the program is static, so it has only what was linked in.`
+          : `The new code needs ${f.symbol}, which no loaded module defines.`,
     hint: (f) =>
-      f.near.length > 0
-        ? `Did you mean ${f.near.join(', ')}?`
-        : 'Define it in the edited file or keep to what the program has loaded.',
+      f.library !== undefined
+        ? f.isLoaded === true
+          ? `Reach ${f.symbol} through dlsym, or open ${f.library} with RTLD_GLOBAL.`
+          : `Link the program with that library or start it with LD_PRELOAD=${f.library}; until then do without ${f.symbol}.`
+        : f.near.length > 0
+          ? `Did you mean ${f.near.join(', ')}?`
+          : 'Define it in the edited file or keep to what the program has loaded.',
+    exit: EXIT.refused,
+  },
+  'unsupported-thread-local': {
+    message: (f) => `The thread-local variable ${f.variable} cannot be linked: ${f.reason}.`,
+    hint: (f) => f.advice,
     exit: EXIT.refused,
   },
   'unsupported-relocation': {

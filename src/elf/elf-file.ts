@@ -137,9 +137,11 @@ export class ElfFile implements Disposable {
   }
 
   /** The relocations of DT_RELA, then those of DT_JMPREL; offsets are virtual addresses, symbols
-   *  those of {@link dynamicSymbols}. DT_RELR, which only moves addresses, is left out. */
+   *  those of {@link dynamicSymbols}. DT_RELR, which only moves addresses, is left out. A static
+   *  program relocates itself by the tables that it has in memory. */
   dynamicRelocations(): Relocation[] {
-    const { relocationTable, pltRelocationTable } = this.dynamic();
+    const { relocationTable, pltRelocationTable, entries } = this.dynamic();
+    if (entries.length === 0) return this.ownRelocations();
     const read = (table: DynamicTable | undefined): Relocation[] =>
       table
         ? readRelocations(
@@ -149,6 +151,18 @@ export class ElfFile implements Disposable {
           )
         : [];
     return read(relocationTable).concat(read(pltRelocationTable));
+  }
+
+  private ownRelocations(): Relocation[] {
+    return this.sections
+      .filter(({ type, flags }) => type === SHT.RELA && (flags & SHF.ALLOC) !== 0)
+      .flatMap((section) =>
+        readRelocations(
+          this.sectionBytes(section),
+          this.header.littleEndian,
+          `${this.what} (${section.name})`,
+        ),
+      );
   }
 
   /** In hexadecimal; `undefined` when the file was linked without one. */

@@ -6,9 +6,22 @@ import {
   type Vaddr,
   relocate,
   unrelocate,
+  vaddr,
 } from '../core/address.js';
-import { ET, PT } from './constants.js';
+import { ET, STT } from './constants.js';
 import type { ElfFile } from './elf-file.js';
+
+/** What the dynamic linker's own list says of a module. */
+export interface LoaderFacts {
+  /** Where its `struct link_map` is. */
+  readonly linkMap: Addr;
+  /** 0 is the program's own; `dlmopen` makes others. */
+  readonly namespace: number;
+  /** Its place in the list: the order in which names are looked up. */
+  readonly order: number;
+  /** Whether it is in the global scope of its namespace; undefined where that cannot be told. */
+  readonly isGlobal: boolean | undefined;
+}
 
 export interface LoadedModule {
   /** Path as the target sees it. */
@@ -21,6 +34,8 @@ export interface LoadedModule {
   readonly isExecutable: boolean;
   /** The file that is mapped, even when another has taken its path since. */
   readonly file: ElfFile;
+  /** Undefined in static programs, and for what the dynamic linker did not load. */
+  readonly loader: LoaderFacts | undefined;
 }
 
 export function liveAddress(module: LoadedModule, address: Vaddr): Addr {
@@ -36,11 +51,11 @@ export function isFixedAddress(module: LoadedModule): boolean {
   return module.file.header.type === ET.EXEC;
 }
 
-/** Where the thread-local block of the executable lies, as bytes below the thread pointer, on
- *  machines that put it there (TLS variant II). @see ELF Handling For Thread-Local Storage, 3 */
-export function tlsBlockBytes(module: LoadedModule): number | undefined {
-  const segment = module.file.segments.find((candidate) => candidate.type === PT.TLS);
-  if (segment === undefined) return undefined;
-  const alignment = Math.max(1, segment.alignment);
-  return Math.ceil(segment.memorySizeBytes / alignment) * alignment;
+/** Where an exported variable or function of a module is in the process. */
+export function liveSymbolAddress(module: LoadedModule, name: string): Addr | undefined {
+  const symbol = module.file
+    .dynamicSymbols()
+    .findByName(name)
+    .find((candidate) => candidate.home === 'section' && candidate.type !== STT.TLS);
+  return symbol === undefined ? undefined : liveAddress(module, vaddr(symbol.value));
 }

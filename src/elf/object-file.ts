@@ -2,6 +2,7 @@
  * A relocatable object file: what a compiler makes and a linker takes. Small compared with
  * programs, so its bytes are in memory and its tables are decoded whole.
  */
+import { vaddr } from '../core/address.js';
 import { ByteReader } from '../core/byte-reader.js';
 import { ET, GRP_COMDAT, SHF, SHT, STT } from './constants.js';
 import { ElfFile } from './elf-file.js';
@@ -41,6 +42,10 @@ export class ObjectFile {
   readonly symbols: SymbolTable;
   /** SHT_GROUP sections, in order. */
   readonly groups: readonly SectionGroup[];
+  /** By index; entry 0 is the null section. Behind those of the file comes one for each common
+   *  symbol, as a linker makes room for it. */
+  readonly sections: readonly Section[];
+  private readonly commons: ReadonlyMap<number, ElfSymbol>;
   private readonly relocationSections: ReadonlyMap<number, readonly Section[]>;
   private readonly relocations = new Map<number, readonly Relocation[]>();
   private symbolsBySection: ReadonlyMap<number, readonly ElfSymbol[]> | undefined;
@@ -53,6 +58,14 @@ export class ObjectFile {
     }
     this.elf = elf;
     this.symbols = elf.symbols();
+    const commons = [...this.symbols].filter(({ home }) => home === 'common');
+    this.sections = [
+      ...elf.sections,
+      ...commons.map((symbol, i) => sectionForCommon(symbol, elf.sections.length + i)),
+    ];
+    this.commons = new Map(
+      commons.map((symbol, i) => [symbol.index, inSection(symbol, elf.sections.length + i)]),
+    );
     this.relocationSections = relocationSectionsByTarget(elf);
     this.groups = elf.sections
       .filter((section) => section.type === SHT.GROUP)
@@ -64,9 +77,9 @@ export class ObjectFile {
     return this.elf.what;
   }
 
-  /** By index; entry 0 is the null section. */
-  get sections(): readonly Section[] {
-    return this.elf.sections;
+  /** A symbol that a relocation names; a common one as defined in the section made for it. */
+  symbolAt(index: number): ElfSymbol {
+    return this.commons.get(index) ?? this.symbols.at(index);
   }
 
   /** The sections that hold code, in order. With `-ffunction-sections` one per function. */
@@ -93,7 +106,7 @@ export class ObjectFile {
 
   /** The symbols defined in a section, in table order, without the section's own symbol. */
   symbolsIn(section: Section): readonly ElfSymbol[] {
-    this.symbolsBySection ??= groupBySection(this.symbols);
+    this.symbolsBySection ??= groupBySection([...this.symbols, ...this.commons.values()]);
     return this.symbolsBySection.get(section.index) ?? [];
   }
 
@@ -123,6 +136,27 @@ export class ObjectFile {
   }
 }
 
+/** @see gABI 4 "Symbol Table", SHN_COMMON: the value is the alignment */
+function sectionForCommon({ value, sizeBytes, name }: ElfSymbol, index: number): Section {
+  return {
+    index,
+    name: `COMMON.${name}`,
+    type: SHT.NOBITS,
+    flags: SHF.ALLOC | SHF.WRITE,
+    address: vaddr(0),
+    offset: 0,
+    sizeBytes,
+    link: 0,
+    info: 0,
+    alignment: Math.max(1, value),
+    entrySizeBytes: 0,
+  };
+}
+
+function inSection(symbol: ElfSymbol, sectionIndex: number): ElfSymbol {
+  return { ...symbol, home: 'section', sectionIndex, value: 0, type: STT.OBJECT };
+}
+
 function relocationSectionsByTarget(elf: ElfFile): ReadonlyMap<number, readonly Section[]> {
   const byTarget = new Map<number, Section[]>();
   for (const section of elf.sections) {
@@ -148,7 +182,7 @@ function readGroup(elf: ElfFile, symbols: SymbolTable, section: Section): Sectio
   return { signature, isComdat: (flags & GRP_COMDAT) !== 0, members };
 }
 
-function groupBySection(symbols: SymbolTable): ReadonlyMap<number, readonly ElfSymbol[]> {
+function groupBySection(symbols: Iterable<ElfSymbol>): ReadonlyMap<number, readonly ElfSymbol[]> {
   const bySection = new Map<number, ElfSymbol[]>();
   for (const symbol of symbols) {
     if (symbol.home !== 'section' || symbol.type === STT.SECTION) continue;

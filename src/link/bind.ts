@@ -12,16 +12,20 @@
  */
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { STB } from '../elf/constants.js';
+import { STB, STV } from '../elf/constants.js';
+import type { LoadedModule } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import type { LiveSymbol, LiveSymbols } from './live-symbols.js';
+import type { ThreadBlock, ThreadLocal } from './thread-storage.js';
 import {
   type LiveUnit,
   isCompilerConstant,
   isCompilerMade,
+  isLocalAlias,
   numberedLike,
   numberedName,
+  sourceName,
 } from './live-unit.js';
 import {
   type ObjectFunction,
@@ -40,9 +44,25 @@ export type Binding =
       readonly symbol: LiveSymbol | undefined;
     }
   | { readonly kind: 'ifunc'; readonly symbol: LiveSymbol }
-  | { readonly kind: 'thread-local'; readonly threadOffset: number; readonly name: string }
+  | ThreadLocalBinding
+  /** The function that finds thread-local variables, in a program that has none: the linker's own. */
+  | { readonly kind: 'thread-function' }
+  /** Where offsets into the new code's own GOT are counted from. */
+  | { readonly kind: 'got-base' }
   | { readonly kind: 'fresh'; readonly section: Section; readonly offset: number }
   | { readonly kind: 'absent'; readonly name: string };
+
+/** Names that a linker defines itself, in every object that asks for them.
+ *  @see psABI for AMD64, 3.5; RFC: TLS descriptors */
+export const GOT_BASE_NAME = '_GLOBAL_OFFSET_TABLE_';
+export const MODULE_BASE_NAME = '_TLS_MODULE_BASE_';
+
+export interface ThreadLocalBinding extends ThreadLocal {
+  readonly kind: 'thread-local';
+  readonly block: ThreadBlock;
+  /** The TLS descriptor that the module has of it, where the block has no fixed distance. */
+  readonly liveDescriptor: Addr | undefined;
+}
 
 /** Functions and variables that earlier patches brought into the process. */
 export interface AddedSymbols {
@@ -55,6 +75,8 @@ export interface BindingContext {
   readonly live: LiveUnit;
   readonly symbols: LiveSymbols;
   readonly added: AddedSymbols;
+  /** Name of the function that finds thread-local variables. */
+  readonly threadFunctionName: string;
   /** True for a function that must be linked anew although it exists live: its live version
    *  cannot be called the way the new code calls it. */
   mustCopy(fn: ObjectFunction): boolean;
@@ -89,7 +111,11 @@ export class Binder {
    *  @param name tells which, where several names stand for one (`D1` and `D2` of a destructor) */
   functionAt(section: Section, offset: number, name?: string): ObjectFunction | undefined {
     const found = this.functionsBySection.get(section)?.filter((fn) => fn.offset === offset);
-    return found?.find((fn) => fn.name === name) ?? found?.[0];
+    return (
+      found?.find((fn) => fn.name === name) ??
+      found?.find((fn) => !isCompilerMade(fn.name)) ??
+      found?.[0]
+    );
   }
 
   /** Where calls of a function of this object go. */
@@ -113,7 +139,7 @@ export class Binder {
         name: fn.name,
         module: live.module,
         kind: 'function',
-        threadOffset: undefined,
+        blockOffset: undefined,
         ...added,
       }
     );
@@ -138,9 +164,11 @@ export class Binder {
     if (symbol.home === 'section') {
       const section = this.context.unit.object.sections[symbol.sectionIndex];
       if (section === undefined) return this.unresolved(symbol.name);
-      return isCode(section)
-        ? this.bindInCode(section, symbol)
-        : this.bindInData(section, symbol.value);
+      if (isCode(section)) return this.bindInCode(section, symbol);
+      const elsewhere = this.interposed(symbol);
+      return elsewhere === undefined
+        ? this.bindInData(section, symbol.value)
+        : this.toLive(symbol.name, elsewhere);
     }
     if (symbol.home === 'absolute') {
       return { kind: 'live', address: symbol.value as Addr, name: symbol.name, symbol: undefined };
@@ -149,54 +177,92 @@ export class Binder {
   }
 
   private bindInCode(section: Section, symbol: ElfSymbol): Binding {
-    const fn = this.functionAt(section, symbol.value, symbol.name);
-    return fn?.name === symbol.name
-      ? this.bindFunction(fn)
-      : { kind: 'fresh', section, offset: symbol.value };
+    const fn = this.functionNamed(section, symbol);
+    if (fn === undefined) return { kind: 'fresh', section, offset: symbol.value };
+    const elsewhere = this.interposed(symbol);
+    return elsewhere === undefined ? this.bindFunction(fn) : this.toLive(symbol.name, elsewhere);
+  }
+
+  /** The function that a symbol of the object means. A local alias that the compiler made stands for
+   *  the function itself, whose entry later patches redirect. */
+  private functionNamed(section: Section, symbol: ElfSymbol): ObjectFunction | undefined {
+    const name = isLocalAlias(symbol.name) ? sourceName(symbol.name) : symbol.name;
+    const fn = this.functionAt(section, symbol.value, name);
+    return fn?.name === name ? fn : undefined;
+  }
+
+  /** The definition in another module that counts in place of the one in this object: a shared
+   *  object's exported names belong to whoever comes first. */
+  private interposed(symbol: ElfSymbol): LiveSymbol | undefined {
+    const { symbols, live } = this.context;
+    if (symbol.binding === STB.LOCAL || symbol.visibility !== STV.DEFAULT) return undefined;
+    const own = symbols.inModule(symbol.name, live.module);
+    const found = symbols.global(symbol.name, live.module);
+    if (found === undefined || found === 'absent' || found.address === own?.address)
+      return undefined;
+    return found;
   }
 
   private bindGlobal(symbol: ElfSymbol): Binding {
-    const { symbols, live, added } = this.context;
-    const { name } = symbol;
+    const { symbols, live, added, threadFunctionName } = this.context;
+    const [name = '', version] = symbol.name.split(/@+/, 2);
+    if (name === GOT_BASE_NAME) return { kind: 'got-base' };
+    if (name === MODULE_BASE_NAME) return this.threadLocal(name, live.module, 0);
+    const isWeak = symbol.binding === STB.WEAK;
+    const found = symbols.global(name, live.module, {
+      isWeak,
+      ownOnly: symbol.visibility === STV.HIDDEN || symbol.visibility === STV.INTERNAL,
+      ...(version === undefined ? {} : { version }),
+    });
+    if (found !== undefined && found !== 'absent') return this.toLive(name, found);
     const address = added.function(name)?.address ?? added.variable(name);
-    const found = symbols.global(name, live.module);
-    if (found === undefined) {
-      if (address !== undefined) return { kind: 'live', address, name, symbol: undefined };
-      if (symbol.binding === STB.WEAK || name === '') return { kind: 'absent', name };
-      return this.unresolved(name);
-    }
+    if (address !== undefined) return { kind: 'live', address, name, symbol: undefined };
+    if (isWeak || name === '') return { kind: 'absent', name };
+    if (name === threadFunctionName && symbols.isStatic) return { kind: 'thread-function' };
+    return this.unresolved(name);
+  }
+
+  private toLive(name: string, found: LiveSymbol): Binding {
     switch (found.kind) {
       case 'ifunc': {
-        const resolved = symbols.resolvedIfunc(found);
+        const resolved = this.context.symbols.resolvedIfunc(found);
         if (resolved === undefined) return { kind: 'ifunc', symbol: found };
         return { kind: 'live', address: resolved, name, symbol: found };
       }
       case 'thread-local':
-        return this.threadLocal(name, found.threadOffset);
+        return this.threadLocal(name, found.module, found.blockOffset);
       case 'function':
       case 'object':
         return { kind: 'live', address: found.address, name, symbol: found };
     }
   }
 
-  private threadLocal(name: string, threadOffset: number | undefined): Binding {
-    if (threadOffset === undefined) {
+  private threadLocal(name: string, module: LoadedModule, offset: number | undefined): Binding {
+    if (offset === undefined) {
       throw new HcrError({
-        code: 'function-not-patchable',
-        function: name,
-        reason: 'it is a thread-local variable of a shared object or a new one',
-        advice: 'Use thread-local variables that the executable already has.',
+        code: 'unsupported-thread-local',
+        variable: name,
+        reason: 'it is new, and the threads that run have no room for it',
+        advice: `Use an ordinary static variable, a member of a thread-local struct that is there already, or pthread_key_create and pthread_getspecific in place of ${name}.`,
       });
     }
-    return { kind: 'thread-local', threadOffset, name };
+    const { threads } = this.context.symbols;
+    const variable = { name, module, offset };
+    const block = threads.blockOf(module);
+    const liveDescriptor =
+      block.threadOffset === undefined ? threads.descriptorOf(variable) : undefined;
+    return { kind: 'thread-local', ...variable, block, liveDescriptor };
   }
 
   private unresolved(name: string): never {
     const { symbols, live } = this.context;
+    const library = symbols.libraryWith(name, live.module);
     throw new HcrError({
       code: 'unresolved-symbol',
       symbol: name,
       near: symbols.nearNames(name, live.module),
+      isStatic: symbols.isStatic,
+      ...(library === undefined ? {} : library),
     });
   }
 
@@ -221,17 +287,16 @@ export class Binder {
       (candidate) =>
         candidate.value <= offset && offset < candidate.value + Math.max(1, candidate.sizeBytes),
     );
-    if (symbol === undefined) return this.threadLocal(section.name, undefined);
     const { live, symbols } = this.context;
+    if (symbol === undefined) return this.threadLocal(section.name, live.module, undefined);
     const variable = this.scopedVariable(section, symbol);
     const found =
-      variable?.threadOffset ??
+      variable?.blockOffset ??
       (symbol.binding === STB.LOCAL
-        ? this.numberedObject(section, symbol)?.threadOffset
-        : symbols.inModule(symbol.name, live.module)?.threadOffset);
-    const bound = this.threadLocal(symbol.name, found);
-    if (bound.kind !== 'thread-local') return bound;
-    return { ...bound, threadOffset: bound.threadOffset + offset - symbol.value };
+        ? this.numberedObject(section, symbol)?.blockOffset
+        : symbols.inModule(symbol.name, live.module)?.blockOffset);
+    const start = found === undefined ? undefined : found + offset - symbol.value;
+    return this.threadLocal(symbol.name, live.module, start);
   }
 
   /** Where the start of a writable section is, when all its variables live on; undefined when all

@@ -53,7 +53,7 @@ export class ConstantExtents {
     for (const section of object.sections) {
       if (!isAllocated(section)) continue;
       for (const relocation of object.relocationsOf(section)) {
-        const symbol = object.symbols.at(relocation.symbolIndex);
+        const symbol = object.symbolAt(relocation.symbolIndex);
         const rule = this.relocations.rule(relocation.type);
         if (rule === undefined || symbol.home !== 'section') continue;
         const target = targetOffset({ section, relocation, rule, symbol }, this.relocations);

@@ -11,6 +11,7 @@ import type { Binder, Binding } from './bind.js';
 import { frameIndexBytes } from './frame-index.js';
 import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from './object-unit.js';
 import { type Reference, resolveReference, resolveReferences } from './resolve.js';
+import { SLOT_WORDS, type SlotNeed, slotNeedOf } from './slots.js';
 import { FrameLayout, ObjectFrames, type StubFrame } from './unwind-frames.js';
 
 export interface Placement {
@@ -33,6 +34,13 @@ export interface FramedStub extends Placement {
   readonly frame: StubFrame;
 }
 
+/** Words that the new code reads through a relocation of this need. */
+export interface Slot extends Synthetic {
+  readonly need: SlotNeed;
+}
+
+export type ThreadFunction = 'descriptorFunction' | 'addressFunction';
+
 /** A stub in front of a body that keeps what old callers rely on. */
 export interface KeepingStub extends FramedStub, KeepingNeed {
   readonly fn: ObjectFunction;
@@ -49,8 +57,12 @@ export interface Layout {
   readonly references: readonly Reference[];
   /** Jumps to far functions and IFUNCs, by {@link bindingKey}. */
   readonly stubs: ReadonlyMap<string, Synthetic>;
-  /** 8-byte slots that hold an address or a thread-pointer offset. */
-  readonly slots: ReadonlyMap<string, Synthetic>;
+  /** What the new code reads addresses and thread-local offsets from, by {@link slotKey}. */
+  readonly slots: ReadonlyMap<string, Slot>;
+  /** Where offsets into the slots are counted from, if anything does. */
+  readonly gotBase: Placement | undefined;
+  /** The linker's own functions for thread-local variables. */
+  readonly threadFunctions: ReadonlyMap<ThreadFunction, Placement>;
   /** Writable slots of IFUNC stubs. */
   readonly ifuncSlots: ReadonlyMap<string, Synthetic>;
   readonly keepingStubs: readonly KeepingStub[];
@@ -72,7 +84,7 @@ export interface Root {
   readonly stub: KeepingNeed | undefined;
 }
 
-const SLOT_BYTES = 8;
+const WORD_BYTES = 8;
 const STUB_ALIGNMENT = 16;
 const FRAME_ALIGNMENT = 8;
 
@@ -83,12 +95,19 @@ export function bindingKey(binding: Binding): string {
     case 'ifunc':
       return `ifunc:${binding.symbol.module.path}:${binding.symbol.address}`;
     case 'thread-local':
-      return `tp:${binding.threadOffset}`;
+      return `tls:${binding.module.bias}:${binding.offset}`;
+    case 'thread-function':
+    case 'got-base':
+      return binding.kind;
     case 'fresh':
       return `fresh:${binding.section.index}:${binding.offset}`;
     case 'absent':
       return 'absent';
   }
+}
+
+export function slotKey(need: SlotNeed, binding: Binding): string {
+  return `${need} ${bindingKey(binding)}`;
 }
 
 /** All sections that the roots need, found through their relocations and those of their frames'
@@ -164,16 +183,26 @@ export function layOut(
     });
   }
   const stubs = new Map<string, Synthetic>();
-  const slots = new Map<string, Synthetic>();
+  const slots = new Map<string, Slot>();
+  const threadFunctions = new Map<ThreadFunction, Placement>();
   const ifuncSlots = new Map<string, Synthetic>();
-  const { jumps } = machine;
+  const { jumps, threadLocals } = machine;
+  const placeFunction = (name: ThreadFunction): void => {
+    if (threadFunctions.has(name)) return;
+    threadFunctions.set(name, cursor.place('code', threadLocals[name].length, STUB_ALIGNMENT));
+  };
   for (const { rule, binding, symbol } of collected.references) {
     const key = bindingKey(binding);
-    if ((rule.needs === 'got' || rule.needs === 'got-tp-offset') && !slots.has(key)) {
-      slots.set(key, { binding, ...cursor.place('readonly', SLOT_BYTES, SLOT_BYTES) });
+    const need = slotNeedOf(rule.needs, binding);
+    if (need !== undefined && !slots.has(slotKey(need, binding))) {
+      const sizeBytes = WORD_BYTES * SLOT_WORDS[need];
+      const placement = cursor.place('readonly', sizeBytes, WORD_BYTES);
+      slots.set(slotKey(need, binding), { need, binding, ...placement });
+      if (need === 'tls-descriptor') placeFunction('descriptorFunction');
     }
+    if (binding.kind === 'thread-function') placeFunction('addressFunction');
     if (binding.kind === 'ifunc' && !stubs.has(key)) {
-      ifuncSlots.set(key, { binding, ...cursor.place('data', SLOT_BYTES, SLOT_BYTES) });
+      ifuncSlots.set(key, { binding, ...cursor.place('data', WORD_BYTES, WORD_BYTES) });
       stubs.set(key, { binding, ...cursor.place('code', jumps.ifuncStubBytes, STUB_ALIGNMENT) });
     }
     // Room for a stub wherever one may turn out to be needed: functions of other modules.
@@ -184,6 +213,10 @@ export function layOut(
     }
   }
   const content = new FrameLayout(objectFrames, collected.sections, jumps);
+  const countsFromBase = collected.references.some(
+    ({ rule, binding }) => rule.fromGotBase || binding.kind === 'got-base',
+  );
+  const gotBase = countsFromBase ? cursor.place('readonly', WORD_BYTES, WORD_BYTES) : undefined;
   const keepingStubs = roots.flatMap(({ fn, stub }) =>
     stub === undefined
       ? []
@@ -201,10 +234,12 @@ export function layOut(
     references: collected.references,
     stubs,
     slots,
+    gotBase,
+    threadFunctions,
     ifuncSlots,
     keepingStubs,
     frames: { content, ...cursor.place('readonly', content.sizeBytes, FRAME_ALIGNMENT) },
-    frameIndex: { count, ...cursor.place('readonly', frameIndexBytes(count), SLOT_BYTES) },
+    frameIndex: { count, ...cursor.place('readonly', frameIndexBytes(count), WORD_BYTES) },
     selfEntries: new Map(roots.map((root) => [root.fn, root.entry])),
     sizeBytes: cursor.sizeBytes,
     alignment: cursor.alignment,

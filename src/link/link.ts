@@ -7,9 +7,17 @@ import { PARTS, type Part } from '../core/part.js';
 import type { Section } from '../elf/sections.js';
 import type { Binding } from './bind.js';
 import { type CoveredRange, encodeFrameIndex, frameIndexBytes } from './frame-index.js';
-import { type Layout, type Placement, bindingKey } from './layout.js';
+import {
+  type Layout,
+  type Placement,
+  type Slot,
+  type ThreadFunction,
+  bindingKey,
+  slotKey,
+} from './layout.js';
 import { type ObjectFunction, isZeroFilled } from './object-unit.js';
 import type { Reference } from './resolve.js';
+import { type SlotNeed, slotNeedOf, threadLocalWords, threadOffsetOf } from './slots.js';
 
 export interface LinkedPart {
   readonly part: Part;
@@ -66,9 +74,10 @@ class Linker {
     const { layout } = this;
     for (const placement of layout.sections.values())
       this.copySection(placement.section, placement);
-    for (const synthetic of layout.slots.values())
-      this.writeSlot(synthetic, this.slotValue(synthetic.binding));
+    for (const slot of layout.slots.values()) this.writeWords(slot, this.slotWords(slot));
     for (const [key, stub] of layout.stubs) this.writeStub(key, stub, stub.binding);
+    for (const [name, { part, offset }] of layout.threadFunctions)
+      this.bytes[part].set(this.machine.threadLocals[name], offset);
     this.copyFrames();
     for (const reference of layout.references) this.relocate(reference);
     for (const [fn, entry] of layout.selfEntries) this.pointAtEntry(fn, entry);
@@ -145,15 +154,27 @@ class Linker {
     return this.bytes[part].subarray(offset, offset + sizeBytes);
   }
 
-  private writeSlot({ part, offset }: Placement, value: number): void {
+  private writeWords({ part, offset }: Placement, words: readonly number[]): void {
     const bytes = this.bytes[part];
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { littleEndian } = this.layout.unit.object.elf.header;
-    view.setBigInt64(offset, BigInt(value), littleEndian);
+    for (const [i, word] of words.entries())
+      view.setBigInt64(offset + 8 * i, BigInt(word), littleEndian);
   }
 
-  private slotValue(binding: Binding): number {
-    return binding.kind === 'thread-local' ? binding.threadOffset : this.valueOf(binding);
+  private slotWords({ need, binding }: Slot): readonly number[] {
+    if (need === 'got') return [this.valueOf(binding)];
+    if (binding.kind !== 'thread-local')
+      throw new HcrError({ code: 'unexpected', detail: `a ${binding.kind} has no ${need}` });
+    return threadLocalWords(need, binding, {
+      descriptorFunction: this.threadFunction('descriptorFunction'),
+      hasOwnAddressFunction: this.layout.threadFunctions.has('addressFunction'),
+    });
+  }
+
+  private threadFunction(name: ThreadFunction): Addr | undefined {
+    const placement = this.layout.threadFunctions.get(name);
+    return placement === undefined ? undefined : this.addressOf(placement);
   }
 
   /** The address that a binding stands for. */
@@ -175,9 +196,24 @@ class Linker {
         return this.stubFor(binding);
       case 'absent':
         return 0;
+      case 'thread-function': {
+        const placement = this.layout.threadFunctions.get('addressFunction');
+        if (placement !== undefined) return this.addressOf(placement);
+        break;
+      }
+      case 'got-base':
+        return this.gotBase();
       case 'thread-local':
-        return binding.threadOffset;
+        break;
     }
+    throw new HcrError({ code: 'unexpected', detail: `a ${binding.kind} has no address` });
+  }
+
+  private gotBase(): Addr {
+    const { gotBase } = this.layout;
+    if (gotBase === undefined)
+      throw new HcrError({ code: 'unexpected', detail: 'the GOT base was not laid out' });
+    return this.addressOf(gotBase);
   }
 
   private stubFor(binding: Binding): Addr {
@@ -225,7 +261,7 @@ class Linker {
    *  again would hand out the address of a body, which the next patch does not redirect. */
   private pointAtEntry(fn: ObjectFunction, entry: Addr): void {
     const placement = this.layout.sections.get(fn.section);
-    if (placement === undefined) return;
+    if (placement === undefined || this.findsGotFrom(fn)) return;
     const { patterns } = this.machine;
     const start = placement.offset + fn.offset;
     const code = this.bytes[placement.part].subarray(start, start + fn.sizeBytes);
@@ -235,6 +271,17 @@ class Linker {
         throw new HcrError({ code: 'out-of-reach', symbol: fn.name, detail: 'its own entry' });
       }
     }
+  }
+
+  /** In the large model a function adds the distance to the GOT to an address of its own, which may
+   *  be that of its first instruction. Its calls and pointers go through the GOT then. */
+  private findsGotFrom(fn: ObjectFunction): boolean {
+    return this.layout.references.some(
+      ({ section, relocation, rule }) =>
+        section === fn.section &&
+        rule.needs === 'got-base' &&
+        relocation.offset - relocation.addend === fn.offset,
+    );
   }
 
   /** Where the field of a relocation is. */
@@ -254,9 +301,10 @@ class Linker {
     const { offset } = placement;
     const P = this.addressOf(placement);
     const A = relocation.addend;
-    const apply = (S: number): boolean =>
+    const base = rule.fromGotBase ? this.gotBase() : 0;
+    const apply = (value: number): boolean =>
       this.machine.relocations.apply(relocation.type, this.bytes[placement.part], offset, {
-        S,
+        S: value - base,
         A,
         P,
       });
@@ -270,32 +318,41 @@ class Linker {
         if (rule.needs === 'branch' && binding.kind === 'absent' && apply(P)) return;
         break;
       case 'got':
-      case 'got-tp-offset': {
-        const slot = this.layout.slots.get(bindingKey(binding));
-        if (slot !== undefined && apply(this.addressOf(slot))) return;
+      case 'got-tp-offset':
+      case 'tls-index':
+      case 'tls-module':
+      case 'tls-descriptor': {
+        const address = this.slotAddress(rule.needs, binding);
+        if (address !== undefined && apply(address)) return;
         break;
       }
       case 'tp-offset':
-        if (binding.kind === 'thread-local' && apply(binding.threadOffset)) return;
+        if (binding.kind === 'thread-local' && apply(threadOffsetOf(binding))) return;
+        break;
+      case 'module-tls-offset':
+        if (binding.kind === 'thread-local' && apply(binding.offset)) return;
+        break;
+      case 'got-base':
+        if (apply(this.gotBase())) return;
         break;
       case 'size':
         if (apply(reference.symbol.sizeBytes)) return;
         break;
-      case 'tls-descriptor':
-      case 'tls-module':
-      case 'module-tls-offset':
+      case 'tls-call':
       case 'nothing':
-        throw new HcrError({
-          code: 'unsupported-relocation',
-          relocation: rule.name,
-          section: reference.section.name,
-          symbol: reference.symbol.name,
-        });
+        return;
     }
     throw new HcrError({
       code: 'out-of-reach',
       symbol: reference.symbol.name || reference.section.name,
       detail: `${rule.name} at ${hex(P)} cannot hold ${binding.kind === 'live' ? hex(binding.address) : 'its value'}`,
     });
+  }
+
+  private slotAddress(need: SlotNeed, binding: Binding): Addr | undefined {
+    if (binding.kind === 'thread-local' && slotNeedOf(need, binding) === undefined)
+      return binding.liveDescriptor;
+    const slot = this.layout.slots.get(slotKey(need, binding));
+    return slot === undefined ? undefined : this.addressOf(slot);
   }
 }

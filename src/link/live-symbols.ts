@@ -1,14 +1,24 @@
 /**
- * Names of the live process. They bind as the dynamic linker would have bound them: first within
- * the module that is patched, its hidden symbols included, then in the global scope, which is the
- * modules in link-map order. So a copy-relocated `stdout` is found where it lives, in the
- * executable, before libc's own.
+ * Names of the live process. They bind as the dynamic linker bound them.
+ *
+ * - What a module defines for itself alone (hidden, protected, linked with -Bsymbolic, or the
+ *   executable's) is its own.
+ * - What a shared object exports may be another module's: the executable's copy of a variable, an
+ *   earlier library's function. The slots that the dynamic linker filled for that module say which.
+ * - Else the modules in scope are asked in order; so a copy-relocated `stdout` is found where it
+ *   lives, in the executable, before libc's own. Versions are those that the module was linked with.
  */
-import { type Addr, type Vaddr, vaddr } from '../core/address.js';
+import type { Machine } from '../arch/arch.js';
+import { type Addr, contains, vaddr } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
-import { STB, STT } from '../elf/constants.js';
-import { type LoadedModule, liveAddress, tlsBlockBytes } from '../elf/loaded-module.js';
+import { DF, DT, PF, PT, STB, STT, STV } from '../elf/constants.js';
+import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { ElfSymbol } from '../elf/symbols.js';
+import { LookupScope } from './lookup-scope.js';
+import { StoredAddresses } from './stored-addresses.js';
+import { ThreadStorage } from './thread-storage.js';
+
+type SymbolMachine = Pick<Machine, 'relocations' | 'threadLocals' | 'patterns'>;
 
 export type LiveKind = 'function' | 'object' | 'ifunc' | 'thread-local';
 
@@ -18,8 +28,8 @@ export interface LiveSymbol {
   readonly kind: LiveKind;
   /** Where it is; for `ifunc` its resolver. For `thread-local` meaningless. */
   readonly address: Addr;
-  /** Offset from the thread pointer in bytes, for `thread-local` in the executable. */
-  readonly threadOffset: number | undefined;
+  /** Offset in bytes into the module's thread-local block, for `thread-local`. */
+  readonly blockOffset: number | undefined;
   readonly sizeBytes: number;
 }
 
@@ -46,28 +56,79 @@ export function liveSymbol(module: LoadedModule, symbol: ElfSymbol): LiveSymbol 
   if (kind === undefined || !symbol.isDefined || symbol.home === 'reserved') return undefined;
   const { name, sizeBytes } = symbol;
   if (kind === 'thread-local') {
-    const block = module.isExecutable ? tlsBlockBytes(module) : undefined;
-    const threadOffset = block === undefined ? undefined : symbol.value - block;
-    return { name, module, kind, address: liveAddress(module, vaddr(0)), threadOffset, sizeBytes };
+    const address = liveAddress(module, vaddr(0));
+    return { name, module, kind, address, blockOffset: symbol.value, sizeBytes };
   }
   const at = vaddr(symbol.value);
   const address = symbol.home === 'absolute' ? (symbol.value as Addr) : liveAddress(module, at);
-  return { name, module, kind, address, threadOffset: undefined, sizeBytes };
+  return { name, module, kind, address, blockOffset: undefined, sizeBytes };
+}
+
+/** Names a library of the system that exports a name, whether it is loaded or not. */
+export type FindInstalled = (name: string) => string | undefined;
+
+/** How the new code asks for a name. */
+export interface NameQuery {
+  /** Only definitions of the module itself count: the reference is hidden or protected. */
+  readonly ownOnly?: boolean;
+  /** The program can do without it: then what it was told counts, also if that is nothing. */
+  readonly isWeak?: boolean;
+  /** The very version that is asked for, `GLIBC_2.2.5`. */
+  readonly version?: string;
 }
 
 export class LiveSymbols {
   /** Modules in link-map order, the executable first. */
   readonly modules: readonly LoadedModule[];
+  readonly threads: ThreadStorage;
   private readonly memory: Memory;
+  private readonly machine: SymbolMachine;
+  private readonly scope: LookupScope;
+  private readonly stored: StoredAddresses;
+  private readonly findInstalled: FindInstalled | undefined;
 
-  constructor(modules: readonly LoadedModule[], memory: Memory) {
+  constructor(
+    modules: readonly LoadedModule[],
+    memory: Memory,
+    machine: SymbolMachine,
+    findInstalled?: FindInstalled,
+  ) {
+    this.findInstalled = findInstalled;
     this.modules = modules;
     this.memory = memory;
+    this.machine = machine;
+    this.scope = new LookupScope(modules);
+    this.stored = new StoredAddresses(memory, machine.relocations);
+    this.threads = new ThreadStorage(modules, memory, machine);
   }
 
-  /** What a global name means in code of `home`. */
-  global(name: string, home: LoadedModule): LiveSymbol | undefined {
-    return this.inModule(name, home) ?? this.inScope(name);
+  /** What a global name means in code of `home`. `absent` for a weak name that the dynamic linker
+   *  found nowhere. */
+  global(
+    name: string,
+    home: LoadedModule,
+    query: NameQuery = {},
+  ): LiveSymbol | 'absent' | undefined {
+    const own = this.inModule(name, home);
+    if (query.ownOnly === true) return own;
+    if (own !== undefined && query.version === undefined && !isInterposable(name, home)) return own;
+    const version = query.version ?? importedVersion(name, home);
+    const found = this.inScope(name, home, version);
+    if (found?.kind === 'thread-local') return found;
+    const stored = query.version === undefined ? this.storedFor(name, home, found) : undefined;
+    if (stored === undefined) return this.bindsItself(name, home, own, found) ? own : found;
+    if (stored === 0) return query.isWeak === true ? 'absent' : found;
+    if (stored === found?.address) return found;
+    if (stored === own?.address) return own;
+    const known = found ?? own;
+    return {
+      name,
+      module: this.modules.find(({ range }) => contains(range, stored)) ?? home,
+      kind: known === undefined || known.kind === 'ifunc' ? 'function' : known.kind,
+      address: stored,
+      blockOffset: undefined,
+      sizeBytes: known?.sizeBytes ?? 0,
+    };
   }
 
   /** A global symbol that the module itself defines, hidden ones included. */
@@ -83,45 +144,108 @@ export class LiveSymbols {
       const found = liveSymbol(module, symbol);
       if (found !== undefined) return found;
     }
-    return exported(name, module);
+    return exported(name, module, undefined);
   }
 
-  private inScope(name: string): LiveSymbol | undefined {
-    for (const module of this.modules) {
-      const found = exported(name, module);
-      if (found !== undefined) return found;
+  /** A library that defines a name which code of `home` does not see: one that dlopen loaded for
+   *  others only, or one of the system that is not loaded. */
+  libraryWith(
+    name: string,
+    home: LoadedModule,
+  ): { readonly library: string; readonly isLoaded: boolean } | undefined {
+    const seen = this.scope.orderFor(home);
+    const loaded = this.modules.find(
+      (module) => !seen.includes(module) && exported(name, module, undefined) !== undefined,
+    );
+    if (loaded !== undefined) return { library: loaded.name, isLoaded: true };
+    const installed = this.isStatic ? undefined : this.findInstalled?.(name);
+    return installed === undefined ? undefined : { library: installed, isLoaded: false };
+  }
+
+  /** Whether no dynamic linker took part: then the program has what was linked in, and no more. */
+  get isStatic(): boolean {
+    const [executable, ...others] = this.modules;
+    const isDynamic = executable?.file.segments.some(({ type }) => type === PT.INTERP) ?? true;
+    return others.length === 0 && !isDynamic;
+  }
+
+  private inScope(
+    name: string,
+    home: LoadedModule,
+    version: string | undefined,
+  ): LiveSymbol | undefined {
+    for (const module of this.scope.orderFor(home)) {
+      const found = exported(name, module, version);
+      if (found !== undefined) return this.canonical(found, home);
     }
     return undefined;
   }
 
-  /** Address of a function of another module as this module's own code knows it: the canonical
-   *  PLT entry of an executable linked at a fixed address. */
-  canonicalEntry(name: string, home: LoadedModule): Addr | undefined {
-    const symbol = home.file
+  /** What the dynamic linker put into slots. A unique symbol is one for all modules. */
+  private storedFor(
+    name: string,
+    home: LoadedModule,
+    found: LiveSymbol | undefined,
+  ): Addr | undefined {
+    const stored = this.stored.of(name, home);
+    if (stored !== undefined || found === undefined || !isUnique(name, found.module)) return stored;
+    for (const module of this.modules) {
+      if (module.loader?.namespace !== home.loader?.namespace) continue;
+      const elsewhere = this.stored.of(name, module);
+      if (elsewhere !== undefined) return elsewhere;
+    }
+    return undefined;
+  }
+
+  /**
+   * Whether a shared object was linked so that its own functions call each other directly
+   * (`-Bsymbolic-functions` leaves no other trace). Asked only where another definition comes first.
+   */
+  private bindsItself(
+    name: string,
+    home: LoadedModule,
+    own: LiveSymbol | undefined,
+    found: LiveSymbol | undefined,
+  ): boolean {
+    if (own === undefined || own.address === found?.address) return false;
+    if (found === undefined) return true;
+    if (own.kind !== 'function' || this.stored.asksFor(name, home)) return false;
+    return home.file.segments
+      .filter(({ type, flags }) => type === PT.LOAD && (flags & PF.X) !== 0)
+      .some(({ address, fileSizeBytes }) => {
+        const start = liveAddress(home, address);
+        const code = this.memory.tryRead(start, fileSizeBytes);
+        return code !== undefined && this.machine.patterns.branchesTo(code, own.address - start);
+      });
+  }
+
+  /** An executable at a fixed address may have made its own PLT entry the address of a foreign
+   *  function, for everyone. */
+  private canonical(symbol: LiveSymbol, home: LoadedModule): LiveSymbol {
+    const [executable] = this.scope.orderFor(home);
+    if (symbol.kind !== 'function' || executable === undefined || executable === symbol.module)
+      return symbol;
+    const entry = executable.file
       .dynamicSymbols()
-      .findByName(name)
+      .findByName(symbol.name)
       .find((candidate) => !candidate.isDefined && candidate.value !== 0);
-    return symbol === undefined ? undefined : liveAddress(home, vaddr(symbol.value));
+    if (entry === undefined) return symbol;
+    return { ...symbol, address: liveAddress(executable, vaddr(entry.value)) };
   }
 
   /** What the dynamic linker resolved an IFUNC to, when some module has used it already. */
   resolvedIfunc(symbol: LiveSymbol): Addr | undefined {
     for (const module of this.modules) {
-      const table = module.file.dynamicSymbols();
-      const wanted = new Set(table.findByName(symbol.name).map((candidate) => candidate.index));
-      if (wanted.size === 0) continue;
-      for (const relocation of module.file.dynamicRelocations()) {
-        if (!wanted.has(relocation.symbolIndex)) continue;
-        const slot = this.memory.tryRead(liveAddress(module, relocation.offset as Vaddr), 8);
-        if (slot === undefined) continue;
-        const value = Number(new DataView(slot.buffer, slot.byteOffset).getBigUint64(0, true));
-        // A slot not yet bound leads to the lazy binding code of its own module.
-        const { range } = symbol.module;
-        if (value >= range.start && value < range.end && value !== symbol.address)
-          return value as Addr;
-      }
+      const stored = this.stored.of(symbol.name, module);
+      // A name may mean something else to another module.
+      if (
+        stored !== undefined &&
+        stored !== symbol.address &&
+        contains(symbol.module.range, stored)
+      )
+        return stored;
     }
-    return undefined;
+    return this.stored.resolvedBy(symbol.address, symbol.module);
   }
 
   nearNames(name: string, home: LoadedModule): string[] {
@@ -130,11 +254,56 @@ export class LiveSymbols {
   }
 }
 
-function exported(name: string, module: LoadedModule): LiveSymbol | undefined {
+/** Whether another module's definition may count in place of the module's own. */
+function isInterposable(name: string, module: LoadedModule): boolean {
+  if (module.isExecutable) return false;
+  const { entries, flags } = module.file.dynamic();
+  const isSymbolic = (flags & DF.SYMBOLIC) !== 0 || entries.some(({ tag }) => tag === DT.SYMBOLIC);
+  return (
+    !isSymbolic &&
+    module.file
+      .dynamicSymbols()
+      .findByName(name)
+      .some(
+        ({ isDefined, binding, visibility }) =>
+          isDefined && binding !== STB.LOCAL && visibility === STV.DEFAULT,
+      )
+  );
+}
+
+function isUnique(name: string, module: LoadedModule): boolean {
+  return module.file
+    .dynamicSymbols()
+    .findByName(name)
+    .some(({ isDefined, binding }) => isDefined && binding === STB.GNU_UNIQUE);
+}
+
+/** The version that the module was linked against, where it imports the name. */
+function importedVersion(name: string, module: LoadedModule): string | undefined {
+  return module.file
+    .dynamicSymbols()
+    .findByName(name)
+    .find(({ isDefined }) => !isDefined)?.version;
+}
+
+/** What a module exports under a name: in the version asked for, else the default one. */
+function exported(
+  name: string,
+  module: LoadedModule,
+  version: string | undefined,
+): LiveSymbol | undefined {
   const candidates = module.file
     .dynamicSymbols()
     .findByName(name)
-    .filter((symbol) => symbol.isDefined && symbol.binding !== STB.LOCAL);
-  const best = candidates.find((symbol) => symbol.isDefaultVersion) ?? candidates[0];
+    .filter(
+      (symbol) =>
+        symbol.isDefined &&
+        symbol.binding !== STB.LOCAL &&
+        symbol.visibility !== STV.HIDDEN &&
+        symbol.visibility !== STV.INTERNAL,
+    );
+  const wanted =
+    version === undefined ? undefined : candidates.find((symbol) => symbol.version === version);
+  const best = wanted ?? candidates.find((symbol) => symbol.isDefaultVersion) ?? candidates[0];
   return best === undefined ? undefined : liveSymbol(module, best);
 }

@@ -15,7 +15,8 @@ export interface LiveVariable {
   readonly address: Addr;
   /** Undefined when debug information does not tell. */
   readonly sizeBytes: number | undefined;
-  readonly threadOffset: number | undefined;
+  /** Of a thread-local variable its place in the module's block; its address means nothing. */
+  readonly blockOffset: number | undefined;
 }
 
 export interface LiveUnit {
@@ -52,6 +53,11 @@ export function numberedLike<S extends { readonly name: string }>(
  *  compilations need to agree on what it takes. */
 export function isCompilerMade(functionName: string): boolean {
   return /\.(isra|constprop|part|cold|lto_priv|localalias)(\.|$)/.test(functionName);
+}
+
+/** A second name of a function for calls that nothing may interpose. */
+export function isLocalAlias(functionName: string): boolean {
+  return functionName.endsWith('.localalias');
 }
 
 /** The rarely run part of a function, reached only from the function itself. */

@@ -4,12 +4,7 @@ import { HcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { STB, STT } from '../elf/constants.js';
-import {
-  type LoadedModule,
-  fileAddress,
-  liveAddress,
-  tlsBlockBytes,
-} from '../elf/loaded-module.js';
+import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import { type LiveSymbol, liveSymbol } from './live-symbols.js';
 import type { LiveUnit, LiveVariable } from './live-unit.js';
@@ -49,7 +44,6 @@ export function readLiveUnit(
 
 function readVariables(module: LoadedModule, unit: Unit): Map<string, LiveVariable> {
   const found = new Map<string, LiveVariable>();
-  const block = module.isExecutable ? tlsBlockBytes(module) : undefined;
   for (const variable of unit.variables()) {
     const { location } = variable;
     if (location === undefined) continue;
@@ -58,13 +52,13 @@ function readVariables(module: LoadedModule, unit: Unit): Map<string, LiveVariab
       found.set(scopedNameOf(variable), {
         address: liveAddress(module, location.vaddr),
         sizeBytes,
-        threadOffset: undefined,
+        blockOffset: undefined,
       });
-    } else if (block !== undefined) {
+    } else {
       found.set(scopedNameOf(variable), {
         address: module.range.start,
         sizeBytes,
-        threadOffset: location.offset - block,
+        blockOffset: location.offset,
       });
     }
   }

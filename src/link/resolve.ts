@@ -66,7 +66,7 @@ export function resolveReference(
   binder: Binder,
   relocations: Relocations,
 ): Reference | undefined {
-  const symbol = unit.object.symbols.at(relocation.symbolIndex);
+  const symbol = unit.object.symbolAt(relocation.symbolIndex);
   const rule = relocations.rule(relocation.type);
   if (rule === undefined) {
     throw new HcrError({

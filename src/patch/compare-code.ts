@@ -38,7 +38,7 @@ export class CodeComparer {
     }
     if (decoder === undefined) return BODY;
     const code = { fn, entry, compiled, live, references };
-    return compareInstructions(code, decoder, this.targets);
+    return compareInstructions(code, decoder, this.context.machine.patterns, this.targets);
   }
 
   /** Compares a constant with the live one at an address. */
@@ -63,6 +63,18 @@ export class CodeComparer {
     let at = 0;
     for (const reference of references) {
       const offset = reference.relocation.offset - sectionOffset;
+      // The call in a sequence that the linker replaced as a whole.
+      if (offset < at) continue;
+      const { needs } = reference.rule;
+      const relaxed = patterns.relaxedTlsAccess(needs, compiled, offset, live, offset);
+      if (relaxed !== undefined) {
+        if (!sameBytes(compiled, live, at, offset - relaxed.bytesBefore)) return BODY;
+        const place = offsetBy(address, offset);
+        const verdict = this.targets.compareRelaxed(reference, relaxed, place);
+        if (verdict !== SAME) return verdict;
+        at = offset + relaxed.bytesAfter;
+        continue;
+      }
       const access =
         reference.rule.needs === 'got' ? patterns.gotAccess(compiled, live, offset) : undefined;
       const start = access === undefined ? offset : Math.min(offset, access.start);

@@ -1,11 +1,12 @@
 /** Comparison of a function instruction by instruction, where sizes of branches may differ. */
-import type { Decoder, Instruction } from '../arch/arch.js';
+import type { CodePatterns, Decoder, Instruction } from '../arch/arch.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { Reference } from '../link/resolve.js';
 import type { Field, PlaceOf, TargetComparer } from './compare-targets.js';
 import { BODY, type Comparison, SAME, sameBytes } from './comparison.js';
 import { pairInstructions } from './instruction-pairs.js';
+import { restoreRelaxed } from './relaxed-accesses.js';
 
 export interface ComparedCode {
   readonly fn: ObjectFunction;
@@ -20,9 +21,11 @@ export interface ComparedCode {
 export function compareInstructions(
   code: ComparedCode,
   decoder: Decoder,
+  patterns: CodePatterns,
   targets: TargetComparer,
 ): Comparison {
-  const { fn, entry, compiled, live } = code;
+  const { fn, entry, compiled } = code;
+  const { live, relaxed, gone } = restoreRelaxed(code, decoder, patterns);
   const pairs = pairInstructions(compiled, live, entry, decoder);
   if (pairs === undefined) return BODY;
   const { ours, theirs, places } = pairs;
@@ -34,8 +37,16 @@ export function compareInstructions(
     if (their === undefined) return BODY;
     const end = our.address - entry + fn.offset + our.lengthBytes;
     const references = takeWhile(pending, ({ relocation }) => relocation.offset < end);
-    const verdict = compareInstruction(our, their, references, code, placeOf, targets);
-    if (verdict !== SAME) return verdict;
+    const [reference] = references;
+    const replaced = reference && relaxed.get(reference);
+    if (reference !== undefined && replaced !== undefined) {
+      const verdict = targets.compareRelaxed(reference, replaced.access, replaced.place);
+      if (verdict !== SAME) return verdict;
+    } else if (reference === undefined || !gone.has(reference)) {
+      const restored = { ...code, live };
+      const verdict = compareInstruction(our, their, references, restored, placeOf, targets);
+      if (verdict !== SAME) return verdict;
+    }
   }
   return SAME;
 }

@@ -5,11 +5,13 @@
  * symbol is. A field that leads through the PLT or the GOT is followed; one that the linker relaxed
  * is recognised. Strings and tables, which every compilation places anew, are compared by content.
  */
+import type { RelaxedTlsAccess } from '../arch/arch.js';
 import { type Addr, type Vaddr, addr, contains, offsetBy } from '../core/address.js';
 import { isHcrError } from '../core/failure.js';
+import { DT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
-import type { Binding } from '../link/bind.js';
+import { type Binding, GOT_BASE_NAME } from '../link/bind.js';
 import { ConstantExtents } from '../link/constant-extents.js';
 import { isCompilerMade } from '../link/live-unit.js';
 import { isCode } from '../link/object-unit.js';
@@ -19,6 +21,7 @@ import {
   resolveReferences,
   targetOffset,
 } from '../link/resolve.js';
+import { isSameRelaxed, isSameThreadLocal } from './compare-thread-locals.js';
 import {
   BODY,
   CONSTANT,
@@ -97,24 +100,33 @@ export class TargetComparer {
     const { compiled, live, offset, place } = field;
     if (offset + rule.widthBytes > live.length) return BODY;
     const liveS = this.symbolValueIn(reference, field);
+    if (binding.kind === 'thread-local') {
+      const { threads } = this.context.symbols;
+      return isSameThreadLocal(binding, rule.needs, liveS, this.wordAt, threads) ? SAME : BODY;
+    }
     switch (rule.needs) {
       case 'got': {
-        const access = this.context.machine.patterns.gotAccess(compiled, live, offset);
+        const access = isRelaxable(reference)
+          ? this.context.machine.patterns.gotAccess(compiled, live, offset)
+          : { kind: 'slot', target: () => liveS };
         if (access === undefined) return BODY;
         const target = access.target(place);
         const value = access.kind === 'address' ? target : this.pointerAt(target);
         if (value === undefined) return BODY;
         return this.compareMeaning(reference, value, field, target);
       }
-      case 'got-tp-offset': {
-        const value = this.signedAt(liveS);
-        return binding.kind === 'thread-local' && value === binding.threadOffset ? SAME : BODY;
-      }
-      case 'tp-offset':
-        return binding.kind === 'thread-local' && liveS === binding.threadOffset ? SAME : BODY;
+      case 'got-base':
+        return liveS === this.gotBase() ? SAME : BODY;
       default:
         return this.compareMeaning(reference, liveS, field);
     }
+  }
+
+  /** Whether an access that the linker relaxed leads to the variable that the reference means.
+   *  @param place where the compiled field would be in the live code */
+  compareRelaxed({ binding, rule }: Reference, access: RelaxedTlsAccess, place: Addr): Comparison {
+    if (binding.kind !== 'thread-local') return BODY;
+    return isSameRelaxed(binding, rule.needs, access, place, this.wordAt) ? SAME : BODY;
   }
 
   /** Whether the live address `liveS` is what the symbol stands for.
@@ -137,6 +149,8 @@ export class TargetComparer {
       case 'absent':
         return liveS === 0 ? SAME : BODY;
       case 'thread-local':
+      case 'thread-function':
+      case 'got-base':
         return BODY;
       case 'fresh':
         return this.compareFresh(reference, binding, liveS, field);
@@ -148,11 +162,20 @@ export class TargetComparer {
     return targetOffset(reference, this.context.machine.relocations) - reference.symbol.value;
   }
 
-  private symbolValueIn({ relocation }: Reference, { live, offset, place }: Field): number {
-    return this.context.machine.relocations.read(relocation.type, live, offset, {
-      A: relocation.addend,
-      P: place,
-    });
+  private symbolValueIn({ relocation, rule }: Reference, { live, offset, place }: Field): number {
+    const { relocations } = this.context.machine;
+    const terms = { A: relocation.addend, P: place };
+    const value = relocations.read(relocation.type, live, offset, terms);
+    return rule.fromGotBase ? value + (this.gotBase() ?? NaN) : value;
+  }
+
+  /** Where the live code counts offsets into its GOT from. */
+  private gotBase(): Addr | undefined {
+    const { file, bias } = this.context.module;
+    const symbol = file.symbols().findByName(GOT_BASE_NAME)[0];
+    const tag = file.dynamic().entries.find((entry) => entry.tag === DT.PLTGOT);
+    const at = symbol?.value ?? tag?.value;
+    return at === undefined ? undefined : addr(at + bias);
   }
 
   /** The live value points at a PLT entry, or came from a GOT slot, of this name. */
@@ -262,12 +285,18 @@ export class TargetComparer {
       : Number(new DataView(bytes.buffer).getBigUint64(0, true));
   }
 
-  private signedAt(address: number): number | undefined {
+  private readonly wordAt = (address: number): number | undefined => {
+    if (address <= 0) return undefined;
     const bytes = this.context.original.tryRead(addr(address), POINTER_BYTES);
     return bytes === undefined
       ? undefined
       : Number(new DataView(bytes.buffer).getBigInt64(0, true));
-  }
+  };
+}
+
+/** The linker rewrites accesses through 32-bit fields only. */
+function isRelaxable({ rule }: Reference): boolean {
+  return rule.pcRelative && rule.widthBytes === 4;
 }
 
 /** Labels of code that is not being compared along: all of one section must be at one distance from

@@ -82,7 +82,11 @@ class Fingerprint {
         this.hash.update(`ifunc ${binding.symbol.name} ${addend}|`);
         return;
       case 'thread-local':
-        this.hash.update(`thread-local ${binding.threadOffset} ${addend}|`);
+        this.hash.update(`thread-local ${binding.module.path} ${binding.offset} ${addend}|`);
+        return;
+      case 'thread-function':
+      case 'got-base':
+        this.hash.update(`${binding.kind} ${addend}|`);
         return;
       case 'absent':
         this.hash.update(`absent ${addend}|`);

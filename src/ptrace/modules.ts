@@ -3,26 +3,21 @@
  *
  * A module is read through /proc, never by its path: the file there may have been rebuilt or
  * deleted since it was mapped. The order is that of the dynamic linker's own list, in which names
- * are looked up; a static program has one module.
+ * are looked up (see link-maps); a static program has one module.
  *
- * @see proc(5) map_files, exe, root; glibc <link.h> for r_debug and link_map
+ * @see proc(5) map_files, exe, root
  */
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type Addr, addr, loadBias, offsetBy } from '../core/address.js';
+import { type AddrRange, type LoadBias, addr, loadBias } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import type { Memory } from '../core/memory.js';
-import { DT, PT } from '../elf/constants.js';
+import { PF, PT } from '../elf/constants.js';
 import { type ElfFile, openElf } from '../elf/elf-file.js';
-import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
+import type { LoadedModule } from '../elf/loaded-module.js';
+import { readLoaderFacts } from './link-maps.js';
 import type { TargetProcess } from './process.js';
 import type { Mapping } from './procfs.js';
 import { AREA_NAME } from './patch-area.js';
-
-/** A list longer than this is damaged or hostile. */
-const MAX_LINK_MAPS = 10_000;
-const R_MAP_OFFSET = 8;
-const LINK_MAP = { ld: 16, next: 24, sizeBytes: 32 } as const;
 
 /** @throws HcrError `malformed-file` when the executable is damaged */
 export function observeModules(target: TargetProcess): LoadedModule[] {
@@ -39,11 +34,11 @@ export function observeModules(target: TargetProcess): LoadedModule[] {
   for (const group of groups.values()) {
     if (!group.some((mapping) => mapping.executable)) continue;
     const isExecutable = group[0]?.inode === exeInode;
-    const module = readModule(target, group, isExecutable);
-    if (module !== undefined) modules.push(module);
+    modules.push(...readModules(target, group, isExecutable));
   }
   modules.sort((a, b) => Number(b.isExecutable) - Number(a.isExecutable));
-  return inLinkMapOrder(modules, target.memory);
+  const facts = readLoaderFacts(modules, target.memory);
+  return inLinkMapOrder(modules.map((module) => ({ ...module, loader: facts.get(module) })));
 }
 
 function inodeOf(path: string): number | undefined {
@@ -54,42 +49,72 @@ function inodeOf(path: string): number | undefined {
   }
 }
 
-function readModule(
+/** The copies of one file: `dlmopen` loads another. */
+function readModules(
   target: TargetProcess,
   group: readonly Mapping[],
   isExecutable: boolean,
-): LoadedModule | undefined {
+): LoadedModule[] {
   const [first] = group;
-  const last = group.at(-1);
-  if (first === undefined || last === undefined) return undefined;
+  if (first === undefined) return [];
   const file = openMapped(target, first, isExecutable);
-  if (file === undefined) return undefined;
-  const { pageBytes } = target.machine;
-  for (const segment of file.segments) {
-    if (segment.type !== PT.LOAD) continue;
-    const pageOffset = segment.offset - (segment.offset % pageBytes);
-    const mapping = group.find((candidate) => candidate.fileOffset === pageOffset);
-    if (mapping === undefined) continue;
-    const bias = loadBias(mapping.start - (segment.address - (segment.address % pageBytes)));
-    return {
-      path: first.path,
-      name: basename(first.path),
-      bias,
-      range: { start: first.start, end: endOf(file, bias, last) },
-      isExecutable,
-      file,
-    };
-  }
-  file[Symbol.dispose]();
-  return undefined;
+  if (file === undefined) return [];
+  const biases = biasesOf(file, group, target.machine.pageBytes);
+  if (biases.length === 0) file[Symbol.dispose]();
+  return biases.flatMap((bias, i) => {
+    const own = i === 0 ? file : openMapped(target, first, isExecutable);
+    if (own === undefined) return [];
+    return [
+      {
+        path: first.path,
+        name: basename(first.path),
+        bias,
+        range: rangeOf(own, bias, group),
+        isExecutable,
+        file: own,
+        loader: undefined,
+      },
+    ];
+  });
+}
+
+/** Every bias at which the file's code is mapped. A program may map parts of the file elsewhere to
+ *  read them; where none has the code in its place, the first is taken. */
+function biasesOf(file: ElfFile, group: readonly Mapping[], pageBytes: number): LoadBias[] {
+  const pageOf = (value: number): number => value - (value % pageBytes);
+  const loaded = file.segments.filter(({ type }) => type === PT.LOAD);
+  const candidates = loaded.flatMap((segment) =>
+    group
+      .filter(({ fileOffset }) => fileOffset === pageOf(segment.offset))
+      .map(({ start }) => start - pageOf(segment.address)),
+  );
+  const hasCode = (bias: number): boolean =>
+    loaded
+      .filter(({ flags }) => (flags & PF.X) !== 0)
+      .every((segment) => {
+        const at = bias + pageOf(segment.address);
+        return group.some(
+          ({ start, end, executable, fileOffset }) =>
+            executable &&
+            start <= at &&
+            at < end &&
+            fileOffset + at - start === pageOf(segment.offset),
+        );
+      });
+  const inPlace = [...new Set(candidates)].filter(hasCode).sort((a, b) => a - b);
+  return (inPlace.length > 0 ? inPlace : candidates.slice(0, 1)).map(loadBias);
 }
 
 /** The zero-filled part of the last segment is an anonymous mapping, which the group lacks. */
-function endOf(file: ElfFile, bias: number, last: Mapping): Addr {
-  const ends = file.segments
-    .filter((s) => s.type === PT.LOAD)
-    .map((s) => s.address + s.memorySizeBytes + bias);
-  return addr(Math.max(last.end, ...ends));
+function rangeOf(file: ElfFile, bias: LoadBias, group: readonly Mapping[]): AddrRange {
+  const loaded = file.segments.filter(({ type }) => type === PT.LOAD);
+  const lowest = Math.min(...loaded.map(({ address }) => address + bias));
+  const highest = Math.max(...loaded.map((each) => each.address + each.memorySizeBytes + bias));
+  const mappings = group.filter(({ start, end }) => start < highest && end > lowest);
+  return {
+    start: addr(Math.min(lowest, ...mappings.map(({ start }) => start))),
+    end: addr(Math.max(highest, ...mappings.map(({ end }) => end))),
+  };
 }
 
 function openMapped(
@@ -115,44 +140,10 @@ function openMapped(
   return undefined;
 }
 
-function inLinkMapOrder(modules: readonly LoadedModule[], memory: Memory): LoadedModule[] {
-  const order = readLinkMap(modules[0], memory);
-  if (order.length === 0) return [...modules];
-  const rank = new Map(order.map((dynamic, i) => [dynamic, i]));
-  const rankOf = (module: LoadedModule): number => {
-    const segment = module.file.segments.find((candidate) => candidate.type === PT.DYNAMIC);
-    const at = segment === undefined ? undefined : rank.get(liveAddress(module, segment.address));
-    return at ?? order.length;
-  };
-  return [...modules].sort((a, b) => rankOf(a) - rankOf(b));
-}
-
-/** Addresses of the dynamic sections of all loaded objects, in the dynamic linker's order. */
-function readLinkMap(executable: LoadedModule | undefined, memory: Memory): Addr[] {
-  const segment = executable?.file.segments.find((candidate) => candidate.type === PT.DYNAMIC);
-  if (executable === undefined || segment === undefined) return [];
-  const bytes = memory.tryRead(liveAddress(executable, segment.address), segment.memorySizeBytes);
-  if (bytes === undefined) return [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let debug = 0;
-  for (let at = 0; at + 16 <= bytes.length; at += 16) {
-    if (Number(view.getBigUint64(at, true)) === DT.DEBUG)
-      debug = Number(view.getBigUint64(at + 8, true));
-  }
-  if (debug === 0) return [];
-  const order: Addr[] = [];
-  let next = pointerAt(memory, addr(debug + R_MAP_OFFSET));
-  while (next !== undefined && next !== 0 && order.length < MAX_LINK_MAPS) {
-    const map = memory.tryRead(addr(next), LINK_MAP.sizeBytes);
-    if (map === undefined) break;
-    const fields = new DataView(map.buffer, map.byteOffset, map.byteLength);
-    order.push(addr(fields.getBigUint64(LINK_MAP.ld, true)));
-    next = Number(fields.getBigUint64(LINK_MAP.next, true));
-  }
-  return order;
-}
-
-function pointerAt(memory: Memory, address: Addr): number | undefined {
-  const bytes = memory.tryRead(offsetBy(address, 0), 8);
-  return bytes === undefined ? undefined : Number(new DataView(bytes.buffer).getBigUint64(0, true));
+/** Modules that are not in the list, as that of a debugger's making, come last. */
+function inLinkMapOrder(modules: readonly LoadedModule[]): LoadedModule[] {
+  const rankOf = (module: LoadedModule): number => module.loader?.order ?? Infinity;
+  return [...modules].sort((a, b) =>
+    rankOf(a) === rankOf(b) ? 0 : rankOf(a) < rankOf(b) ? -1 : 1,
+  );
 }

@@ -50,6 +50,12 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
   'abi-changed': { code: 'abi-changed', function: 'f1', differences: [difference] },
   'layout-changed': { code: 'layout-changed', type: 'struct s', differences: [difference] },
   'unresolved-symbol': { code: 'unresolved-symbol', symbol: 'prinft', near: ['printf'] },
+  'unsupported-thread-local': {
+    code: 'unsupported-thread-local',
+    variable: 'depth',
+    reason: 'it is new',
+    advice: 'Use an ordinary variable.',
+  },
   'unsupported-relocation': {
     code: 'unsupported-relocation',
     relocation: 'R_X86_64_GOT64',

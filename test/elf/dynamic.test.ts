@@ -44,9 +44,23 @@ test('a static program and an object have nothing dynamic', () => {
   for (const name of ['static', 'object'] as const) {
     using elf = openElf(samples.path(name));
     expect(elf.dynamic()).toMatchObject({ entries: [], needed: [], relocationTable: undefined });
-    expect(elf.dynamicRelocations()).toEqual([]);
     expect(elf.dynamicSymbols().count).toBe(0);
   }
+});
+
+test('a static program relocates itself by its own table, an object not at all', () => {
+  const offsetsOf = (name: 'static' | 'object'): string[] => {
+    using elf = openElf(samples.path(name));
+    return elf.dynamicRelocations().map(({ offset }) => offset.toString(16).padStart(16, '0'));
+  };
+  const listed = readelf(samples.path('static'), '-r');
+  const irelative = listed.flatMap((line) => {
+    const [, at] = /^([0-9a-f]+) .* R_X86_64_IRELATIV/.exec(line) ?? [];
+    return at === undefined ? [] : [at.padStart(16, '0')];
+  });
+  expect(irelative.length).toBeGreaterThan(5);
+  expect(offsetsOf('static')).toEqual(irelative);
+  expect(offsetsOf('object')).toEqual([]);
 });
 
 test.each(['pie', 'fixed', 'shared'] as const)(

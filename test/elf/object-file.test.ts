@@ -100,13 +100,18 @@ test('groups are those that readelf lists', () => {
   expect(object.groupOf(sectionOf(object, '.text'))).toBeUndefined();
 });
 
-test('a common symbol has a home but no section', () => {
+test('a common symbol gets a section of its own, as in a linker', () => {
   const path = samples.build('common.c', 'int shared_by_all;\n', 'gcc -c -fcommon -o $out $in');
   const object = openObjectFile(path, EM.X86_64);
   expect(object.symbols.findByName('shared_by_all')).toMatchObject([
     { home: 'common', isDefined: true },
   ]);
-  expect(object.sections.flatMap((section) => object.symbolsIn(section))).toEqual([]);
+  const [symbol] = object.symbols.findByName('shared_by_all');
+  const placed = object.symbolAt(symbol?.index ?? 0);
+  expect(placed).toMatchObject({ name: 'shared_by_all', home: 'section', value: 0, sizeBytes: 4 });
+  const section = object.sections[placed.sectionIndex];
+  expect(section).toMatchObject({ type: SHT.NOBITS, sizeBytes: 4, alignment: 4 });
+  expect(object.sections.flatMap((each) => object.symbolsIn(each))).toEqual([placed]);
 });
 
 describe('refuses', () => {

@@ -114,6 +114,7 @@ export class EditedProgram implements AsyncDisposable {
       live,
       symbols,
       added: { function: () => undefined, variable: () => undefined },
+      threadFunctionName: x8664.threadLocals.addressFunctionName,
       mustCopy: () => false,
       sameConstant: (section, address) => comparer.compareConstant(section, address),
     });

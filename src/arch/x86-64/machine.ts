@@ -7,6 +7,7 @@ import { patterns } from './patterns.js';
 import { registers } from './registers.js';
 import { relocations } from './relocations.js';
 import { syscalls } from './syscalls.js';
+import { threadLocals } from './thread-locals.js';
 
 const EM_X86_64 = 62;
 
@@ -17,6 +18,7 @@ export const x8664: Machine = {
   // gcc 12 and later; see "x86 Options" in its manual.
   indirectDataFlags: ['-mno-direct-extern-access'],
   relocations,
+  threadLocals,
   jumps,
   patterns,
   callingConvention,

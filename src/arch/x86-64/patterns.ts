@@ -6,6 +6,7 @@
  */
 import type { Addr } from '../../core/address.js';
 import type { CodePatterns, GotAccess } from '../arch.js';
+import { relaxedTlsAccess } from './patterns-tls.js';
 
 const FIELD_BYTES = 4;
 const CALL = 0xe8;
@@ -136,4 +137,11 @@ function gotAccess(compiled: Uint8Array, live: Uint8Array, offset: number): GotA
   return undefined;
 }
 
-export const patterns: CodePatterns = { pltSlot, selfReferences, branchesTo, retarget, gotAccess };
+export const patterns: CodePatterns = {
+  pltSlot,
+  selfReferences,
+  branchesTo,
+  retarget,
+  gotAccess,
+  relaxedTlsAccess,
+};

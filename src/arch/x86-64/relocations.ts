@@ -15,15 +15,24 @@
  * binutils bfd/elf64-x86-64.c): 32S and everything relative is signed, 32 is unsigned (it is
  * zero-extended where it is used), 8 and 16 may be read either way.
  *
- * No rule: the offsets from the GOT's base of the large code model (GOT64, GOTOFF64, GOTPC32,
- * GOTPC64, GOTPLT64, PLTOFF64, GOT32), since hcr has no GOT with a base; and what only a dynamic
- * linker handles (COPY, GLOB_DAT, JUMP_SLOT, RELATIVE, DTPMOD64, TLSDESC, IRELATIVE).
+ * The large code model counts from the GOT's base, `_GLOBAL_OFFSET_TABLE_`: `G + A` (GOT64) is the
+ * slot's address less GOT, `S + A - GOT` (GOTOFF64) the symbol's, `L - GOT + A` (PLTOFF64) that of
+ * the function or its stub. The base may be any address, so long as all of one object agree on it.
+ *
+ * No rule: what only a dynamic linker handles (COPY, GLOB_DAT, JUMP_SLOT, RELATIVE, DTPMOD64,
+ * TLSDESC, IRELATIVE); see {@link Relocations.dynamicKind}.
  *
  * GOTPCRELX and REX_GOTPCRELX mark instructions which a linker may rewrite to do without the
  * slot. hcr fills in the slot's address and rewrites nothing, so that the code stays as compiled.
  */
 import { HcrError } from '../../core/failure.js';
-import type { RelocationNeed, RelocationRule, RelocationTerms, Relocations } from '../arch.js';
+import type {
+  DynamicRelocation,
+  RelocationNeed,
+  RelocationRule,
+  RelocationTerms,
+  Relocations,
+} from '../arch.js';
 import { R_X86_64, relocationName } from './relocation-types.js';
 
 /** How a field of `widthBytes` is read: which values fit. */
@@ -38,7 +47,7 @@ const R = R_X86_64;
 const FIELDS: ReadonlyMap<number, Field> = new Map(
   (
     [
-      // type, needs, width in bytes, S + A or S + A - P, range
+      // type, needs, width in bytes, S + A less P or less GOT, range
       [R.R_X86_64_NONE, 'nothing', 0, 'S+A', 'any'],
       [R.R_X86_64_64, 'address', 8, 'S+A', 'any'],
       [R.R_X86_64_32, 'address', 4, 'S+A', 'unsigned'],
@@ -57,6 +66,13 @@ const FIELDS: ReadonlyMap<number, Field> = new Map(
       [R.R_X86_64_CODE_5_GOTPCRELX, 'got', 4, 'S+A-P', 'signed'],
       [R.R_X86_64_CODE_6_GOTPCRELX, 'got', 4, 'S+A-P', 'signed'],
       [R.R_X86_64_GOTPCREL64, 'got', 8, 'S+A-P', 'any'],
+      [R.R_X86_64_GOT32, 'got', 4, 'S+A-GOT', 'signed'],
+      [R.R_X86_64_GOT64, 'got', 8, 'S+A-GOT', 'any'],
+      [R.R_X86_64_GOTPLT64, 'got', 8, 'S+A-GOT', 'any'],
+      [R.R_X86_64_GOTOFF64, 'address', 8, 'S+A-GOT', 'any'],
+      [R.R_X86_64_PLTOFF64, 'branch', 8, 'S+A-GOT', 'any'],
+      [R.R_X86_64_GOTPC32, 'got-base', 4, 'S+A-P', 'signed'],
+      [R.R_X86_64_GOTPC64, 'got-base', 8, 'S+A-P', 'any'],
       [R.R_X86_64_SIZE32, 'size', 4, 'S+A', 'unsigned'],
       [R.R_X86_64_SIZE64, 'size', 8, 'S+A', 'any'],
       // Thread-local storage: psABI 4.4.1 and Drepper, "ELF Handling For Thread-Local Storage", 4.
@@ -75,13 +91,32 @@ const FIELDS: ReadonlyMap<number, Field> = new Map(
       [R.R_X86_64_CODE_5_GOTPC32_TLSDESC, 'tls-descriptor', 4, 'S+A-P', 'signed'],
       [R.R_X86_64_CODE_6_GOTPC32_TLSDESC, 'tls-descriptor', 4, 'S+A-P', 'signed'],
       // Marks `call *(%rax)`: nothing is written there.
-      [R.R_X86_64_TLSDESC_CALL, 'nothing', 0, 'S+A', 'any'],
+      [R.R_X86_64_TLSDESC_CALL, 'tls-call', 0, 'S+A', 'any'],
     ] as const satisfies readonly (readonly [number, RelocationNeed, number, string, Range])[]
   ).map(([type, needs, widthBytes, formula, range]) => [
     type,
-    { name: relocationName(type), needs, widthBytes, pcRelative: formula === 'S+A-P', range },
+    {
+      name: relocationName(type),
+      needs,
+      widthBytes,
+      pcRelative: formula === 'S+A-P',
+      fromGotBase: formula === 'S+A-GOT',
+      range,
+    },
   ]),
 );
+
+const DYNAMIC: ReadonlyMap<number, DynamicRelocation> = new Map<number, DynamicRelocation>([
+  [R.R_X86_64_64, 'address'],
+  [R.R_X86_64_GLOB_DAT, 'address'],
+  [R.R_X86_64_JUMP_SLOT, 'call-slot'],
+  [R.R_X86_64_IRELATIVE, 'resolved'],
+  [R.R_X86_64_COPY, 'copy'],
+  [R.R_X86_64_DTPMOD64, 'tls-module'],
+  [R.R_X86_64_DTPOFF64, 'tls-offset'],
+  [R.R_X86_64_TLSDESC, 'tls-descriptor'],
+  [R.R_X86_64_TPOFF64, 'tp-offset'],
+]);
 
 function fieldOf(type: number, bytes: Uint8Array, offset: number): Field {
   const field = FIELDS.get(type);
@@ -166,6 +201,7 @@ export const relocations: Relocations = {
   pcBiasBytes: 4,
   rule: (type) => FIELDS.get(type),
   nameOf: relocationName,
+  dynamicKind: (type) => DYNAMIC.get(type),
   apply,
   read,
 };
