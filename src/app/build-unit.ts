@@ -16,7 +16,8 @@ export interface BuiltUnit {
   readonly notes: readonly string[];
 }
 
-/** @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `no-debug-info`, `usage` */
+/** @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `no-debug-info`,
+ *   `debug-file-missing`, `usage` */
 export async function buildUnit(
   wanted: WantedUnit,
   options: PatchOptions,
@@ -55,7 +56,8 @@ function findCommand(
 ): CompileCommand {
   const { unit, names, module } = wanted;
   if (unit === undefined && options.source === undefined) {
-    throw new HcrError({ code: 'no-debug-info', module: module.path, function: names.join(', ') });
+    const failure = { module: module.path, function: names.join(', ') };
+    throw wanted.absent ?? new HcrError({ code: 'no-debug-info', ...failure });
   }
   return discoverCompileCommand({
     ...(unit === undefined

@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
 import { compilerVersion } from '../build/compiler-version.js';
 import { type Producer, parseProducer } from '../build/producer-flags.js';
+import { HcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import { functionsNamed } from '../link/find-function.js';
@@ -44,7 +45,10 @@ function symbolConditions({ name, file }: LoadedModule): Condition[] {
 function debugCondition(image: ProcessImage, module: LoadedModule): Condition {
   const name = `debug information of ${module.name}`;
   try {
-    const [first, ...others] = image.debugInfo(module)?.units() ?? [];
+    const info = image.debugInfo(module);
+    const [first, ...others] = info?.units() ?? [];
+    const [absent] = info?.absent() ?? [];
+    if (absent !== undefined) return refusal(name, absent, 'warning');
     if (first === undefined)
       return warning(name, 'none, so that its sources and flags are unknown', BUILD_HINT);
     const { compiler, version } = parseProducer(first.producer ?? '');
@@ -61,7 +65,7 @@ function mainUnit(image: ProcessImage): Unit | undefined {
   if (executable === undefined) return undefined;
   const [main] = functionsNamed(executable, 'main');
   const unit = main && unitOf(image, main);
-  if (unit !== undefined) return unit;
+  if (unit !== undefined && !(unit instanceof HcrError)) return unit;
   for (const any of image.debugInfo(executable)?.units() ?? []) return any;
   return undefined;
 }

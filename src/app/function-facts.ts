@@ -27,6 +27,8 @@ export interface FunctionFacts {
   readonly bodies: ReadonlyMap<Vaddr, SourceFunction>;
   /** Functions of which there are inlined copies; some have a body as well. */
   readonly inlined: ReadonlySet<SourceFunction>;
+  /** What could not be read since it is in files that are not there: a message for each. */
+  readonly absent: ReadonlySet<string>;
 }
 
 /** Units are kept once read; after so many bytes of them they are let go. */
@@ -45,6 +47,7 @@ export function readFunctionFacts(
   const known = new Map<string, SourceFunction>();
   const bodies = new Map<Vaddr, SourceFunction>();
   const inlined = new Set<SourceFunction>();
+  const absent = new Set<string>();
   const functionOf = (declared: FunctionEntry | InlinedCopy['callee']): SourceFunction => {
     const { declFile, declLine } = declared;
     const name = symbolName(declared);
@@ -57,7 +60,7 @@ export function readFunctionFacts(
     }
     return fn;
   };
-  for (const unit of unitsInTurn(file, unitOffsets)) {
+  for (const unit of unitsInTurn(file, unitOffsets, absent)) {
     for (const entry of unit.functions()) {
       // Whatever its name: a symbol that is asked for may be an alias of it.
       if (entry.entry !== undefined) bodies.set(entry.entry, functionOf(entry));
@@ -70,7 +73,7 @@ export function readFunctionFacts(
       inlined.add(fn);
     }
   }
-  return { bodies, inlined };
+  return { bodies, inlined, absent };
 }
 
 function symbolName({ name, linkageName }: Pick<FunctionEntry, 'name' | 'linkageName'>): string {
@@ -78,12 +81,17 @@ function symbolName({ name, linkageName }: Pick<FunctionEntry, 'name' | 'linkage
 }
 
 /** Each unit is to be dropped before the next is asked for. */
-function* unitsInTurn(file: ElfFile, wanted: ReadonlySet<number> | undefined): Generator<Unit> {
+function* unitsInTurn(
+  file: ElfFile,
+  wanted: ReadonlySet<number> | undefined,
+  absent: Set<string>,
+): Generator<Unit> {
   let from = 0;
   for (let more = true; more; ) {
     more = false;
     let readBytes = 0;
-    for (const unit of openDebugInfo(file)?.units() ?? []) {
+    const info = openDebugInfo(file);
+    for (const unit of info?.units() ?? []) {
       if (unit.offset < from || wanted?.has(unit.offset) === false) continue;
       yield unit;
       from = unit.offset + 1;
@@ -91,5 +99,6 @@ function* unitsInTurn(file: ElfFile, wanted: ReadonlySet<number> | undefined): G
       more = readBytes > READ_AT_ONCE_BYTES;
       if (more) break;
     }
+    for (const { message } of info?.absent() ?? []) absent.add(message);
   }
 }

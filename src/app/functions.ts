@@ -1,6 +1,8 @@
 /** `hcr functions`: what can be patched. The target is not stopped. */
 import { type Vaddr, hex, vaddr } from '../core/address.js';
 import { isHcrError } from '../core/failure.js';
+import type { DebugInfo } from '../dwarf/debug-info.js';
+import type { Unit } from '../dwarf/unit.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { SymbolTable } from '../elf/symbols.js';
@@ -157,25 +159,43 @@ function factsOf(
   try {
     const info = query.image.debugInfo(module);
     if (info === undefined) return undefined;
-    const isSmall = (module.file.section('.debug_info')?.sizeBytes ?? 0) <= SMALL_DEBUG_INFO_BYTES;
+    const isSmall = info.sizeBytes <= SMALL_DEBUG_INFO_BYTES;
     // A function that is nowhere in the symbol table may be in the program as inlined copies.
     if (query.pattern === undefined || isSmall || listed.length === 0) {
-      return readFunctionFacts(module.file, query.accepts, undefined);
+      return noteAbsent(query, readFunctionFacts(module.file, query.accepts, undefined));
     }
     const units = new Set(
       listed.flatMap(({ at }) => {
-        const unit = info.unitForAddress(at);
+        const unit = unitAt(info, at);
         return unit === undefined ? [] : [unit.offset];
       }),
     );
     query.notes.push(
       `${module.name} is large: inlined copies were looked for only in the source files of these functions; without a pattern all are.`,
     );
-    return readFunctionFacts(module.file, query.accepts, units);
+    return noteAbsent(query, readFunctionFacts(module.file, query.accepts, units));
   } catch (error) {
     if (!isHcrError(error, 'malformed-file')) throw error;
     query.notes.push(`The debug information of ${module.name} cannot be read: ${error.message}`);
     return undefined;
+  }
+}
+
+function noteAbsent({ notes }: Query, facts: FunctionFacts): FunctionFacts {
+  const [first, ...others] = facts.absent;
+  if (first !== undefined) {
+    notes.push(others.length === 0 ? first : `${first} So it is for ${others.length} more.`);
+  }
+  return facts;
+}
+
+/** Undefined where the unit's debug information is in a file that is not there. */
+function unitAt(info: DebugInfo, at: Vaddr): Unit | undefined {
+  try {
+    return info.unitForAddress(at);
+  } catch (error) {
+    if (isHcrError(error, 'debug-file-missing')) return undefined;
+    throw error;
   }
 }
 
@@ -259,7 +279,7 @@ function factsOfSymbols({ listed, clones }: FunctionSymbols): FunctionFacts {
   };
   for (const { at, name } of listed) add(at, name);
   for (const [at, name] of clones) if (!isColdPart(name)) add(at, sourceName(name));
-  return { bodies, inlined: new Set() };
+  return { bodies, inlined: new Set(), absent: new Set() };
 }
 
 /** Functions that the program has only since a patch. */

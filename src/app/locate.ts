@@ -2,7 +2,7 @@
 import { readlinkSync } from 'node:fs';
 import type { Addr } from '../core/address.js';
 import { basename, dirname } from 'node:path';
-import { isHcrError } from '../core/failure.js';
+import { HcrError, isHcrError } from '../core/failure.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import type { Unit } from '../dwarf/unit.js';
@@ -19,6 +19,8 @@ export interface WantedUnit {
   readonly module: LoadedModule;
   /** Undefined where the program has no debug information about it. */
   readonly unit: Unit | undefined;
+  /** Why that is so, where the debug information is in a file that is not there. */
+  readonly absent?: HcrError;
   /** Basename of its source, as far as it is known. */
   readonly sourceName: string | undefined;
   /** An address of its code. */
@@ -51,17 +53,25 @@ function locate(
 ): { key: string; unit: WantedUnit } {
   try {
     const fn = findFunction(modules, text);
-    const unit = unitOf(image, fn);
+    const found = unitOf(image, fn);
+    const [unit, absent] = found instanceof HcrError ? [undefined, found] : [found, undefined];
     const sourceName = unit === undefined ? fn.file : basename(unit.name);
     const key = `${fn.module.path}\0${unit?.offset ?? sourceName ?? ''}`;
     return {
       key,
-      unit: { module: fn.module, unit, sourceName, inside: fn.entry, names: [fn.name] },
+      unit: {
+        module: fn.module,
+        unit,
+        sourceName,
+        inside: fn.entry,
+        names: [fn.name],
+        ...(absent === undefined ? {} : { absent }),
+      },
     };
   } catch (error) {
     if (!isHcrError(error, 'function-not-found')) throw error;
     const unit = locateInlined(image, modules, text);
-    if (unit === undefined) throw error;
+    if (unit === undefined) throw withAbsent(error, image, modules);
     return { key: `${unit.module.path}\0${unit.unit?.offset ?? ''}`, unit };
   }
 }
@@ -86,8 +96,28 @@ function locateInlined(
   return undefined;
 }
 
-export function unitOf(image: ProcessImage, fn: FoundFunction): Unit | undefined {
-  return image.debugInfo(fn.module)?.unitForAddress(fileAddress(fn.module, fn.entry));
+/** Says of a function that was not found where it could not be looked for. */
+function withAbsent(
+  error: HcrError,
+  image: ProcessImage,
+  modules: readonly LoadedModule[],
+): HcrError {
+  const { failure } = error;
+  const absent = modules.flatMap((module) => image.debugInfo(module)?.absent() ?? []);
+  const [first] = absent;
+  if (failure.code !== 'function-not-found' || first === undefined) return error;
+  const where = `${failure.where}, as far as is known (${absent.length} source files are not: ${first.message})`;
+  return new HcrError({ ...failure, where }, { cause: first });
+}
+
+/** The unit of a function; a failure when its debug information is in a file that is not there. */
+export function unitOf(image: ProcessImage, fn: FoundFunction): Unit | HcrError | undefined {
+  try {
+    return image.debugInfo(fn.module)?.unitForAddress(fileAddress(fn.module, fn.entry));
+  } catch (error) {
+    if (isHcrError(error, 'debug-file-missing')) return error;
+    throw error;
+  }
 }
 
 export function debugEntryAt(

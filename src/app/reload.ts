@@ -28,11 +28,19 @@ export async function reloadChanged(
   const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
   using image = opened;
   const units = await watch.time('observe', () => editedUnits(image, sinceMs));
+  const absent = image.modules
+    .flatMap((module) => image.debugInfo(module)?.absent() ?? [])
+    .map(({ message }) => message);
   const nothingToDo =
     units.length === 0
       ? 'No source file has been written since.'
       : `${units.map((unit) => unit.sourceName ?? '').join(', ')}: the running code is already this.`;
-  const request = { units, selection: () => 'changed' as const, nothingToDo, notes };
+  const request = {
+    units,
+    selection: () => 'changed' as const,
+    nothingToDo,
+    notes: [...notes, ...absent],
+  };
   return await patchUnits(image, request, options, watch, onProgress);
 }
 

@@ -32,6 +32,13 @@ export type Failure =
   | { readonly code: 'unsupported-target'; readonly pid: number; readonly detail: string }
   | { readonly code: 'no-debug-info'; readonly module: string; readonly function: string }
   | {
+      readonly code: 'debug-file-missing';
+      /** As the program has it: a `.dwo` file, or one that several programs share. */
+      readonly file: string;
+      readonly module: string;
+      readonly reason: string;
+    }
+  | {
       readonly code: 'source-not-found';
       readonly source: string;
       readonly tried: readonly string[];
@@ -190,6 +197,12 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
       `${f.module} has no debug information about ${f.function}, so its source and flags are unknown.`,
     hint: () =>
       'Build with -g, or name the source with --source or a compiled object with --object.',
+    exit: EXIT.refused,
+  },
+  'debug-file-missing': {
+    message: (f) => `Debug information of ${f.module} is in the file ${f.file}, which ${f.reason}.`,
+    hint: () =>
+      'Put that file back where it was built or beside the program, or name the source with --source or a compiled object with --object.',
     exit: EXIT.refused,
   },
   'source-not-found': {

@@ -104,6 +104,8 @@ export const DW_AT = {
   defaulted: 0x8b,
   GNU_vector: 0x2107,
   GNU_dwo_name: 0x2130,
+  GNU_dwo_id: 0x2131,
+  GNU_ranges_base: 0x2132,
   GNU_addr_base: 0x2133,
 } as const;
 
@@ -299,6 +301,39 @@ export const DW_LLE = {
   start_end: 0x07,
   start_length: 0x08,
   GNU_view_pair: 0x09,
+} as const;
+
+/** How location lists of split units were written before version 5.
+ *  @see https://gcc.gnu.org/wiki/DebugFission, "Location lists" */
+export const DW_LLE_GNU = {
+  end_of_list_entry: 0x00,
+  base_address_selection_entry: 0x01,
+  start_end_entry: 0x02,
+  start_length_entry: 0x03,
+  offset_pair_entry: 0x04,
+} as const;
+
+/** @see DWARF 5, 7.3.5.3, table 7.1 */
+export const DW_SECT = {
+  INFO: 1,
+  ABBREV: 3,
+  LINE: 4,
+  LOCLISTS: 5,
+  STR_OFFSETS: 6,
+  MACRO: 7,
+  RNGLISTS: 8,
+} as const;
+
+/** @see https://gcc.gnu.org/wiki/DebugFissionDWP */
+export const DW_SECT_V2 = {
+  INFO: 1,
+  TYPES: 2,
+  ABBREV: 3,
+  LINE: 4,
+  LOC: 5,
+  STR_OFFSETS: 6,
+  MACINFO: 7,
+  MACRO: 8,
 } as const;
 
 /** @see DWARF 5, 7.22, table 7.25 */

@@ -1,83 +1,105 @@
 /**
- * The debug information of one file, entered by unit or by address.
+ * The debug information of one file, entered by unit or by address, wherever it is kept: in the
+ * file itself, in a separate debug file, or with each unit in a file of its own.
  *
  * Nothing is read before it is asked for. To find the unit of an address takes `.debug_aranges`
  * and, for units that it leaves out, their root entries; to find a function takes that one unit.
  * @see DWARF 5, 3.1 and 6.1.2
  */
 import type { Vaddr } from '../core/address.js';
-import { HcrError } from '../core/failure.js';
-import type { ElfFile } from '../elf/elf-file.js';
-import { AbbrevTables } from './abbrev.js';
+import { HcrError, isHcrError } from '../core/failure.js';
+import type { CompanionFiles, ElfFile } from '../elf/elf-file.js';
 import { AddressIndex } from './address-index.js';
 import { readAranges } from './aranges.js';
-import { DW_AT, DW_TAG, DW_UT } from './constants.js';
-import { type DebugSection, type DebugSections, sectionFromBytes } from './debug-sections.js';
-import type { Die } from './die.js';
+import { DW_TAG, DW_UT } from './constants.js';
+import type { DebugSection, DebugSections } from './debug-sections.js';
 import { sectionsOfElf } from './elf-sections.js';
-import { LineHeaders } from './line-header.js';
-import { RangeLists } from './range-lists.js';
-import { StringTables } from './string-tables.js';
+import { tablesOf } from './file-tables.js';
+import { SplitUnits } from './split-units.js';
 import { Unit } from './unit.js';
-import { UnitContents } from './unit-contents.js';
-import { UnitDies, type UnitSurroundings } from './unit-dies.js';
-import { readUnitHeader, readUnitHeaders, type UnitHeader } from './unit-header.js';
+import type { Supplement, UnitLinks } from './unit-dies.js';
+import type { UnitHeader } from './unit-header.js';
+import { OffsetSpace, UnitSection } from './unit-section.js';
 
-/** `undefined` when the file has no debug information of its own.
- *  @param elf borrowed for as long as the result is used */
+/** `undefined` when neither the file nor one that was split off it has debug information.
+ *  @param elf borrowed for as long as the result is used
+ *  @throws HcrError `malformed-file` */
 export function openDebugInfo(elf: ElfFile): DebugInfo | undefined {
-  return debugInfoIn(sectionsOfElf(elf));
+  const own = debugInfoIn(sectionsOfElf(elf), elf.companions);
+  if (own !== undefined) return own;
+  const separate = elf.companions?.separate();
+  return separate && debugInfoIn(sectionsOfElf(separate), separate.companions);
 }
 
 /** As {@link openDebugInfo}, for sections from elsewhere. */
-export function debugInfoIn(sections: DebugSections): DebugInfo | undefined {
+export function debugInfoIn(
+  sections: DebugSections,
+  companions?: CompanionFiles,
+): DebugInfo | undefined {
   const info = sections.section('.debug_info');
-  return info === undefined || info.sizeBytes === 0 ? undefined : new DebugInfo(sections, info);
+  return info === undefined || info.sizeBytes === 0
+    ? undefined
+    : new DebugInfo(sections, info, companions);
 }
 
 /** Every method: `@throws HcrError malformed-file`. */
 export class DebugInfo {
-  private readonly around: UnitSurroundings;
-  private readonly entered = new Map<number, UnitDies>();
-  private readonly compileUnits = new Map<number, Unit>();
-  private headersOnce: readonly UnitHeader[] | undefined;
-  private typeUnitsOnce: ReadonlyMap<bigint, UnitHeader> | undefined;
+  /** Of the part that is in the program. */
+  readonly sizeBytes: number;
+  private readonly sections: DebugSections;
+  private readonly info: UnitSection;
+  private readonly types: UnitSection | undefined;
+  private readonly split: SplitUnits;
+  private readonly openSupplement: () => Supplement | HcrError | undefined;
+  private supplementOnce: { readonly found: Supplement | HcrError | undefined } | undefined;
+  private readonly compileUnits = new Map<number, Unit | HcrError | undefined>();
   private arangesOnce: Aranges | undefined;
   private uncoveredOnce: AddressIndex | undefined;
 
-  constructor(sections: DebugSections, info: DebugSection) {
-    const nothing = new Uint8Array(0);
-    const abbrev =
-      sections.section('.debug_abbrev') ??
-      sectionFromBytes(`${sections.what} .debug_abbrev`, nothing, sections.littleEndian);
-    this.around = {
-      sections,
-      info,
-      abbrevs: new AbbrevTables(abbrev),
-      strings: new StringTables(sections),
-      rangeLists: new RangeLists(sections),
-      lineHeaders: new LineHeaders(sections),
-      contents: new UnitContents(info),
-      dieAt: (offset) => this.dieAt(offset),
-      typeWithSignature: (signature) => this.typeWithSignature(signature),
+  constructor(sections: DebugSections, info: DebugSection, companions?: CompanionFiles) {
+    const tables = tablesOf(sections);
+    const offsets = new OffsetSpace();
+    const links: UnitLinks = {
+      dieAt: (offset) => this.info.dieAt(offset),
+      typeWithSignature: (signature) =>
+        this.info.typeWithSignature(signature) ?? this.types?.typeWithSignature(signature),
+      supplement: () => {
+        const found = this.supplement();
+        return found instanceof HcrError ? undefined : found;
+      },
     };
+    const types = sections.section('.debug_types');
+    this.sizeBytes = info.sizeBytes;
+    this.sections = sections;
+    this.info = new UnitSection(info, 'info', tables, links, offsets);
+    this.types = types && new UnitSection(types, 'types', tables, links, offsets);
+    this.split = new SplitUnits(sections.what, companions, offsets);
+    this.openSupplement = () => openSupplement(sections.what, companions, offsets);
   }
 
-  /** The compilation units in the order of the file. Types that units share, and skeletons of
-   *  units whose information is in other files, are left out. */
+  /** The compilation units in the order of the file. Types that units share are left out, and
+   *  units whose information is in a file that is not there: see {@link absent}. */
   *units(): IterableIterator<Unit> {
-    for (const header of this.headers()) {
-      const unit = header.unitType === DW_UT.compile ? this.unitOf(header) : undefined;
-      if (unit !== undefined) yield unit;
+    for (const header of this.info.headers()) {
+      const unit = this.unitOf(header);
+      if (unit instanceof Unit) yield unit;
     }
   }
 
-  /** The unit whose code contains an address. */
+  /** Why units are left out, one failure for each, of those that were asked for until now. */
+  absent(): readonly HcrError[] {
+    return [...this.compileUnits.values()].filter((unit) => unit instanceof HcrError);
+  }
+
+  /** The unit whose code contains an address.
+   *  @throws HcrError `debug-file-missing` when its information is in a file that is not there */
   unitForAddress(address: Vaddr): Unit | undefined {
     this.arangesOnce ??= this.readAranges();
     const offset = this.arangesOnce.index.find(address) ?? this.uncovered().find(address);
     if (offset === undefined) return undefined;
-    return this.unitOf(this.headerAt(offset));
+    const unit = this.unitOf(this.info.headerAt(offset));
+    if (unit instanceof HcrError) throw unit;
+    return unit;
   }
 
   private uncovered(): AddressIndex {
@@ -86,7 +108,7 @@ export class DebugInfo {
   }
 
   private readAranges(): Aranges {
-    const section = this.around.sections.section('.debug_aranges');
+    const section = this.sections.section('.debug_aranges');
     const ranges = section === undefined ? [] : readAranges(section);
     return {
       index: new AddressIndex(ranges),
@@ -96,84 +118,79 @@ export class DebugInfo {
 
   private readUncovered(covered: ReadonlySet<number>): AddressIndex {
     const ranges = [];
-    for (const header of this.headers()) {
-      if (header.unitType !== DW_UT.compile || covered.has(header.offset)) continue;
-      const unit = this.unitOf(header);
-      for (const range of unit?.ranges ?? []) ranges.push({ ...range, unitOffset: header.offset });
+    for (const header of this.info.headers()) {
+      if (!mayHaveCode(header) || covered.has(header.offset)) continue;
+      for (const range of this.info.enter(header).codeRanges()) {
+        ranges.push({ ...range, unitOffset: header.offset });
+      }
     }
     return new AddressIndex(ranges);
   }
 
-  private headers(): readonly UnitHeader[] {
-    this.headersOnce ??= readUnitHeaders(this.around.info);
-    return this.headersOnce;
-  }
-
-  private headerAt(offset: number): UnitHeader {
-    return this.entered.get(offset)?.header ?? readUnitHeader(this.around.info, offset);
-  }
-
-  private unitOf(header: UnitHeader): Unit | undefined {
-    let unit = this.compileUnits.get(header.offset);
-    if (unit === undefined) {
-      if (header.unitType !== DW_UT.compile) return undefined;
-      const dies = this.diesOf(header);
-      if (!isWholeUnit(dies.root)) return undefined;
-      unit = new Unit(dies);
-      this.compileUnits.set(header.offset, unit);
+  /** Undefined for what is no compilation unit. */
+  private unitOf(header: UnitHeader): Unit | HcrError | undefined {
+    if (!this.compileUnits.has(header.offset)) {
+      this.compileUnits.set(header.offset, this.readUnit(header));
     }
-    return unit;
+    return this.compileUnits.get(header.offset);
   }
 
-  private diesOf(header: UnitHeader): UnitDies {
-    let dies = this.entered.get(header.offset);
-    if (dies === undefined) {
-      dies = new UnitDies(header, this.around);
-      this.entered.set(header.offset, dies);
+  private readUnit(header: UnitHeader): Unit | HcrError | undefined {
+    if (!mayHaveCode(header)) return undefined;
+    // Its text and types are nowhere else.
+    const supplement = this.supplement();
+    if (supplement instanceof HcrError) return supplement;
+    const dies = this.info.enter(header);
+    const { tag } = dies.root;
+    // Others only hold what several units import.
+    if (tag !== DW_TAG.compile_unit && tag !== DW_TAG.skeleton_unit) return undefined;
+    try {
+      return new Unit(this.split.wholeOf(dies));
+    } catch (error) {
+      if (isHcrError(error, 'debug-file-missing')) return error;
+      throw error;
     }
-    return dies;
   }
 
-  private dieAt(offset: number): Die {
-    const headers = this.headers();
-    let low = 0;
-    let high = headers.length;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((headers[middle]?.offset ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    const header = headers[low - 1];
-    if (header === undefined || header.unitType === 0) {
-      throw new HcrError({
-        code: 'malformed-file',
-        what: this.around.info.what,
-        detail: `a reference to offset 0x${offset.toString(16)}, where no unit is`,
-      });
-    }
-    return this.diesOf(header).dieAtOffset(offset - header.offset);
+  private supplement(): Supplement | HcrError | undefined {
+    this.supplementOnce ??= { found: this.openSupplement() };
+    return this.supplementOnce.found;
   }
+}
 
-  private typeWithSignature(signature: bigint): Die | undefined {
-    this.typeUnitsOnce ??= new Map(
-      this.headers().flatMap((header): [bigint, UnitHeader][] =>
-        header.typeSignature === undefined ? [] : [[header.typeSignature, header]],
-      ),
-    );
-    const header = this.typeUnitsOnce.get(signature);
-    return header && this.diesOf(header).dieAtOffset(header.typeOffset);
+function mayHaveCode({ unitType }: UnitHeader): boolean {
+  return unitType === DW_UT.compile || unitType === DW_UT.skeleton;
+}
+
+/** `undefined` for a file that shares nothing, a failure when the other half is not there. */
+function openSupplement(
+  what: string,
+  companions: CompanionFiles | undefined,
+  offsets: OffsetSpace,
+): Supplement | HcrError | undefined {
+  const named = companions?.supplementary();
+  if (named === undefined) return undefined;
+  const sections = named.file && sectionsOfElf(named.file);
+  const info = sections?.section('.debug_info');
+  if (sections === undefined || info === undefined) {
+    const reason = 'is not there or of another build';
+    return new HcrError({ code: 'debug-file-missing', file: named.name, module: what, reason });
   }
+  const tables = tablesOf(sections);
+  const links: UnitLinks = {
+    dieAt: (offset) => units.dieAt(offset),
+    typeWithSignature: (signature) => units.typeWithSignature(signature),
+    supplement: () => undefined,
+  };
+  const units = new UnitSection(info, 'info', tables, links, offsets);
+  return {
+    text: (offset) => tables.strings.text('.debug_str', offset),
+    dieAt: (offset) => units.dieAt(offset),
+  };
 }
 
 interface Aranges {
   readonly index: AddressIndex;
   /** Offsets of the units that have ranges in it. */
   readonly units: ReadonlySet<number>;
-}
-
-/** Not a unit that only holds what others import, nor the skeleton of one that is elsewhere. */
-function isWholeUnit(root: Die): boolean {
-  return (
-    root.tag === DW_TAG.compile_unit && !root.has(DW_AT.GNU_dwo_name) && !root.has(DW_AT.dwo_name)
-  );
 }

@@ -22,6 +22,8 @@ export interface DebugSections {
   readonly littleEndian: boolean;
   /** `undefined` when the file has no such section. The same name gives the same object. */
   section(name: string): DebugSection | undefined;
+  /** Where the program's thread-local variables are initialised, half-open. */
+  readonly threadLocals?: { readonly start: number; readonly end: number } | undefined;
 }
 
 /** A section whose bytes are in memory. */
@@ -39,6 +41,19 @@ export function sectionFromBytes(
       return bytes.subarray(offset, offset + lengthBytes);
     },
   };
+}
+
+/** One after the other, as a linker joins sections of one name; a single one is not copied. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const [first, ...others] = parts;
+  if (first !== undefined && others.length === 0) return first;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** @throws HcrError `malformed-file` when the range leaves the section */

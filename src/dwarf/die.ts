@@ -7,11 +7,14 @@ import type { ByteReader } from '../core/byte-reader.js';
 import type { Abbrev } from './abbrev.js';
 import type { DebugSections } from './debug-sections.js';
 import { type FormValue, readForm, skipForm } from './form.js';
+import type { RangeContext } from './range-lists.js';
 import type { UnitHeader } from './unit-header.js';
 
 /** What an entry needs from its unit to make sense of its attributes. */
 export interface DieOwner {
   readonly header: UnitHeader;
+  /** Where it starts, in a count that goes on from one section and file to the next. */
+  readonly offset: number;
   readonly littleEndian: boolean;
   /** Those of the file. */
   readonly sections: DebugSections;
@@ -26,6 +29,13 @@ export interface DieOwner {
   /** An address from `.debug_addr`.
    *  @throws HcrError `malformed-file` */
   indexedAddress(index: number): number | undefined;
+  /** Where in the thread-local block of its module a variable is that an expression says is at
+   *  `offset` of it. */
+  threadLocalOffset(offset: number): number;
+  /** What its lists of ranges and locations are read with. */
+  rangeContext(): RangeContext;
+  /** Where its lists of locations are. */
+  locationLists(): LocationLists;
   /** Path of a file by its number in the unit. */
   filePath(index: number): string | undefined;
   dieAtIndex(index: number): Die;
@@ -33,6 +43,16 @@ export interface DieOwner {
   parentIndex(index: number): number;
   /** Index after the last descendant. */
   endIndex(index: number): number;
+}
+
+/** Where the location lists of a unit are in `.debug_loclists` or `.debug_loc`. */
+export interface LocationLists {
+  /** What offsets of lists count from: 0 but in packages. */
+  readonly start: number;
+  /** Where the table of lists by number is. */
+  readonly table: number;
+  /** Whether the list is in a file of split debug information. */
+  readonly isSplit: boolean;
 }
 
 /** What a chain of `DW_AT_abstract_origin` and `DW_AT_specification` never exceeds. */
@@ -66,9 +86,10 @@ export class Die {
     this.attributesOffset = attributesOffset;
   }
 
-  /** Where it starts in `.debug_info`: its identity within the file. */
+  /** Its identity: where it starts in `.debug_info`, or beyond that for entries of other sections
+   *  and files. */
   get offset(): number {
-    return this.unit.header.offset + this.offsetInUnit;
+    return this.unit.offset + this.offsetInUnit;
   }
 
   /** A `DW_TAG` number. */
@@ -131,7 +152,7 @@ export class Die {
     return value?.kind === 'block' ? value.bytes : undefined;
   }
 
-  /** The entry that an attribute refers to; `undefined` also when that is in another file. */
+  /** The entry that an attribute refers to; `undefined` also for a type unit that is nowhere. */
   reference(attribute: number): Die | undefined {
     const value = this.value(attribute);
     return value && this.unit.referenceOf(value);

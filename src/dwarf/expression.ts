@@ -39,7 +39,7 @@ export function staticLocation(die: Die, attribute: number): StaticLocation | un
         return undefined;
     }
   }
-  if (isThreadLocal) return { kind: 'tls', offset: value.number };
+  if (isThreadLocal) return { kind: 'tls', offset: die.unit.threadLocalOffset(value.number) };
   if (!value.isAddress || value.number === 0) return undefined;
   return { kind: 'static', vaddr: vaddr(value.number) };
 }

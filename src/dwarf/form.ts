@@ -34,8 +34,10 @@ export type FormValue =
   /** Counted from the start of `.debug_info`. */
   | { readonly kind: 'info-reference'; readonly offset: number }
   | { readonly kind: 'type-signature'; readonly signature: bigint }
-  /** In a supplementary file, which is not read. */
-  | { readonly kind: 'supplementary' };
+  /** In the `.debug_str` of the supplementary file. */
+  | { readonly kind: 'supplementary-text'; readonly offset: number }
+  /** Counted from the start of `.debug_info` of the supplementary file. */
+  | { readonly kind: 'supplementary-reference'; readonly offset: number };
 
 export type TextSection = '.debug_str' | '.debug_line_str';
 
@@ -136,12 +138,14 @@ export function readForm(
       return { kind: 'type-signature', signature: reader.u64() };
 
     case DW_FORM.ref_sup4:
+      return { kind: 'supplementary-reference', offset: reader.u32() };
     case DW_FORM.ref_sup8:
-    case DW_FORM.strp_sup:
+      return { kind: 'supplementary-reference', offset: reader.size64() };
     case DW_FORM.GNU_ref_alt:
+      return { kind: 'supplementary-reference', offset: readOffset(reader, encoding) };
+    case DW_FORM.strp_sup:
     case DW_FORM.GNU_strp_alt:
-      skipForm(reader, form, encoding);
-      return { kind: 'supplementary' };
+      return { kind: 'supplementary-text', offset: readOffset(reader, encoding) };
 
     case DW_FORM.indirect:
       return readForm(reader, readIndirectForm(reader), encoding, 0);

@@ -49,7 +49,8 @@ const PREFIX_BYTES = 24;
 /** All line tables of a file, each header read once. */
 export class LineHeaders {
   private readonly sections: DebugSections;
-  private readonly headers = new Map<number, LineHeader>();
+  /** By offset and by what the unit adds to it. */
+  private readonly headers = new Map<string, LineHeader>();
   private budget: ReadBudget | undefined;
 
   constructor(sections: DebugSections) {
@@ -59,13 +60,16 @@ export class LineHeaders {
   /** `undefined` when the file has no line tables, or this one is of a version hcr can't read.
    *  @throws HcrError `malformed-file` */
   at(offset: number, unit: LineOwner): LineHeader | undefined {
-    const known = this.headers.get(offset);
+    // A type unit shares the table of the unit it was part of, but may not say where that was.
+    const { root } = unit;
+    const key = `${offset} ${root.text(DW_AT.comp_dir) ?? ''}\0${root.text(DW_AT.name) ?? ''}`;
+    const known = this.headers.get(key);
     if (known !== undefined) return known;
     const section = this.sections.section('.debug_line');
     if (section === undefined) return undefined;
     this.budget ??= new ReadBudget(section.what, section.sizeBytes);
     const header = readLineHeader(section, offset, unit, this.budget);
-    if (header !== undefined) this.headers.set(offset, header);
+    if (header !== undefined) this.headers.set(key, header);
     return header;
   }
 }

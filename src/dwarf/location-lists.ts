@@ -12,7 +12,7 @@
  */
 import type { ByteReader } from '../core/byte-reader.js';
 import { HcrError } from '../core/failure.js';
-import { DW_AT, DW_LLE } from './constants.js';
+import { DW_LLE, DW_LLE_GNU } from './constants.js';
 import { type DebugSection, parseAt, readerOver } from './debug-sections.js';
 import type { Die, DieOwner } from './die.js';
 import { readAddress, readOffset } from './form.js';
@@ -25,8 +25,21 @@ const USUAL_LIST_BYTES = 256;
 
 const budgets = new WeakMap<DebugSection, ReadBudget>();
 
-/** By unit, then by list and address. */
-const found = new WeakMap<DieOwner, Map<string, Uint8Array | undefined>>();
+/** An expression and where it holds, half-open. */
+interface Located {
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  readonly expression: Uint8Array;
+}
+
+interface LocationList {
+  readonly located: readonly Located[];
+  /** Holds where none of them does. */
+  readonly byDefault: Uint8Array | undefined;
+}
+
+/** By unit, then by where the list is. */
+const known = new WeakMap<DieOwner, Map<number, LocationList | undefined>>();
 
 /** The expression that holds when the instruction at `address` has not run yet; `undefined` when
  *  none does. Borrowed.
@@ -34,36 +47,41 @@ const found = new WeakMap<DieOwner, Map<string, Uint8Array | undefined>>();
  *  @throws HcrError `malformed-file` when the list is damaged or outside its section */
 export function expressionAt(die: Die, attribute: number, address: number): Uint8Array | undefined {
   const value = die.value(attribute);
+  const { unit } = die;
   switch (value?.kind) {
     case 'block':
       return value.bytes;
     case 'section-offset':
-      return expressionInList(die.unit, value.offset, address);
+      return expressionInList(unit, unit.locationLists().start + value.offset, address);
     case 'list-index':
-      return expressionInList(die.unit, offsetOfList(die.unit, value.index), address);
+      return expressionInList(unit, offsetOfList(unit, value.index), address);
     case 'constant':
       // How DWARF 3 and older wrote an offset into a section.
-      if (die.unit.header.encoding.version > 3 || typeof value.value !== 'number') return undefined;
-      return expressionInList(die.unit, value.value, address);
+      if (unit.header.encoding.version > 3 || typeof value.value !== 'number') return undefined;
+      return expressionInList(unit, value.value, address);
     default:
       return undefined;
   }
 }
 
 function expressionInList(unit: DieOwner, offset: number, address: number): Uint8Array | undefined {
-  const known = found.get(unit) ?? new Map<string, Uint8Array | undefined>();
-  found.set(unit, known);
-  const key = `${offset} ${address}`;
-  if (!known.has(key)) known.set(key, searchList(unit, offset, address));
-  return known.get(key);
+  const lists = known.get(unit) ?? new Map<number, LocationList | undefined>();
+  known.set(unit, lists);
+  if (!lists.has(offset)) lists.set(offset, readList(unit, offset));
+  const list = lists.get(offset);
+  return (
+    list?.located.find(({ start, end }) => holdsAt(address, start, end))?.expression ??
+    list?.byDefault
+  );
 }
 
-function searchList(unit: DieOwner, offset: number, address: number): Uint8Array | undefined {
+function readList(unit: DieOwner, offset: number): LocationList | undefined {
   const isOld = unit.header.encoding.version < 5;
   const section = unit.sections.section(isOld ? '.debug_loc' : '.debug_loclists');
   if (section === undefined) return undefined;
-  const search = isOld ? searchOldList : searchNewList;
-  const context = contextOf(unit);
+  const oldList = unit.locationLists().isSplit ? readSplitList : readOldList;
+  const parse = isOld ? oldList : readNewList;
+  const context = unit.rangeContext();
   const budget = budgetOf(section);
   // When nothing is left, not even the first byte is read.
   budget.spend(0);
@@ -71,7 +89,7 @@ function searchList(unit: DieOwner, offset: number, address: number): Uint8Array
   try {
     return parseAt(section, offset, USUAL_LIST_BYTES, (reader) => {
       try {
-        return search(reader, context, address)?.slice();
+        return parse(reader, context);
       } finally {
         readBytes += reader.offset;
       }
@@ -81,12 +99,9 @@ function searchList(unit: DieOwner, offset: number, address: number): Uint8Array
   }
 }
 
-function searchNewList(
-  reader: ByteReader,
-  context: RangeContext,
-  address: number,
-): Uint8Array | undefined {
+function readNewList(reader: ByteReader, context: RangeContext): LocationList {
   const { addressBytes } = context.encoding;
+  const located: Located[] = [];
   let base = context.baseAddress;
   let byDefault: Uint8Array | undefined;
   for (;;) {
@@ -95,7 +110,7 @@ function searchNewList(
     const kind = reader.u8();
     switch (kind) {
       case DW_LLE.end_of_list:
-        return byDefault;
+        return { located, byDefault };
       case DW_LLE.base_addressx:
         base = context.indexedAddress(readUleb128(reader));
         continue;
@@ -107,7 +122,7 @@ function searchNewList(
         readUleb128(reader);
         continue;
       case DW_LLE.default_location:
-        byDefault = reader.take(readUleb128(reader));
+        byDefault = reader.take(readUleb128(reader)).slice();
         continue;
       case DW_LLE.startx_endx:
         start = context.indexedAddress(readUleb128(reader));
@@ -132,19 +147,16 @@ function searchNewList(
       default:
         return reader.fail(`unknown location list entry 0x${kind.toString(16)}`);
     }
-    const expression = reader.take(readUleb128(reader));
-    if (holdsAt(address, start, end)) return expression;
+    const expression = reader.take(readUleb128(reader)).slice();
+    located.push({ start, end, expression });
   }
 }
 
 /** Pairs of addresses, relative to the base, each with its expression; (0, 0) ends the list; the
  *  greatest address as the first of a pair makes the second the base, without an expression. */
-function searchOldList(
-  reader: ByteReader,
-  context: RangeContext,
-  address: number,
-): Uint8Array | undefined {
+function readOldList(reader: ByteReader, context: RangeContext): LocationList {
   const { addressBytes } = context.encoding;
+  const located: Located[] = [];
   let base = context.baseAddress;
   for (;;) {
     const isBase = isGreatest(reader, addressBytes);
@@ -154,9 +166,44 @@ function searchOldList(
       base = end;
       continue;
     }
-    if (start === 0 && end === 0) return undefined;
-    const expression = reader.take(reader.u16());
-    if (holdsAt(address, plus(base, start), plus(base, end))) return expression;
+    if (start === 0 && end === 0) return { located, byDefault: undefined };
+    const expression = reader.take(reader.u16()).slice();
+    located.push({ start: plus(base, start), end: plus(base, end), expression });
+  }
+}
+
+/** Before version 5 split units had a form of their own, with addresses by number.
+ *  @see https://gcc.gnu.org/wiki/DebugFission, "Location lists" */
+function readSplitList(reader: ByteReader, context: RangeContext): LocationList {
+  const located: Located[] = [];
+  let base = context.baseAddress;
+  for (;;) {
+    let start: number | undefined;
+    let end: number | undefined;
+    const kind = reader.u8();
+    switch (kind) {
+      case DW_LLE_GNU.end_of_list_entry:
+        return { located, byDefault: undefined };
+      case DW_LLE_GNU.base_address_selection_entry:
+        base = context.indexedAddress(readUleb128(reader));
+        continue;
+      case DW_LLE_GNU.start_end_entry:
+        start = context.indexedAddress(readUleb128(reader));
+        end = context.indexedAddress(readUleb128(reader));
+        break;
+      case DW_LLE_GNU.start_length_entry:
+        start = context.indexedAddress(readUleb128(reader));
+        end = plus(start, reader.u32());
+        break;
+      case DW_LLE_GNU.offset_pair_entry:
+        start = plus(base, reader.u32());
+        end = plus(base, reader.u32());
+        break;
+      default:
+        return reader.fail(`unknown location list entry 0x${kind.toString(16)}`);
+    }
+    const expression = reader.take(reader.u16()).slice();
+    located.push({ start, end, expression });
   }
 }
 
@@ -177,8 +224,7 @@ function holdsAt(address: number, start: number | undefined, end: number | undef
 /** Where the list with this number starts in `.debug_loclists`. */
 function offsetOfList(unit: DieOwner, index: number): number {
   const section = unit.sections.section('.debug_loclists');
-  const base = unit.dieAtIndex(0).sectionOffset(DW_AT.loclists_base);
-  if (section === undefined || base === undefined) {
+  if (section === undefined) {
     throw new HcrError({
       code: 'malformed-file',
       what: unit.sections.what,
@@ -186,17 +232,9 @@ function offsetOfList(unit: DieOwner, index: number): number {
     });
   }
   const { encoding } = unit.header;
-  const at = base + index * encoding.offsetBytes;
-  return base + readOffset(readerOver(section, at, encoding.offsetBytes), encoding);
-}
-
-function contextOf(unit: DieOwner): RangeContext {
-  const root = unit.dieAtIndex(0);
-  return {
-    encoding: unit.header.encoding,
-    baseAddress: root.has(DW_AT.low_pc) ? root.address(DW_AT.low_pc) : 0,
-    indexedAddress: (index) => unit.indexedAddress(index),
-  };
+  const { table } = unit.locationLists();
+  const at = table + index * encoding.offsetBytes;
+  return table + readOffset(readerOver(section, at, encoding.offsetBytes), encoding);
 }
 
 function budgetOf(section: DebugSection): ReadBudget {

@@ -14,7 +14,12 @@ import type { ObjectFile } from '../elf/object-file.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import { type DebugInfo, debugInfoIn } from './debug-info.js';
-import { type DebugSection, type DebugSections, sectionFromBytes } from './debug-sections.js';
+import {
+  type DebugSection,
+  type DebugSections,
+  joinBytes,
+  sectionFromBytes,
+} from './debug-sections.js';
 import { type SectionPlace, SyntheticAddresses } from './synthetic-addresses.js';
 
 export interface ObjectDebugInfo {
@@ -92,7 +97,7 @@ class RelocatedSections implements DebugSections {
     const what = `${this.what} (section ${name})`;
     return sectionFromBytes(
       what,
-      concatenate(sections.map((section) => this.relocated(section))),
+      joinBytes(sections.map((section) => this.relocated(section))),
       this.littleEndian,
     );
   }
@@ -160,16 +165,4 @@ function isDebugSection({ name, flags, type }: Section): boolean {
 
 function plainName(name: string): string {
   return name.startsWith('.zdebug') ? `.${name.slice(2)}` : name;
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const [first, ...others] = parts;
-  if (first !== undefined && others.length === 0) return first;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

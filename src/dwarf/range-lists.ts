@@ -28,6 +28,8 @@ export interface RangeContext {
 export class RangeLists {
   private readonly sections: DebugSections;
   private readonly budgets = new Map<string, ReadBudget>();
+  /** By what a list is read with, then by its offset. */
+  private readonly known = new WeakMap<RangeContext, Map<number, readonly VaddrRange[]>>();
 
   constructor(sections: DebugSections) {
     this.sections = sections;
@@ -36,9 +38,20 @@ export class RangeLists {
   /**
    * The ranges of the list at `offset` of its section: those of code that is there, in the list's
    * order. Ranges of code that the linker discarded and empty ones are left out.
+   * @param context the same object for all lists of a unit: each is read once
    * @throws HcrError `malformed-file` when the list is damaged or outside the section
    */
   at(offset: number, context: RangeContext): readonly VaddrRange[] {
+    const ofUnit = this.known.get(context) ?? new Map<number, readonly VaddrRange[]>();
+    this.known.set(context, ofUnit);
+    const known = ofUnit.get(offset);
+    if (known !== undefined) return known;
+    const ranges = this.read(offset, context);
+    ofUnit.set(offset, ranges);
+    return ranges;
+  }
+
+  private read(offset: number, context: RangeContext): readonly VaddrRange[] {
     const isOld = context.encoding.version < 5;
     const section = this.sections.section(isOld ? '.debug_ranges' : '.debug_rnglists');
     if (section === undefined) return [];

@@ -52,7 +52,8 @@ function scopeOf(die: Die, kind: Scope['kind'], depth: number): Scope {
       detail: `scopes nested deeper than ${MAX_DEPTH}`,
     });
   }
-  const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
+  // A type that is in a unit of its own leaves an entry that has perhaps no name.
+  const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification, DW_AT.signature]);
   const parent = enclosing(origins.at(-1) ?? die, depth + 1);
   const name = firstText(origins, DW_AT.name) ?? unnamed(kind);
   const scope: Scope = { kind, name, parent, qualifiedName: qualify(parent, name) };

@@ -1,5 +1,5 @@
 /**
- * The header of a unit in `.debug_info`. Hopping from header to header by `unit_length` finds all
+ * The header of a unit in `.debug_info` or, before version 5, in `.debug_types`. Hopping from header to header by `unit_length` finds all
  * units without reading what is in them.
  * @see DWARF 5, 7.5.1; DWARF 4, 7.5.1
  */
@@ -9,7 +9,7 @@ import { type DebugSection, readerOver } from './debug-sections.js';
 import { type Encoding, readOffset } from './form.js';
 
 export interface UnitHeader {
-  /** Where the unit starts in `.debug_info`. */
+  /** Where the unit starts in its section. */
   readonly offset: number;
   /** Size of the whole unit, its length field included. */
   readonly sizeBytes: number;
@@ -22,7 +22,12 @@ export interface UnitHeader {
   /** For type units: what `DW_FORM_ref_sig8` names, and where the type is in the unit. */
   readonly typeSignature: bigint | undefined;
   readonly typeOffset: number;
+  /** For skeletons and split units of version 5: what tells which belong together. */
+  readonly dwoId: bigint | undefined;
 }
+
+/** What a section consists of: before version 5 only its name tells type units from others. */
+export type UnitKind = 'info' | 'types';
 
 /** The longest header there is: a type unit in the 64-bit format. */
 const MAX_HEADER_BYTES = 40;
@@ -31,7 +36,11 @@ const OLDEST_VERSION = 2;
 const NEWEST_VERSION = 5;
 
 /** @throws HcrError `malformed-file` when there is no sound header at `offset` */
-export function readUnitHeader(info: DebugSection, offset: number): UnitHeader {
+export function readUnitHeader(
+  info: DebugSection,
+  offset: number,
+  kind: UnitKind = 'info',
+): UnitHeader {
   const available = Math.max(0, info.sizeBytes - offset);
   const reader = readerOver(info, offset, Math.min(MAX_HEADER_BYTES, available));
   const { sizeBytes, offsetBytes } = readInitialLength(reader);
@@ -42,7 +51,7 @@ export function readUnitHeader(info: DebugSection, offset: number): UnitHeader {
   if (version < OLDEST_VERSION || version > NEWEST_VERSION) {
     return unreadable(offset, sizeBytes, { version, addressBytes: 8, offsetBytes });
   }
-  let unitType: number = DW_UT.compile;
+  let unitType: number = kind === 'types' ? DW_UT.type : DW_UT.compile;
   let addressBytes: number;
   let abbrevOffset: number;
   if (version >= 5) {
@@ -56,6 +65,7 @@ export function readUnitHeader(info: DebugSection, offset: number): UnitHeader {
   const encoding: Encoding = { version, addressBytes, offsetBytes };
   let typeSignature: bigint | undefined;
   let typeOffset = 0;
+  let dwoId: bigint | undefined;
   switch (unitType) {
     case DW_UT.compile:
     case DW_UT.partial:
@@ -67,7 +77,7 @@ export function readUnitHeader(info: DebugSection, offset: number): UnitHeader {
       break;
     case DW_UT.skeleton:
     case DW_UT.split_compile:
-      reader.skip(8); // dwo_id
+      dwoId = reader.u64();
       break;
     default:
       return unreadable(offset, sizeBytes, encoding);
@@ -82,16 +92,17 @@ export function readUnitHeader(info: DebugSection, offset: number): UnitHeader {
     abbrevOffset,
     typeSignature,
     typeOffset,
+    dwoId,
   };
 }
 
 /** All headers in order.
  *  @throws HcrError `malformed-file` when a length leads out of the section */
-export function readUnitHeaders(info: DebugSection): readonly UnitHeader[] {
+export function readUnitHeaders(info: DebugSection, kind: UnitKind): readonly UnitHeader[] {
   const headers: UnitHeader[] = [];
   let offset = 0;
   while (offset < info.sizeBytes) {
-    const header = readUnitHeader(info, offset);
+    const header = readUnitHeader(info, offset, kind);
     headers.push(header);
     offset += header.sizeBytes;
   }
@@ -124,5 +135,6 @@ function unreadable(offset: number, sizeBytes: number, encoding: Encoding): Unit
     abbrevOffset: 0,
     typeSignature: undefined,
     typeOffset: 0,
+    dwoId: undefined,
   };
 }

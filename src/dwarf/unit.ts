@@ -30,9 +30,9 @@ export class Unit {
     this.dies = dies;
   }
 
-  /** Where it is in `.debug_info`. */
+  /** Where it, or the skeleton of it, is in `.debug_info` of the program. */
   get offset(): number {
-    return this.dies.header.offset;
+    return (this.dies.skeleton ?? this.dies).offset;
   }
   /** Version of DWARF. */
   get version(): number {
@@ -40,15 +40,15 @@ export class Unit {
   }
   /** Its source as the compiler was given it, perhaps relative to {@link compDir}. */
   get name(): string {
-    return this.dies.root.text(DW_AT.name) ?? '';
+    return this.dies.rootText(DW_AT.name) ?? '';
   }
   /** The directory in which the compiler ran. */
   get compDir(): string | undefined {
-    return this.dies.root.text(DW_AT.comp_dir);
+    return this.dies.rootText(DW_AT.comp_dir);
   }
   /** The compiler, and with gcc the flags it was given. */
   get producer(): string | undefined {
-    return this.dies.root.text(DW_AT.producer);
+    return this.dies.rootText(DW_AT.producer);
   }
   /** A `DW_LANG` number. */
   get language(): number | undefined {
@@ -57,7 +57,7 @@ export class Unit {
 
   /** Its code. */
   get ranges(): readonly VaddrRange[] {
-    this.rangesOnce ??= this.dies.rangesOf(this.dies.root);
+    this.rangesOnce ??= this.dies.codeRanges();
     return this.rangesOnce;
   }
 
@@ -98,7 +98,7 @@ export class Unit {
   /** The source line of the instruction at an address. */
   lineOf(address: Vaddr): SourceLine | undefined {
     const header = this.dies.lineHeader();
-    const section = this.dies.sections.section('.debug_line');
+    const section = this.dies.lineSection();
     if (header === undefined || section === undefined) return undefined;
     const row = findLineRow(section, header, address);
     const file = row && pathOfFile(header, row.file);

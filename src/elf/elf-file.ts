@@ -2,6 +2,7 @@
  * An ELF file, read piece by piece as it is asked for. Opening reads the header and the two
  * header tables; each method then reads the one section or segment it needs.
  */
+import { crc32 } from 'node:zlib';
 import type { Vaddr } from '../core/address.js';
 import { PT, SHF, SHT } from './constants.js';
 import {
@@ -30,14 +31,19 @@ const MAX_NOTE_BYTES = 0x10000;
 const MAX_NOTE_PIECES = 64;
 /** Some ten entries per library it needs, 16 bytes each. */
 const MAX_DYNAMIC_BYTES = 0x100000;
+const CHECKSUM_PIECE_BYTES = 0x400000;
 
 /** Opens a file; dispose of the result to close it.
  *  @param what names it in error messages, for paths like `/proc/7/exe`
  *  @throws HcrError `malformed-file` when it cannot be opened or its headers are damaged */
-export function openElf(path: string, what = path): ElfFile {
+export function openElf(
+  path: string,
+  what = path,
+  companionsOf?: (self: ElfFile) => CompanionFiles,
+): ElfFile {
   const file = openFile(path);
   try {
-    return new ElfFile(file, what);
+    return new ElfFile(file, what, companionsOf);
   } catch (error) {
     file[Symbol.dispose]();
     throw error;
@@ -50,6 +56,26 @@ export function readElf(bytes: FileBytes, what: string): ElfFile {
   return new ElfFile(bytes, what);
 }
 
+/** What was split off a file and is found beside it. Each is looked for when first asked for. */
+export interface CompanionFiles extends Disposable {
+  /** The file that symbols and debug information were moved to. */
+  separate(): ElfFile | undefined;
+  /** The file that several share for what their debug information has in common (of `dwz`). */
+  supplementary(): SupplementaryFile | undefined;
+  /** The package of all split debug information (`.dwp`). */
+  package(): ElfFile | undefined;
+  /** Files that a unit's split debug information may be in (`.dwo`), the likeliest first.
+   *  @param name as the unit has it @param directory in which its compiler ran */
+  splitFiles(name: string, directory: string | undefined): Iterable<ElfFile>;
+}
+
+export interface SupplementaryFile {
+  /** As the file that needs it has it. */
+  readonly name: string;
+  /** `undefined` when it is not there, or of another build. */
+  readonly file: ElfFile | undefined;
+}
+
 /** Each method that reads `@throws HcrError malformed-file` when what it reads is damaged. */
 export class ElfFile implements Disposable {
   readonly header: ElfHeader;
@@ -58,6 +84,8 @@ export class ElfFile implements Disposable {
   readonly segments: readonly Segment[];
   /** Names the file in messages. */
   readonly what: string;
+  /** `undefined` for a file that stands alone, as an object does. */
+  readonly companions: CompanionFiles | undefined;
   private readonly file: FileBytes & Partial<Disposable>;
   private readonly loaded: LoadedBytes;
   private readonly sectionsByName = new Map<string, Section>();
@@ -65,8 +93,13 @@ export class ElfFile implements Disposable {
   private dynamicSymbolTable: SymbolTable | undefined;
   private dynamicInfo: DynamicInfo | undefined;
 
-  /** Takes the file over: disposing of this closes it. */
-  constructor(file: FileBytes & Partial<Disposable>, what: string) {
+  /** Takes the file over: disposing of this closes it, and its companions.
+   *  @param companionsOf finds them; must not read the file yet */
+  constructor(
+    file: FileBytes & Partial<Disposable>,
+    what: string,
+    companionsOf?: (self: ElfFile) => CompanionFiles,
+  ) {
     this.file = file;
     this.what = what;
     this.header = readHeader(file, what);
@@ -76,9 +109,11 @@ export class ElfFile implements Disposable {
     for (const section of this.sections) {
       if (!this.sectionsByName.has(section.name)) this.sectionsByName.set(section.name, section);
     }
+    this.companions = companionsOf?.(this);
   }
 
   [Symbol.dispose](): void {
+    this.companions?.[Symbol.dispose]();
     this.file[Symbol.dispose]?.();
   }
 
@@ -106,10 +141,24 @@ export class ElfFile implements Disposable {
     return readSectionRange(this.file, section, range, this.header.littleEndian, this.what);
   }
 
-  /** `.symtab`, without any symbol when it is stripped. Read once. */
+  /** `.symtab`; that of the separate debug file when it was stripped; without any symbol when there
+   *  is none either. Read once. */
   symbols(): SymbolTable {
-    this.symbolTable ??= this.readSymbolSection(SHT.SYMTAB);
+    const isStripped = !this.sections.some(({ type }) => type === SHT.SYMTAB);
+    this.symbolTable ??=
+      (isStripped ? this.companions?.separate()?.symbols() : undefined) ??
+      this.readSymbolSection(SHT.SYMTAB);
     return this.symbolTable;
+  }
+
+  /** A checksum of the whole file, as `.gnu_debuglink` has it of the file that it names. */
+  crc32(): number {
+    let crc = 0;
+    for (let at = 0; at < this.sizeBytes; at += CHECKSUM_PIECE_BYTES) {
+      const lengthBytes = Math.min(CHECKSUM_PIECE_BYTES, this.sizeBytes - at);
+      crc = crc32(this.file.read(at, lengthBytes), crc);
+    }
+    return crc;
   }
 
   /** `.dynsym` with its versions, found as the loader finds it. Read once. */

@@ -2,7 +2,8 @@
  * Bytes of a file that are fetched when they are asked for. An executable with debug information
  * can be a hundred megabytes of which a few kilobytes matter, so nothing here reads a file whole.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type Stats, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { isHcrError } from '../core/failure.js';
 import { malformed } from './malformed.js';
 
 /** More than this is never fetched, mapped out or inflated in one piece. */
@@ -75,17 +76,59 @@ class OpenFile implements FileBytes, Disposable {
   }
 }
 
+/** A file that is opened for each read: for those of which there are too many to hold open. */
+class ReopenedFile implements FileBytes {
+  readonly sizeBytes: number;
+  private readonly path: string;
+  private readonly identity: string;
+
+  constructor(path: string, stat: Stats) {
+    this.path = path;
+    this.sizeBytes = stat.size;
+    this.identity = identityOf(stat);
+  }
+
+  read(offset: number, lengthBytes: number): Uint8Array {
+    const { descriptor, stat } = openRegular(this.path);
+    using file = new OpenFile(descriptor, stat.size, this.path);
+    if (identityOf(stat) !== this.identity) throw malformed(this.path, 'was replaced while read');
+    return file.read(offset, lengthBytes);
+  }
+}
+
+function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
+  return `${dev} ${ino} ${size} ${mtimeMs}`;
+}
+
+/**
+ * As {@link openFile}, without keeping it open; a file that is replaced ends in a failure.
+ * @throws HcrError `malformed-file` when it cannot be opened or is no regular file
+ */
+export function reopenFile(path: string): FileBytes {
+  const { descriptor, stat } = openRegular(path);
+  closeSync(descriptor);
+  return new ReopenedFile(path, stat);
+}
+
 /**
  * Opens a regular file. The path may be one of `/proc/<pid>/exe` or `/proc/<pid>/map_files/`.
  * @throws HcrError `malformed-file` when it cannot be opened or is no regular file; `cause` has the
  *   reason
  */
 export function openFile(path: string): FileBytes & Disposable {
+  const { descriptor, stat } = openRegular(path);
+  return new OpenFile(descriptor, stat.size, path);
+}
+
+function openRegular(path: string): { readonly descriptor: number; readonly stat: Stats } {
   let descriptor: number;
   try {
+    // To open a device can be enough to make it do something.
+    if (!statSync(path).isFile()) throw malformed(path, 'is no regular file');
     // Without O_NONBLOCK opening a named pipe would wait for a writer for ever.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
+    if (isHcrError(cause)) throw cause;
     throw malformed(path, `cannot be opened (${cause instanceof Error ? cause.message : ''})`, {
       cause,
     });
@@ -95,5 +138,5 @@ export function openFile(path: string): FileBytes & Disposable {
     closeSync(descriptor);
     throw malformed(path, 'is no regular file');
   }
-  return new OpenFile(descriptor, stat.size, path);
+  return { descriptor, stat };
 }

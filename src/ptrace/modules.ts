@@ -12,7 +12,8 @@ import { basename } from 'node:path';
 import { type AddrRange, type LoadBias, addr, loadBias } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PF, PT } from '../elf/constants.js';
-import { type ElfFile, openElf } from '../elf/elf-file.js';
+import { openElfWithCompanions } from '../elf/debug-files.js';
+import type { ElfFile } from '../elf/elf-file.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import { readLoaderFacts } from './link-maps.js';
 import type { TargetProcess } from './process.js';
@@ -132,7 +133,7 @@ function openMapped(
   for (const path of candidates) {
     if (inodeOf(path) !== mapping.inode) continue;
     try {
-      return openElf(path, mapping.path);
+      return openElfWithCompanions(path, { path: mapping.path, root: `/proc/${pid}/root` });
     } catch (error) {
       if (isExecutable && error instanceof HcrError) throw error;
     }

@@ -13,6 +13,12 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
   'unsupported-machine': { code: 'unsupported-machine', pid: 4711, machine: '32-bit x86' },
   'unsupported-target': { code: 'unsupported-target', pid: 4711, detail: 'it has a breakpoint' },
   'no-debug-info': { code: 'no-debug-info', module: '/bin/prog', function: 'f1' },
+  'debug-file-missing': {
+    code: 'debug-file-missing',
+    file: 'main.dwo',
+    module: '/srv/app',
+    reason: 'is not there',
+  },
   'source-not-found': { code: 'source-not-found', source: 'a.c', tried: ['/x/a.c'] },
   'function-not-found': { code: 'function-not-found', function: 'f1', near: ['f2'], where: 'prog' },
   'ambiguous-function': {

@@ -21,11 +21,15 @@ test('a program without debug information has none', () => {
   expect(openDebugInfo(openElf(samples.path('none')))).toBeUndefined();
 });
 
-test('what its debug information was split off into is not taken for none', () => {
+test('debug information in a file that is not there is refused with its name', () => {
   const info = samples.debugInfo('split');
   expect([...info.units()]).toEqual([]);
+  expect(info.absent().map(({ code, message }) => [code, message])).toEqual([
+    ['debug-file-missing', expect.stringMatching(/main\.dwo, which is not there\.$/)],
+    ['debug-file-missing', expect.stringMatching(/other\.dwo, which is not there\.$/)],
+  ]);
   const main = nm(samples.path('split')).find(({ name }) => name === 'main');
-  expect(info.unitForAddress(vaddr(main?.value ?? 0))).toBeUndefined();
+  expect(() => info.unitForAddress(vaddr(main?.value ?? 0))).toThrow(/main\.dwo, which is not/);
 });
 
 describe.each(C_SAMPLES)('in %s', (name) => {

@@ -19,7 +19,7 @@ static int counter;
 __thread int per_thread = 4;
 __thread int per_thread_too;
 int exported = 3;
-extern int from_other(struct pair *);
+extern int from_other(struct pair *), puts(const char *);
 const char *const words[] = { "one", "two" };
 static inline int innermost(int x) { static int n; n += x; return n * 2; }
 static inline int middle(int x) { return innermost(x) + 1; }
@@ -36,7 +36,7 @@ __attribute__((noinline)) pair_t by_value(struct pair p, int (*callback)(int, ch
 }
 __attribute__((noinline)) static int unused_parameter(int used, int unused) { return used * 3; }
 __attribute__((noinline)) void nothing(void) { per_thread++; per_thread_too += per_thread; }
-__attribute__((noinline, cold)) void rarely(const char *word) { nothing(); __builtin_puts(word); }
+__attribute__((noinline, cold)) void rarely(const char *word) { nothing(); puts(word); }
 __attribute__((noinline)) int partly_cold(int x) {
   for (int i = 0; i < x; i++) {
     if (x > 1000) { rarely(words[i & 1]); rarely("twice"); x -= 3; }
@@ -166,9 +166,8 @@ export interface Samples {
   build(fileName: string, text: string, ...args: string[]): string;
 }
 
-/** Call at the top of a test file: what is built goes away after its tests. */
-export function useSamples(): Samples {
-  const folder = mkdtempSync(join(tmpdir(), 'hcr-dwarf-'));
+/** Puts the sources of all samples into a folder. */
+export function writeSources(folder: string): void {
   const sources = {
     'main.c': MAIN_C,
     'other.c': OTHER_C,
@@ -176,6 +175,12 @@ export function useSamples(): Samples {
     'classes.cc': CLASSES_CC,
   };
   for (const [name, text] of Object.entries(sources)) writeFileSync(join(folder, name), text);
+}
+
+/** Call at the top of a test file: what is built goes away after its tests. */
+export function useSamples(): Samples {
+  const folder = mkdtempSync(join(tmpdir(), 'hcr-dwarf-'));
+  writeSources(folder);
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
   });
