@@ -8,6 +8,7 @@ import type { Vaddr } from '../core/address.js';
 import { openDebugInfo } from '../dwarf/debug-info.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import type { InlinedCopy } from '../dwarf/inlined-copies.js';
+import { sourceLabel, symbolName } from '../dwarf/source-name.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { ElfFile } from '../elf/elf-file.js';
 
@@ -16,6 +17,8 @@ import type { ElfFile } from '../elf/elf-file.js';
 export interface SourceFunction {
   /** As in the symbol table. */
   readonly name: string;
+  /** In the source, where that differs and is known: `Square::area() const`. */
+  readonly label: string | undefined;
   readonly file: string | undefined;
   readonly line: number | undefined;
   /** Names of the functions that hold a copy of it. */
@@ -48,14 +51,17 @@ export function readFunctionFacts(
   const bodies = new Map<Vaddr, SourceFunction>();
   const inlined = new Set<SourceFunction>();
   const absent = new Set<string>();
-  const functionOf = (declared: FunctionEntry | InlinedCopy['callee']): SourceFunction => {
+  const functionOf = (
+    declared: FunctionEntry | InlinedCopy['callee'],
+    label: string | undefined,
+  ): SourceFunction => {
     const { declFile, declLine } = declared;
     const name = symbolName(declared);
     const key = `${name}\0${declFile ?? ''}\0${declLine ?? ''}`;
     let fn = known.get(key);
     if (fn === undefined) {
       const source = declFile === undefined ? undefined : normalize(declFile);
-      fn = { name, file: source, line: declLine, inlinedIn: new Set() };
+      fn = { name, label, file: source, line: declLine, inlinedIn: new Set() };
       known.set(key, fn);
     }
     return fn;
@@ -63,21 +69,19 @@ export function readFunctionFacts(
   for (const unit of unitsInTurn(file, unitOffsets, absent)) {
     for (const entry of unit.functions()) {
       // Whatever its name: a symbol that is asked for may be an alias of it.
-      if (entry.entry !== undefined) bodies.set(entry.entry, functionOf(entry));
+      if (entry.entry !== undefined) bodies.set(entry.entry, functionOf(entry, sourceLabel(entry)));
     }
     for (const { callee, caller } of unit.inlinedCopies()) {
-      if (callee.name === '' || !accepts(symbolName(callee))) continue;
-      const fn = functionOf(callee);
-      const host = symbolName(caller);
-      if (host !== fn.name) fn.inlinedIn.add(host);
+      const { qualifiedName, linkageName } = callee;
+      const label = linkageName === undefined ? undefined : qualifiedName;
+      if (callee.name === '' || !accepts(label ?? callee.name)) continue;
+      const fn = functionOf(callee, label);
+      if (symbolName(caller) !== fn.name)
+        fn.inlinedIn.add(sourceLabel(caller) ?? symbolName(caller));
       inlined.add(fn);
     }
   }
   return { bodies, inlined, absent };
-}
-
-function symbolName({ name, linkageName }: Pick<FunctionEntry, 'name' | 'linkageName'>): string {
-  return linkageName ?? name;
 }
 
 /** Each unit is to be dropped before the next is asked for. */

@@ -24,6 +24,8 @@ interface Query {
   readonly image: ProcessImage;
   readonly pattern: string | undefined;
   readonly accepts: (name: string) => boolean;
+  /** Whether the name that a symbol has in the source may be one that is asked for. */
+  readonly mayMean: (symbol: string) => boolean;
   /** The bodies that hcr made live, by their entries. */
   readonly patched: ReadonlyMap<number, Body>;
   readonly notes: string[];
@@ -60,10 +62,16 @@ export function listFunctions(
     using image = ProcessImage.of(pid);
     const { ledger } = image.store;
     const notes: string[] = [];
+    const words = pattern?.toLowerCase().match(/[a-z_]\w*/g) ?? [];
+    const hasWords = (symbol: string): boolean => {
+      const lower = symbol.toLowerCase();
+      return words.every((word) => lower.includes(word));
+    };
     const query: Query = {
       image,
       pattern,
       accepts: pattern === undefined ? () => true : matcherOf(pattern),
+      mayMean: (symbol) => symbol.startsWith('_Z') && pattern !== undefined && hasWords(symbol),
       patched: bodiesAt(ledger, ledger.current),
       notes,
     };
@@ -93,9 +101,15 @@ function listModule(query: Query, module: LoadedModule): FunctionListing[] {
   const symbols = readSymbols(query, module);
   const facts = factsOf(query, module, symbols.listed);
   const ofSymbols: Row[] = [];
+  const meanings = new Set<string>();
   let unknown = 0;
   for (const symbol of symbols.listed) {
     const source = facts?.bodies.get(symbol.at);
+    if (!query.accepts(symbol.name) && !query.accepts(source?.label ?? '')) continue;
+    // Several names of one destructor mean nothing to the user.
+    const meaning = `${source?.label ?? symbol.name} ${symbol.at}`;
+    if (meanings.has(meaning)) continue;
+    meanings.add(meaning);
     const row = rowOf(query, module, symbol, source);
     const isKnown =
       facts === undefined || source?.file !== undefined || row.listing.state === 'patched';
@@ -133,7 +147,7 @@ function readSymbols(query: Query, module: LoadedModule): FunctionSymbols {
     const at = vaddr(symbol.value);
     entries.add(at);
     if (isCompilerMade(name)) clones.set(at, name);
-    else if (name !== '' && query.accepts(name)) {
+    else if (name !== '' && (query.accepts(name) || query.mayMean(name))) {
       const key = `${at} ${name}`;
       if (!seen.has(key)) listed.push({ name, at, sizeBytes });
       seen.add(key);
@@ -213,6 +227,9 @@ function rowOf(
     address: entry,
     listing: {
       name: symbol.name,
+      ...(source?.label === undefined || !symbol.name.startsWith('_Z')
+        ? {}
+        : { label: source.label }),
       module: module.path,
       entry: hex(entry),
       sizeBytes: symbol.sizeBytes,
@@ -249,7 +266,7 @@ function bodilessRows(
     if (body !== undefined) patched.set(fn, body);
   }
   return [...candidates]
-    .filter((fn) => !withBody.has(fn) && fn.name !== '' && query.accepts(fn.name))
+    .filter((fn) => !withBody.has(fn) && fn.name !== '' && query.accepts(fn.label ?? fn.name))
     .map((fn) => {
       const body = patched.get(fn);
       const place = body?.source ?? placeOf(fn);
@@ -258,6 +275,7 @@ function bodilessRows(
         address: 0,
         listing: {
           name: fn.name,
+          ...(fn.label === undefined ? {} : { label: fn.label }),
           module: module.path,
           sizeBytes: 0,
           ...(place === undefined ? {} : { source: place }),
@@ -273,7 +291,10 @@ function factsOfSymbols({ listed, clones }: FunctionSymbols): FunctionFacts {
   const known = new Map<string, SourceFunction>();
   const bodies = new Map<Vaddr, SourceFunction>();
   const add = (at: Vaddr, name: string): void => {
-    const fn = known.get(name) ?? { name, file: undefined, line: undefined, inlinedIn: new Set() };
+    const fn = known.get(name) ?? {
+      ...{ name, label: undefined, file: undefined, line: undefined },
+      inlinedIn: new Set(),
+    };
     known.set(name, fn);
     bodies.set(at, fn);
   };

@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
+import { isCalled, parseWantedName, symbolName } from '../dwarf/source-name.js';
 import type { Unit } from '../dwarf/unit.js';
 import {
   type FoundFunction,
@@ -12,6 +13,7 @@ import {
   selectModules,
   splitFunctionName,
 } from '../link/find-function.js';
+import { findBySourceName } from './find-by-source-name.js';
 import type { ProcessImage } from './observe.js';
 
 /** A translation unit of the live program, with the functions of it that were asked for. */
@@ -38,42 +40,53 @@ export function locateUnits(
   const modules = selectModules(image.modules, module);
   const wanted = new Map<string, WantedUnit & { names: string[] }>();
   for (const text of new Set(names)) {
-    const { key, unit } = locate(image, modules, text);
-    const known = wanted.get(key);
-    if (known === undefined) wanted.set(key, { ...unit, names: [...unit.names] });
-    else known.names.push(...unit.names);
+    for (const { key, unit } of locate(image, modules, text)) {
+      const known = wanted.get(key);
+      if (known === undefined) wanted.set(key, { ...unit, names: [...unit.names] });
+      else known.names.push(...unit.names);
+    }
   }
   return [...wanted.values()];
+}
+
+interface Located {
+  readonly key: string;
+  readonly unit: WantedUnit;
 }
 
 function locate(
   image: ProcessImage,
   modules: readonly LoadedModule[],
   text: string,
-): { key: string; unit: WantedUnit } {
+): readonly Located[] {
   try {
     const fn = findFunction(modules, text);
-    const found = unitOf(image, fn);
-    const [unit, absent] = found instanceof HcrError ? [undefined, found] : [found, undefined];
-    const sourceName = unit === undefined ? fn.file : basename(unit.name);
-    const key = `${fn.module.path}\0${unit?.offset ?? sourceName ?? ''}`;
-    return {
-      key,
-      unit: {
-        module: fn.module,
-        unit,
-        sourceName,
-        inside: fn.entry,
-        names: [fn.name],
-        ...(absent === undefined ? {} : { absent }),
-      },
-    };
+    return [located(fn, unitOf(image, fn))];
   } catch (error) {
     if (!isHcrError(error, 'function-not-found')) throw error;
+    const named = findBySourceName(image, modules, text);
+    if (named.length > 0) return named.map(({ found, unit }) => located(found, unit));
     const unit = locateInlined(image, modules, text);
     if (unit === undefined) throw withAbsent(error, image, modules);
-    return { key: `${unit.module.path}\0${unit.unit?.offset ?? ''}`, unit };
+    return [{ key: `${unit.module.path}\0${unit.unit?.offset ?? ''}`, unit }];
   }
+}
+
+function located(fn: FoundFunction, found: Unit | HcrError | undefined): Located {
+  const [unit, absent] = found instanceof HcrError ? [undefined, found] : [found, undefined];
+  const sourceName = unit === undefined ? fn.file : basename(unit.name);
+  const key = `${fn.module.path}\0${unit?.offset ?? sourceName ?? ''}`;
+  return {
+    key,
+    unit: {
+      module: fn.module,
+      unit,
+      sourceName,
+      inside: fn.entry,
+      names: [fn.name],
+      ...(absent === undefined ? {} : { absent }),
+    },
+  };
 }
 
 /** A function that was inlined wherever it is called has no symbol; debug information knows it. */
@@ -83,14 +96,19 @@ function locateInlined(
   text: string,
 ): WantedUnit | undefined {
   const { file, name } = splitFunctionName(text);
+  const wanted = parseWantedName(name);
   for (const module of modules) {
     for (const unit of image.debugInfo(module)?.units() ?? []) {
       const sourceName = basename(unit.name);
       if (file !== undefined && sourceName !== basename(file)) continue;
       const [range] = unit.ranges;
-      if (range === undefined || !unit.functions().some((fn) => fn.name === name && fn.isInlined))
-        continue;
-      return { module, unit, sourceName, inside: liveAddress(module, range.start), names: [name] };
+      if (range === undefined) continue;
+      const names = unit
+        .functions()
+        .filter((fn) => fn.isInlined && (symbolName(fn) === name || isCalled(fn, wanted)))
+        .map(symbolName);
+      if (names.length === 0) continue;
+      return { module, unit, sourceName, inside: liveAddress(module, range.start), names };
     }
   }
   return undefined;

@@ -103,8 +103,9 @@ function upload(image: ProcessImage, parts: readonly LinkedPart[]): void {
 
 function reportFunctions(placed: readonly PlacedUnit[]): PatchedFunction[] {
   return placed.flatMap(({ prepared, image: linked }) =>
-    prepared.roots.map(({ fn, live, reason, source }) => ({
+    prepared.roots.map(({ fn, live, reason, source, label }) => ({
       name: fn.name,
+      ...(label === undefined ? {} : { label }),
       module: prepared.wanted.module.path,
       entry: hex(live.address),
       body: hex(linked.addressOf(fn) ?? live.address),
@@ -130,7 +131,7 @@ function activeNotes(
   const names = placed.flatMap(({ prepared }) =>
     prepared.roots
       .filter((root) => active.some((range) => range.start === liveRange(root, from).start))
-      .map(({ fn }) => fn.name),
+      .map(({ fn, label }) => label ?? fn.name),
   );
   if (names.length === 0) return [];
   return [

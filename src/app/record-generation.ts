@@ -26,6 +26,7 @@ export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
     root: PatchRoot | undefined,
   ): Body => ({
     name: root === undefined ? binder.functionKey(fn) : fn.name,
+    ...(root?.label === undefined ? {} : { label: root.label }),
     module: wanted.module.path,
     ...(root?.source === undefined ? {} : { source: root.source }),
     entry,

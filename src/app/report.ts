@@ -3,7 +3,10 @@ import type { Failure, HcrError } from '../core/failure.js';
 
 /** A function as a result names it. Addresses are `0x…` strings: results are for people and JSON. */
 export interface PatchedFunction {
+  /** Of its symbol. */
   readonly name: string;
+  /** In the source, where that differs: `Square::area() const`. */
+  readonly label?: string;
   /** Path of the module as the target has it mapped. */
   readonly module: string;
   readonly entry: string;
@@ -77,7 +80,10 @@ export interface BusyThread {
 }
 
 export interface FunctionListing {
+  /** Of its symbol. */
   readonly name: string;
+  /** In the source, where that differs: `Square::area() const`. */
+  readonly label?: string;
   readonly module: string;
   /** Absent for a function that has no body of its own: only inlined copies are left of it, or
    *  clones that the compiler made. */

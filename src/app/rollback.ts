@@ -71,8 +71,10 @@ function functionsChanged(ledger: Ledger, to: number): PatchedFunction[] {
     .filter(({ entry }) => before.get(entry)?.start !== after.get(entry)?.start)
     .map(({ entry, name, module }) => {
       const body = after.get(entry);
+      const label = (body ?? before.get(entry))?.label;
       return {
         name,
+        ...(label === undefined ? {} : { label }),
         module,
         entry: hex(entry),
         body: hex(body?.start ?? entry),

@@ -1,7 +1,14 @@
 /** Which functions of a freshly compiled unit go live. */
 import { HcrError } from '../core/failure.js';
 import { accountsForAll, parameterHomes } from '../dwarf/parameter-homes.js';
-import { type LiveUnit, isColdPart, isCompilerMade, sourceName } from '../link/live-unit.js';
+import { sourceLabel, symbolName } from '../dwarf/source-name.js';
+import {
+  type LiveUnit,
+  isColdPart,
+  isCompilerMade,
+  isSameFunction,
+  sourceName,
+} from '../link/live-unit.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
@@ -16,6 +23,8 @@ export interface PatchRoot {
   readonly reason: Body['reason'];
   /** `file:line` of the definition. */
   readonly source: string | undefined;
+  /** Its name in the source, where its symbol has another. */
+  readonly label: string | undefined;
 }
 
 /** Which functions of the unit are wanted: some by name as far as they differ, all that differ, or
@@ -43,7 +52,7 @@ export function selectRoots(input: RootInput): PatchRoot[] {
   const roots: PatchRoot[] = [];
   const add = ({ fn, live }: FunctionState, reason: PatchRoot['reason']): void => {
     if (live === undefined || roots.some((root) => root.fn === fn)) return;
-    roots.push({ fn, live, reason, source: sourceOf(edited, fn) });
+    roots.push({ fn, live, reason, source: sourceOf(edited, fn), label: labelOf(edited, fn) });
   };
   const differing = states.filter((state) => state.live !== undefined && !state.comparison.same);
   if (selection !== 'changed' && 'again' in selection) {
@@ -71,7 +80,7 @@ export function selectRoots(input: RootInput): PatchRoot[] {
       if (names.includes(sourceName(name)) && isCalledAlike(input, state)) add(state, 'clone');
     } else if (names.includes(name)) {
       add(state, selection === 'changed' ? 'changed' : 'requested');
-    } else if (hosts.has(name)) {
+    } else if (hosts.has(name) || [...hosts].some((host) => isSameFunction(host, name))) {
       add(state, 'inlined');
     }
   }
@@ -129,7 +138,11 @@ function callersOf({ states, image }: RootInput, callee: LiveSymbol): FunctionSt
 function assertDefined({ edited, states }: RootInput, name: string): void {
   if (edited.unit.functions.some((fn) => sourceName(fn.name) === name)) return;
   // Inlined wherever it is called: no code of its own, but a definition.
-  if (edited.debug?.functions().some((fn) => fn.name === name && fn.isInlined) === true) return;
+  if (
+    edited.debug?.functions().some((fn) => isSameFunction(symbolName(fn), name) && fn.isInlined) ===
+    true
+  )
+    return;
   throw new HcrError({
     code: 'function-not-found',
     function: name,
@@ -161,7 +174,8 @@ function hostFunctions(input: RootInput, names: readonly string[]): Set<string> 
   const hosts = new Set<string>();
   for (const unit of [wanted.unit, edited.debug]) {
     for (const { callee, caller } of unit?.inlinedCopies() ?? []) {
-      if (names.includes(callee.name)) hosts.add(caller.name);
+      if (names.some((name) => isSameFunction(name, symbolName(callee))))
+        hosts.add(symbolName(caller));
     }
   }
   const clones = [...live.functions.values()].filter(
@@ -185,6 +199,11 @@ function isForwarder({ image }: RootInput, { live }: FunctionState): boolean {
   const { jumps } = image.target.machine;
   const code = image.original.tryRead(live.address, live.sizeBytes);
   return code !== undefined && live.sizeBytes <= jumps.landingPadBytes(code) + jumps.nearBytes;
+}
+
+function labelOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
+  const entry = edited.debugEntryOf(fn);
+  return entry && sourceLabel(entry);
 }
 
 function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {

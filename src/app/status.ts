@@ -59,6 +59,7 @@ function stateOf(
 function describeBody(body: Body): PatchedFunction {
   return {
     name: body.name,
+    ...(body.label === undefined ? {} : { label: body.label }),
     module: body.module,
     entry: hex(body.entry),
     body: hex(body.start),
@@ -80,7 +81,7 @@ function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
         ? []
         : generation.bodies.map((body) => ({
             range: { start: body.start, end: addr(body.start + body.sizeBytes) },
-            function: body.name,
+            function: body.label ?? body.name,
             generation: generation.number,
           })),
     ),

@@ -10,7 +10,7 @@ const HEADER = ['NAME', 'SOURCE', 'MODULE', 'STATE', 'INLINED IN'];
 
 function row(listing: FunctionListing): string[] {
   return [
-    listing.name,
+    listing.label ?? listing.name,
     listing.source ?? '?',
     basename(listing.module),
     stateOf(listing),

@@ -15,7 +15,7 @@ const WHY: { readonly [R in PatchedFunction['reason']]: string } = {
 function functionRow(patched: PatchedFunction, look: Look): string[] {
   const target = patched.body === patched.entry ? 'original code' : patched.body;
   return [
-    patched.name,
+    patched.label ?? patched.name,
     patched.source ?? '',
     `${patched.entry} ${arrow(look)} ${target}`,
     WHY[patched.reason],

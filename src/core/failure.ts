@@ -156,6 +156,9 @@ const sideBySide = (differences: readonly Difference[]): string =>
 const orNothing = (names: readonly string[], lead: string): string =>
   names.length === 0 ? '' : `${lead}${names.join(', ')}`;
 
+/** As a shell takes it for one word. */
+const quoted = (name: string): string => (/[^\w.:/-]/.test(name) ? `'${name}'` : name);
+
 const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   usage: {
     message: (f) => f.detail,
@@ -221,7 +224,7 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   'ambiguous-function': {
     message: (f) =>
       `${f.function} names ${f.candidates.length} functions: ${f.candidates.join(', ')}.`,
-    hint: (f) => `Say which, for example --func ${f.candidates[0] ?? 'file.c:name'}.`,
+    hint: (f) => `Say which, for example --func ${quoted(f.candidates[0] ?? 'file.c:name')}.`,
     exit: EXIT.refused,
   },
   'module-not-found': {

@@ -73,6 +73,18 @@ export function sourceName(functionName: string): string {
   );
 }
 
+/** Whether two symbols stand for one function of the source: constructors and destructors of C++
+ *  have several, for whole objects and for the bases of others, and debug information names a
+ *  further one for all of them.
+ *  @see Itanium C++ ABI, 5.1.4.3 */
+export function isSameFunction(a: string, b: string): boolean {
+  return a === b || (a.startsWith('_Z') && variantless(a) === variantless(b));
+}
+
+function variantless(symbol: string): string {
+  return symbol.replace(/([CD])[0-5](?=E)/g, '$1');
+}
+
 /** Constants that the compiler names itself and numbers anew each time. */
 export function isCompilerConstant(objectName: string): boolean {
   return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH|C|__unnamed_\d+|\.LC?\w*)(\.\d+)*$/.test(

@@ -175,6 +175,7 @@ function readBody(json: Json): Body {
   return {
     name: text(json['name']),
     module: text(json['module']),
+    ...(json['label'] === undefined ? {} : { label: text(json['label']) }),
     ...(json['source'] === undefined ? {} : { source: text(json['source']) }),
     entry: address(json['entry']),
     start: address(json['start']),

@@ -26,7 +26,10 @@ export interface Block {
 
 /** One version of one function. */
 export interface Body {
+  /** Of its symbol. */
   readonly name: string;
+  /** In the source, where that differs. */
+  readonly label?: string;
   /** Path of the module, as the target maps it. */
   readonly module: string;
   readonly source?: string;

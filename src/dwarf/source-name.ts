@@ -1,0 +1,102 @@
+/**
+ * The names of functions: the one in the symbol table, which languages like C++ make up, and the
+ * one in the source, by which users call them.
+ */
+import { DW_AT } from './constants.js';
+import type { Entity } from './entity.js';
+import type { FunctionEntry } from './functions.js';
+import { parameterList, typeText } from './type-text.js';
+import { parameterDies, readType, typeOf } from './types.js';
+
+/** As in the symbol table. */
+export function symbolName({
+  name,
+  linkageName,
+}: Pick<FunctionEntry | Entity, 'name' | 'linkageName'>): string {
+  return linkageName ?? name;
+}
+
+/** `Square::area(int) const`; undefined where the symbol has the name of the source.
+ *  @throws HcrError `malformed-file` */
+export function sourceLabel(entry: FunctionEntry): string | undefined {
+  if (entry.linkageName === undefined) return undefined;
+  return `${entry.qualifiedName}${parametersOf(entry)}`;
+}
+
+function parametersOf(entry: FunctionEntry): string {
+  const origins = entry.declaration().origins([DW_AT.specification]);
+  const lists = origins.map(parameterDies);
+  const { entries, variadic } = lists.find((list) => list.entries.length > 0) ??
+    lists[0] ?? { entries: [], variadic: false };
+  const [first] = entries;
+  const hidden = first?.flag(DW_AT.artificial) === true ? readType(typeOf(first)) : undefined;
+  const object = hidden?.kind === 'qualified' ? readType(hidden.target) : hidden;
+  const pointee = object?.kind === 'pointer' ? readType(object.target) : undefined;
+  const isConst = pointee?.kind === 'qualified' && pointee.qualifier === 'const';
+  const visible = entries.filter((die) => !die.flag(DW_AT.artificial));
+  const list = parameterList(
+    visible.map((die) => typeText(typeOf(die))),
+    variadic,
+  );
+  return `(${list === 'void' ? '' : list})${isConst ? ' const' : ''}`;
+}
+
+/** A function as a user names it: `area`, `Square::area`, `ns::f(int)`, `doubled<int>`. */
+export interface WantedName {
+  /** Without parameters. */
+  readonly path: string;
+  /** With them, when they were given. */
+  readonly label: string | undefined;
+  /** Words that occur in every symbol of that name. */
+  readonly words: readonly string[];
+}
+
+export function parseWantedName(text: string): WantedName {
+  const spaceless = normalize(text);
+  const open = spaceless.indexOf('(', spaceless.startsWith('(anonymousnamespace)') ? 21 : 0);
+  const isOperator = /(^|::)operator\(\)/.test(spaceless);
+  const hasParameters = open > 0 && (!isOperator || spaceless.indexOf('(', open + 2) > 0);
+  const end = isOperator ? spaceless.indexOf('(', open + 2) : open;
+  const path = hasParameters ? spaceless.slice(0, end) : spaceless;
+  const plain = withoutArguments(path).replace(/(^|::)operator.*$/, '');
+  return {
+    path,
+    label: hasParameters ? spaceless : undefined,
+    words: plain.match(/[A-Za-z_]\w*/g) ?? [],
+  };
+}
+
+/** Whether a function has the name, in whatever scope and of whatever template arguments are left
+ *  open. */
+export function isCalled(entry: FunctionEntry, wanted: WantedName): boolean {
+  const qualified = normalize(entry.qualifiedName);
+  const path = wanted.path.includes('<') ? qualified : withoutArguments(qualified);
+  if (path !== wanted.path && !path.endsWith(`::${wanted.path}`)) return false;
+  if (wanted.label === undefined) return true;
+  const label = normalize(sourceLabel(entry) ?? '');
+  const parameters = wanted.label.slice(wanted.path.length);
+  return label.endsWith(parameters) || label.endsWith(`${parameters}const`);
+}
+
+/** `ns::f` for `ns::f<int>`: what all instances of a template have in common. */
+export function templateName(qualifiedName: string): string {
+  return withoutArguments(normalize(qualifiedName));
+}
+
+/** Spaces say nothing, and nobody writes the name of a namespace without one. */
+function normalize(text: string): string {
+  return text.replaceAll('(anonymous namespace)::', '').replace(/\s+/g, '');
+}
+
+function withoutArguments(name: string): string {
+  // Operators have these signs in their names.
+  const operator = /(^|::)operator[^\w].*$/.exec(name)?.[0] ?? '';
+  let depth = 0;
+  let plain = '';
+  for (const sign of name.slice(0, name.length - operator.length)) {
+    if (sign === '<') depth += 1;
+    if (depth === 0) plain += sign;
+    if (sign === '>') depth -= 1;
+  }
+  return plain + operator;
+}
