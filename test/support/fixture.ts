@@ -9,6 +9,8 @@ import { REPOSITORY } from './repository.js';
 const run = promisify(execFile);
 
 export interface BuildOptions {
+  readonly cxx?: string;
+  readonly cxxflags?: string;
   readonly cflags?: string;
   readonly ldflags?: string;
 }
@@ -35,6 +37,8 @@ export class Fixture implements Disposable {
 
   async build(options: BuildOptions = {}): Promise<void> {
     const variables = [
+      ...(options.cxx === undefined ? [] : [`CXX=${options.cxx}`]),
+      ...(options.cxxflags === undefined ? [] : [`CXXFLAGS=${options.cxxflags}`]),
       ...(options.cflags === undefined ? [] : [`CFLAGS=${options.cflags}`]),
       ...(options.ldflags === undefined ? [] : [`LDFLAGS=${options.ldflags}`]),
     ];

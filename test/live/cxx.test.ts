@@ -1,0 +1,43 @@
+/** What C++ adds to C, patched in programs by both compilers, one function after the other. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Fixture, buildFixture } from '../support/fixture.js';
+import { rollBack } from '../support/hcr.js';
+import { type Target, startTarget } from '../support/target.js';
+import { nextTick } from '../support/ticks.js';
+import { CXX_SCENARIOS } from './cxx-scenarios.js';
+import { patchAndWatch, readRound } from './patch-scenario.js';
+
+const BUILDS = [
+  { cxx: 'g++', cflags: '-O0 -g -fPIE', ldflags: '-pie' },
+  { cxx: 'g++', cflags: '-O2 -g -fno-pie -gdwarf-4', ldflags: '-no-pie' },
+  { cxx: 'g++', cflags: '-O3 -g -fPIE', ldflags: '-pie' },
+  { cxx: 'g++', cflags: '-O2 -g', ldflags: '-static' },
+  { cxx: 'clang++', cflags: '-O0 -g -fPIE', ldflags: '-pie' },
+  { cxx: 'clang++', cflags: '-O2 -g -fPIE', ldflags: '-pie' },
+];
+
+describe.each(BUILDS)('$cxx $cflags $ldflags', ({ cxx, cflags, ldflags }) => {
+  let fixture: Fixture;
+  let target: Target;
+
+  beforeAll(async () => {
+    fixture = await buildFixture('cxx', { cxx, cxxflags: cflags, ldflags });
+    target = await startTarget(fixture.program);
+  });
+  afterAll(async () => {
+    await target[Symbol.asyncDispose]();
+    fixture[Symbol.dispose]();
+  });
+
+  it.each(CXX_SCENARIOS)('$claim', async (scenario) => {
+    await patchAndWatch(fixture, target, scenario);
+  });
+
+  it('runs its original code again after a rollback to generation 0', async () => {
+    expect((await rollBack(target.pid, ['--to', '0'])).generation).toBe(0);
+    target.lines.skipArrived();
+    const [first] = CXX_SCENARIOS;
+    await readRound(target, await nextTick(target), (now, before) => first?.old(now, before) === true);
+    expect(target.isAlive).toBe(true);
+  });
+});
