@@ -51,15 +51,11 @@ export async function publishGeneration(
   onProgress({ stage: 'link' });
   const number = nextGeneration(store.ledger);
   const placed = await watch.time('link', () => placeUnits(image, units, decoder, options.dryRun));
+  const known = withEntries(image, store.ledger, placed, decoder);
+  const unwinding = planUnwinding(image, placed, known, decoder, options.dryRun);
+  // Only now: finding room may have added an area.
   const before = store.ledger;
   const bodies = placed.flatMap((unit) => bodiesOf(image, unit));
-  const unwinding = planUnwinding(
-    image,
-    placed,
-    withEntries(image, before, placed, decoder),
-    decoder,
-    options.dryRun,
-  );
   const { entries, unwinders, hazards } = unwinding;
   const generation: GenerationRecord = {
     number,

@@ -37,7 +37,11 @@ describe.each(BUILDS)('$cxx $cflags $ldflags', ({ cxx, cflags, ldflags }) => {
     expect((await rollBack(target.pid, ['--to', '0'])).generation).toBe(0);
     target.lines.skipArrived();
     const [first] = CXX_SCENARIOS;
-    await readRound(target, await nextTick(target), (now, before) => first?.old(now, before) === true);
+    await readRound(
+      target,
+      await nextTick(target),
+      (now, before) => first?.old(now, before) === true,
+    );
     expect(target.isAlive).toBe(true);
   });
 });
