@@ -10,23 +10,17 @@
 import { DW_AT } from '../dwarf/constants.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import { readMembers } from '../dwarf/members.js';
-import { symbolName } from '../dwarf/source-name.js';
 import { typeKey } from '../dwarf/type-key.js';
 import { parameterDies, readType, typeOf, withoutAliases } from '../dwarf/types.js';
 import type { Unit } from '../dwarf/unit.js';
 
-interface Closure {
-  /** Mangled name of the function it is in, `Z4makeiE`. */
-  readonly scope: string;
-  /** Mangled name of its type, as it occurs in symbols. */
-  readonly type: string;
-  readonly captures: string;
-}
-
 /** Whether a function is local to another one, or an instance of a template for something local to
- *  it: lambdas, methods of local classes, `std::function`'s handlers of a lambda. */
+ *  it: lambdas, methods of local classes, `std::function`'s handlers of a lambda.
+ *  @param owner its symbol, or its name in the source when it has none */
 export function isLocalTo(symbol: string, owner: string): boolean {
-  return owner.startsWith('_Z') && symbol.includes(`Z${owner.slice(2)}E`);
+  if (!symbol.startsWith('_Z')) return false;
+  if (owner.startsWith('_Z')) return symbol.includes(`Z${owner.slice(2)}E`);
+  return new RegExp(`Z\\S*?${nestedIn(owner)}`).test(symbol);
 }
 
 /** @returns whether a function belongs to a lambda that is another one than the live one of its
@@ -36,61 +30,62 @@ export function renewedClosures(
   live: Unit | undefined,
   edited: Unit | undefined,
 ): (symbol: string) => boolean {
-  const before = closuresOf(live);
-  const after = closuresOf(edited);
-  const renewed = new Set<string>();
-  for (const { scope, type, captures } of after.values()) {
-    const old = before.get(type);
-    if (old?.captures === captures && sameTypes(scope, before, after)) continue;
-    renewed.add(type);
-  }
-  if (renewed.size === 0) return () => false;
-  return (symbol) => [...renewed].some((type) => mentions(symbol, type));
+  const before = closuresByOwner(live);
+  const patterns = [...closuresByOwner(edited)].flatMap(([owner, closures]) => {
+    const old = before.get(owner);
+    return old === undefined || old.join() === closures.join() ? [] : [patternOf(owner)];
+  });
+  return (symbol) => patterns.some((pattern) => pattern.test(symbol));
 }
 
-/** A method of the closure has the type as its scope, where a qualifier stands in between. */
-function mentions(symbol: string, type: string): boolean {
-  return symbol.includes(type) || symbol.replace(/^_Z(Z.*E)NK?(U[lt])/, '$1$2').includes(type);
+/** Fits the symbols of everything that is local to a lambda of a function. */
+function patternOf(owner: string): RegExp {
+  const nested = owner === '' ? '' : nestedIn(owner);
+  // gcc numbers them Ul_, Ul0_; clang those that no other file sees $_0, $_1.
+  return new RegExp(`${nested}(?:NK?)?(?:Ul|\\d+\\$_)`);
 }
 
-function sameTypes(
-  scope: string,
-  before: ReadonlyMap<string, Closure>,
-  after: ReadonlyMap<string, Closure>,
-): boolean {
-  const typesIn = (closures: ReadonlyMap<string, Closure>): string =>
-    [...closures.values()]
-      .filter((closure) => closure.scope === scope)
-      .map(({ type }) => type)
-      .sort()
-      .join();
-  return typesIn(before) === typesIn(after);
+/** How a symbol goes on before something that is local to a function. */
+function nestedIn(owner: string): string {
+  const name = owner.split('::').at(-1)?.replace(/<.*$/, '') ?? '';
+  return `${name.length}${escapeRegExp(name)}\\S*?E`;
 }
 
-function closuresOf(unit: Unit | undefined): ReadonlyMap<string, Closure> {
-  const closures = new Map<string, Closure>();
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** What the lambdas of each function capture and take, in their order. */
+function closuresByOwner(unit: Unit | undefined): ReadonlyMap<string, readonly string[]> {
+  const owners = new Map<string, string[]>();
+  const seen = new Set<number>();
   for (const entry of unit?.functions() ?? []) {
-    const match = /^_Z(Z.+E)NK?(Ul.*E\d*_)cl/.exec(symbolName(entry));
-    if (entry.name !== 'operator()' || match === null) continue;
-    const [, scope = '', name = ''] = match;
-    const type = scope + name;
-    closures.set(type, { scope, type, captures: capturesOf(entry) });
+    const { scope, entity } = entry;
+    if (entry.name !== 'operator()' || scope?.kind !== 'type' || seen.has(entity.offset)) continue;
+    if (!/^(<lambda|\(anonymous\)$)/.test(scope.name)) continue;
+    seen.add(entity.offset);
+    const owner = scope.parent?.qualifiedName ?? '';
+    const closures = owners.get(owner) ?? [];
+    closures.push(shapeOf(entry));
+    owners.set(owner, closures);
   }
-  return closures;
+  return owners;
 }
 
-/** What the closure holds, and where. */
-function capturesOf(entry: FunctionEntry): string {
+/** What the closure holds and where, and what it is called with. */
+function shapeOf(entry: FunctionEntry): string {
   const lists = entry
     .declaration()
     .origins([DW_AT.specification])
     .map((die) => parameterDies(die).entries);
-  const [object] = lists.find((entries) => entries.length > 0) ?? [];
+  const [object, ...parameters] = lists.find((entries) => entries.length > 0) ?? [];
   const pointer = object && readType(withoutAliases(typeOf(object)));
-  if (pointer?.kind !== 'pointer') return '';
-  const record = withoutAliases(pointer.target);
-  if (record === undefined) return '';
-  return readMembers(record)
-    .map(({ name, type, offsetBytes }) => `${name}@${offsetBytes ?? '?'}:${typeKey(type)}`)
-    .join();
+  const record = pointer?.kind === 'pointer' ? withoutAliases(pointer.target) : undefined;
+  const captures = record === undefined ? [] : readMembers(record);
+  return [
+    ...captures.map(
+      ({ name, type, offsetBytes }) => `${name}@${offsetBytes ?? '?'}:${typeKey(type)}`,
+    ),
+    `(${parameters.map((die) => typeKey(typeOf(die))).join()})`,
+  ].join();
 }

@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
-import { isCalled, parseWantedName, symbolName } from '../dwarf/source-name.js';
+import { identityOf, isCalled, parseWantedName } from '../dwarf/source-name.js';
 import type { Unit } from '../dwarf/unit.js';
 import {
   type FoundFunction,
@@ -105,8 +105,8 @@ function locateInlined(
       if (range === undefined) continue;
       const names = unit
         .functions()
-        .filter((fn) => fn.isInlined && (symbolName(fn) === name || isCalled(fn, wanted)))
-        .map(symbolName);
+        .filter((fn) => fn.isInlined && (fn.name === name || isCalled(fn, wanted)))
+        .map(identityOf);
       if (names.length === 0) continue;
       return { module, unit, sourceName, inside: liveAddress(module, range.start), names };
     }

@@ -10,6 +10,7 @@ import { type PartStarts, linkAt } from '../link/link.js';
 import type { Block } from '../patch/ledger.js';
 import { contractOf } from './contracts.js';
 import { findRoom } from './find-room.js';
+import { assertNoConstructors } from './new-objects.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
@@ -26,6 +27,7 @@ export function placeUnits(
   for (const prepared of units) {
     const taken = placed.flatMap((unit) => unit.blocks);
     const plain = placeUnit(image, prepared, new Map(), taken, dryRun);
+    assertNoConstructors(plain);
     const needs = new Map<PatchRoot, KeepingNeed>();
     for (const root of prepared.roots) {
       const need = contractOf(image, plain, root, decoder);

@@ -5,13 +5,14 @@
 import type { Decoder } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
 import { type AddedSymbols, Binder } from '../link/bind.js';
-import { type LiveUnit, isCompilerMade } from '../link/live-unit.js';
+import { type LiveUnit, isCompilerMade, isInitialiser } from '../link/live-unit.js';
 import { type EditedUnit, readEditedUnit } from '../link/read-object-unit.js';
 import { readLiveUnit } from '../link/read-live-unit.js';
 import { type FunctionState, compareFunctions } from '../patch/changed-functions.js';
 import { CodeComparer } from '../patch/compare-code.js';
 import { type Ledger, bodiesAt, newVariables } from '../patch/ledger.js';
 import type { BuiltUnit } from './build-unit.js';
+import { renewedClosures } from './closures.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { SignatureCheck, assertNotFolded } from './root-checks.js';
@@ -53,6 +54,7 @@ export function prepareUnit(
   const unitName = wanted.sourceName ?? edited.sourceName ?? '';
   const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.inside);
   const signatures = new SignatureCheck(wanted, edited);
+  const isRenewed = renewedClosures(wanted.unit, edited.debug);
   const added = addedSymbols(ledger, wanted.module.path);
   const binder: Binder = new Binder({
     unit: edited.unit,
@@ -60,7 +62,8 @@ export function prepareUnit(
     symbols,
     added,
     threadFunctionName: machine.threadLocals.addressFunctionName,
-    mustCopy: (fn): boolean => signatures.differences(fn, binder.liveEntry(fn)).length > 0,
+    mustCopy: (fn): boolean =>
+      isRenewed(fn.name) || signatures.differences(fn, binder.liveEntry(fn)).length > 0,
     sameConstant: (section, address): boolean => comparer.compareConstant(section, address),
   });
   const context = {
@@ -83,7 +86,7 @@ export function prepareUnit(
   });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
-  const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded });
+  const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded, isRenewed });
   for (const root of roots) assertNotFolded(root, edited);
   if (!options.unchecked) {
     for (const { fn, live: entry } of roots) signatures.assertSame(fn, entry);
@@ -117,7 +120,9 @@ function leftAloneOf(states: readonly FunctionState[], roots: readonly PatchRoot
     )
     .filter(
       ({ fn, live }) =>
-        !isCompilerMade(fn.name) && !roots.some((root) => root.live.address === live?.address),
+        !isCompilerMade(fn.name) &&
+        !isInitialiser(fn.name) &&
+        !roots.some((root) => root.live.address === live?.address),
     )
     .map(({ fn }) => fn.name);
 }

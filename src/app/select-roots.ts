@@ -1,19 +1,21 @@
 /** Which functions of a freshly compiled unit go live. */
 import { HcrError } from '../core/failure.js';
 import { accountsForAll, parameterHomes } from '../dwarf/parameter-homes.js';
-import { sourceLabel, symbolName } from '../dwarf/source-name.js';
+import { identityOf, sourceLabel } from '../dwarf/source-name.js';
 import {
   type LiveUnit,
   isColdPart,
   isCompilerMade,
-  isSameFunction,
+  isInitialiser,
   sourceName,
+  variantless,
 } from '../link/live-unit.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import type { FunctionState } from '../patch/changed-functions.js';
 import type { Body } from '../patch/ledger.js';
+import { isLocalTo } from './closures.js';
 import { type WantedUnit, debugEntryAt } from './locate.js';
 import type { ProcessImage } from './observe.js';
 
@@ -43,6 +45,8 @@ export interface RootInput {
   readonly selection: Selection;
   /** True for a function that an earlier patch brought into the process. */
   isAdded(state: FunctionState): boolean;
+  /** True for a function of a lambda that is not the live one of its name. */
+  isRenewed(name: string): boolean;
 }
 
 /** The functions to patch: those asked for that differ, their clones, those they were inlined
@@ -52,6 +56,8 @@ export function selectRoots(input: RootInput): PatchRoot[] {
   const roots: PatchRoot[] = [];
   const add = ({ fn, live }: FunctionState, reason: PatchRoot['reason']): void => {
     if (live === undefined || roots.some((root) => root.fn === fn)) return;
+    // Closures that are there keep their code, and no file is initialised twice.
+    if (input.isRenewed(fn.name) || isInitialiser(fn.name)) return;
     roots.push({ fn, live, reason, source: sourceOf(edited, fn), label: labelOf(edited, fn) });
   };
   const differing = states.filter((state) => state.live !== undefined && !state.comparison.same);
@@ -63,13 +69,15 @@ export function selectRoots(input: RootInput): PatchRoot[] {
     return roots;
   }
   const names =
-    selection === 'changed' ? differing.map(({ fn }) => sourceName(fn.name)) : selection.names;
+    selection === 'changed'
+      ? differing.map(({ fn }) => sourceName(fn.name))
+      : selection.names.flatMap((name) => [name, ...localNames(input, name)]);
   const hosts = hostFunctions(
     input,
     names.filter((name) => mayHaveChanged(states, name)),
   );
   if (selection !== 'changed') {
-    for (const name of names) {
+    for (const name of selection.names) {
       assertDefined(input, name);
       if (hosts.size === 0) assertRunning(input, name);
     }
@@ -80,13 +88,22 @@ export function selectRoots(input: RootInput): PatchRoot[] {
       if (names.includes(sourceName(name)) && isCalledAlike(input, state)) add(state, 'clone');
     } else if (names.includes(name)) {
       add(state, selection === 'changed' ? 'changed' : 'requested');
-    } else if (hosts.has(name) || [...hosts].some((host) => isSameFunction(host, name))) {
+    } else if (identitiesOf(input, state).some((identity) => hosts.has(identity))) {
       add(state, 'inlined');
     }
   }
   if (roots.length > 0)
     for (const state of differing) if (input.isAdded(state)) add(state, 'changed');
   return roots;
+}
+
+/** Lambdas and methods of local classes belong to the function that they are in. */
+function localNames({ states, edited }: RootInput, owner: string): string[] {
+  const named = states.filter(({ comparison }) => !comparison.same).map(({ fn }) => fn.name);
+  const inlined = edited.debug?.functions().filter((fn) => fn.isInlined) ?? [];
+  return [...named.map(sourceName), ...inlined.map(identityOf)].filter((name) =>
+    isLocalTo(name, owner),
+  );
 }
 
 /** A function whose every body is the code that runs has not changed, and neither have its copies.
@@ -138,11 +155,8 @@ function callersOf({ states, image }: RootInput, callee: LiveSymbol): FunctionSt
 function assertDefined({ edited, states }: RootInput, name: string): void {
   if (edited.unit.functions.some((fn) => sourceName(fn.name) === name)) return;
   // Inlined wherever it is called: no code of its own, but a definition.
-  if (
-    edited.debug?.functions().some((fn) => isSameFunction(symbolName(fn), name) && fn.isInlined) ===
-    true
-  )
-    return;
+  const inlined = edited.debug?.functions().filter((fn) => fn.isInlined) ?? [];
+  if (inlined.some((fn) => variantless(identityOf(fn)) === variantless(name))) return;
   throw new HcrError({
     code: 'function-not-found',
     function: name,
@@ -172,10 +186,16 @@ function assertRunning({ states, live }: RootInput, name: string): void {
 function hostFunctions(input: RootInput, names: readonly string[]): Set<string> {
   const { wanted, edited, live } = input;
   const hosts = new Set<string>();
+  const host = (name: string): void => void hosts.add(variantless(name));
+  const called = new Set([
+    ...names.map(variantless),
+    ...input.states
+      .filter(({ fn }) => names.includes(sourceName(fn.name)))
+      .flatMap((state) => identitiesOf(input, state)),
+  ]);
   for (const unit of [wanted.unit, edited.debug]) {
     for (const { callee, caller } of unit?.inlinedCopies() ?? []) {
-      if (names.some((name) => isSameFunction(name, symbolName(callee))))
-        hosts.add(symbolName(caller));
+      if (called.has(variantless(identityOf(callee)))) host(identityOf(caller));
     }
   }
   const clones = [...live.functions.values()].filter(
@@ -183,14 +203,21 @@ function hostFunctions(input: RootInput, names: readonly string[]): Set<string> 
   );
   for (const clone of clones) {
     for (const { fn } of callersOf(input, clone))
-      if (!names.includes(sourceName(fn.name))) hosts.add(fn.name);
+      if (!names.includes(sourceName(fn.name))) host(fn.name);
   }
   for (const { fn, live: entry } of input.states) {
     if (entry === undefined || !names.includes(fn.name)) continue;
     for (const caller of callersOf(input, entry))
-      if (isForwarder(input, caller)) hosts.add(caller.fn.name);
+      if (isForwarder(input, caller)) host(caller.fn.name);
   }
   return hosts;
+}
+
+/** The names that debug information may call a function by. */
+function identitiesOf({ wanted, edited }: RootInput, { fn, live }: FunctionState): string[] {
+  const before = live && debugEntryAt(wanted.unit, wanted.module, live.address);
+  const entries = [before, edited.debugEntryOf(fn)].filter((entry) => entry !== undefined);
+  return [sourceName(fn.name), ...entries.map(identityOf)].map(variantless);
 }
 
 /** A function with the same code as another may have been made a mere jump to it. */

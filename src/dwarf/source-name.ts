@@ -5,7 +5,7 @@
 import { DW_AT } from './constants.js';
 import type { Entity } from './entity.js';
 import type { FunctionEntry } from './functions.js';
-import { parameterList, typeText } from './type-text.js';
+import { C_LANGUAGES, parameterList, typeText } from './type-text.js';
 import { parameterDies, readType, typeOf } from './types.js';
 
 /** As in the symbol table. */
@@ -16,11 +16,24 @@ export function symbolName({
   return linkageName ?? name;
 }
 
+/** Equal for two functions that are one in the source. Those that no other file sees have no
+ *  symbol's name in gcc's debug information. */
+export function identityOf({
+  qualifiedName,
+  linkageName,
+}: Pick<FunctionEntry | Entity, 'qualifiedName' | 'linkageName'>): string {
+  return linkageName ?? qualifiedName;
+}
+
 /** `Square::area(int) const`; undefined where the symbol has the name of the source.
  *  @throws HcrError `malformed-file` */
 export function sourceLabel(entry: FunctionEntry): string | undefined {
-  if (entry.linkageName === undefined) return undefined;
+  if (!isCxx(entry)) return undefined;
   return `${entry.qualifiedName}${parametersOf(entry)}`;
+}
+
+function isCxx(entry: FunctionEntry): boolean {
+  return entry.linkageName !== undefined || !C_LANGUAGES.has(entry.die().unit.language);
 }
 
 function parametersOf(entry: FunctionEntry): string {

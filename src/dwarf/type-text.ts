@@ -98,7 +98,7 @@ function group(target: TypeDie, declarator: string): string {
   return kind === 'array' || kind === 'function' ? `(${declarator})` : declarator;
 }
 
-const C_LANGUAGES: ReadonlySet<number | undefined> = new Set(Object.values(DW_LANG));
+export const C_LANGUAGES: ReadonlySet<number | undefined> = new Set(Object.values(DW_LANG));
 
 /** Only C needs the keyword before a tag. */
 function tagged(die: TypeDie, keyword: string, name: string | undefined): string {

@@ -73,16 +73,18 @@ export function sourceName(functionName: string): string {
   );
 }
 
-/** Whether two symbols stand for one function of the source: constructors and destructors of C++
- *  have several, for whole objects and for the bases of others, and debug information names a
- *  further one for all of them.
- *  @see Itanium C++ ABI, 5.1.4.3 */
-export function isSameFunction(a: string, b: string): boolean {
-  return a === b || (a.startsWith('_Z') && variantless(a) === variantless(b));
+/** What runs the constructors of a file's objects before main, or its destructors at exit. */
+export function isInitialiser(functionName: string): boolean {
+  return /^(_GLOBAL__(sub_)?[ID]_|_Z\d+__static_initialization_and_destruction_\d|__cxx_global_(var_init|array_dtor)|_GLOBAL__I_)/.test(
+    functionName,
+  );
 }
 
-function variantless(symbol: string): string {
-  return symbol.replace(/([CD])[0-5](?=E)/g, '$1');
+/** Equal for the symbols of one constructor or destructor of C++, of which there are several, for
+ *  whole objects and for the bases of others; debug information names a further one for all of them.
+ *  @see Itanium C++ ABI, 5.1.4.3 */
+export function variantless(symbol: string): string {
+  return symbol.startsWith('_Z') ? symbol.replace(/([CD])[0-5](?=E)/g, '$1') : symbol;
 }
 
 /** Constants that the compiler names itself and numbers anew each time. */

@@ -1,0 +1,46 @@
+/**
+ * Objects that the program does not have yet and that a constructor has to make.
+ *
+ * A compiler makes all objects of a file in one function, which has run before main. The new one
+ * would make the old objects again, and cannot be taken apart.
+ */
+import { HcrError } from '../core/failure.js';
+import type { Section } from '../elf/sections.js';
+import { isInitialiser } from '../link/live-unit.js';
+import { datumKind, isCode, objectsIn } from '../link/object-unit.js';
+import type { PlacedUnit } from './placed-unit.js';
+
+/** @throws HcrError `function-not-patchable` that names the object */
+export function assertNoConstructors({ layout, prepared }: PlacedUnit): void {
+  const made = madeByInitialisers(prepared.edited.unit);
+  for (const section of layout.sections.keys()) {
+    if (isCode(section) || datumKind(section) === 'constant' || !made.has(section)) continue;
+    const [object] = objectsIn(layout.unit.object, section);
+    const scoped = object && layout.unit.scopedName(section, object.value);
+    const [root] = prepared.roots;
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: root?.label ?? root?.fn.name ?? '',
+      reason: `it uses ${scoped?.split('#')[1] ?? object?.name ?? section.name}, a new object that has to be constructed before main, together with all others of its file`,
+      advice:
+        'Write it as a static local, which is made at first use: static T &object() { static T made; return made; }',
+    });
+  }
+}
+
+/** Sections of variables that functions refer to which run before main. */
+function madeByInitialisers(unit: PlacedUnit['layout']['unit']): ReadonlySet<Section> {
+  const { object, functions } = unit;
+  const code = new Set(
+    functions.filter(({ name }) => isInitialiser(name)).map(({ section }) => section),
+  );
+  const made = new Set<Section>();
+  for (const section of code) {
+    for (const { symbolIndex } of object.relocationsOf(section)) {
+      const symbol = object.symbols.at(symbolIndex);
+      const target = symbol.home === 'section' ? object.sections[symbol.sectionIndex] : undefined;
+      if (target !== undefined && !isCode(target)) made.add(target);
+    }
+  }
+  return made;
+}
