@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
 import { compileObject } from '../build/compile.js';
-import { readGivenObject, runUserBuild } from '../build/user-build.js';
+import { readGivenObject } from '../build/user-build.js';
 import { HcrError } from '../core/failure.js';
 import type { WantedUnit } from './locate.js';
 import type { PatchOptions, ReportProgress } from './report.js';
@@ -25,14 +25,6 @@ export async function buildUnit(
   extraFlags: readonly string[],
   onProgress: ReportProgress,
 ): Promise<BuiltUnit> {
-  if (options.build !== undefined) {
-    await runUserBuild(options.build, {
-      directory: process.cwd(),
-      onStart: (line) => {
-        onProgress({ stage: 'build', command: line });
-      },
-    });
-  }
   if (options.object !== undefined) {
     return { bytes: readGivenObject(options.object), what: resolve(options.object), notes: [] };
   }
@@ -49,7 +41,8 @@ export async function buildUnit(
   return { bytes: built.bytes, what: command.source, command, notes };
 }
 
-function findCommand(
+/** How a unit is compiled. @throws HcrError as `discoverCompileCommand`, and `no-debug-info` */
+export function findCommand(
   wanted: WantedUnit,
   options: PatchOptions,
   roots: readonly string[],

@@ -1,5 +1,7 @@
 /** Build, diff, check, link and publish for units that are known: what attach and reload share. */
 import type { Decoder } from '../arch/arch.js';
+import { inParallel } from '../build/in-parallel.js';
+import { runUserBuild } from '../build/user-build.js';
 import { type HcrError, isHcrError } from '../core/failure.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import { type BuiltUnit, buildUnit } from './build-unit.js';
@@ -90,12 +92,18 @@ class PatchRun {
     const { options, onProgress } = this;
     const roots = searchRoots(this.image);
     return this.watch.time('build', async () => {
-      const builds = Promise.all(
-        units.map(async (unit) => ({
-          unit,
-          object: await buildUnit(unit, options, roots, extraFlags, onProgress),
-        })),
-      );
+      if (options.build !== undefined && extraFlags.length === 0) {
+        await runUserBuild(options.build, {
+          directory: process.cwd(),
+          onStart: (command) => {
+            onProgress({ stage: 'build', command });
+          },
+        });
+      }
+      const builds = inParallel(units, async (unit) => ({
+        unit,
+        object: await buildUnit(unit, options, roots, extraFlags, onProgress),
+      }));
       // While the compiler runs; a second compilation comes when both are done.
       void this.decoder();
       const rehearses = !options.dryRun && extraFlags.length === 0;

@@ -1,25 +1,25 @@
-/** Makes every edited function live: what differs is found, not named. */
-import { statSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
-import type { Unit } from '../dwarf/unit.js';
-import { liveAddress } from '../elf/loaded-module.js';
+/** `hcr reload`: makes every edited function live; what differs is found, not named. */
+import { HcrError } from '../core/failure.js';
 import type { Tracing } from '../ptrace/tracing.js';
-import type { WantedUnit } from './locate.js';
-import type { ProcessImage } from './observe.js';
+import { type ChangedUnits, changedUnits, shortest } from './changed-units.js';
 import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import { Stopwatch } from './stopwatch.js';
 
+const MAX_NAMES = 8;
+
 /**
- * Compiles the translation units whose source, or a header of theirs, was written after a point in
- * time, and patches all functions that differ from the running code.
- * @param sinceMs as `Date.now()`: the start of the program, or the last reload
+ * Compiles translation units and patches all their functions that differ from the running code, in
+ * one transaction.
+ * @param files sources or headers whose units are meant; none: every unit with a file newer than
+ *   the program
+ * @param tracing for a program that hcr traces all the time
  * @throws HcrError whatever a stage refuses with; the target is as it was
  */
 export async function reloadChanged(
   pid: number,
-  sinceMs: number,
+  files: readonly string[],
   options: PatchOptions,
   onProgress: ReportProgress,
   tracing?: Tracing,
@@ -27,52 +27,42 @@ export async function reloadChanged(
   const watch = new Stopwatch();
   const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
   using image = opened;
-  const units = await watch.time('observe', () => editedUnits(image, sinceMs));
   const absent = image.modules
     .flatMap((module) => image.debugInfo(module)?.absent() ?? [])
     .map(({ message }) => message);
-  const nothingToDo =
-    units.length === 0
-      ? 'No source file has been written since.'
-      : `${units.map((unit) => unit.sourceName ?? '').join(', ')}: the running code is already this.`;
+  const changed = await watch.time('observe', () => changedUnits(image, files, options));
+  assertOneUnit(changed, options);
   const request = {
-    units,
+    units: changed.units,
     selection: () => 'changed' as const,
-    nothingToDo,
-    notes: [...notes, ...absent],
+    nothingToDo: nothingToDo(changed),
+    notes: [...notes, ...absent, ...changed.notes],
   };
   return await patchUnits(image, request, options, watch, onProgress);
 }
 
-function editedUnits(image: ProcessImage, sinceMs: number): WantedUnit[] {
-  const times = new Map<string, number>();
-  const writtenAt = (path: string): number => {
-    const known = times.get(path) ?? modificationTime(path);
-    times.set(path, known);
-    return known;
-  };
-  return image.modules.flatMap((module) =>
-    [...(image.debugInfo(module)?.units() ?? [])]
-      .filter((unit) => sourcesOf(unit).some((path) => writtenAt(path) > sinceMs))
-      .map((unit) => ({
-        module,
-        unit,
-        sourceName: basename(unit.name),
-        inside: liveAddress(module, unit.ranges[0]?.start ?? module.file.header.entry),
-        names: [],
-      })),
-  );
+/** --source and --object stand in for one file. */
+function assertOneUnit({ units }: ChangedUnits, { source, object }: PatchOptions): void {
+  const option = object !== undefined ? '--object' : source !== undefined ? '--source' : undefined;
+  if (option === undefined || units.length === 1) return;
+  const names = units.map((unit) => shortest(unit.source));
+  throw new HcrError({
+    code: 'usage',
+    detail: `${option} stands in for one file, and ${units.length === 0 ? 'none has changed' : `${names.length} would be compiled: ${listed(names)}`}.`,
+    advice: `Name the one file that ${option} is for: hcr reload PID FILE ${option} …`,
+  });
 }
 
-function sourcesOf(unit: Unit): string[] {
-  const directory = unit.compDir ?? '/';
-  return [unit.name, ...unit.files()].map((file) => resolve(directory, file));
+function nothingToDo({ units, files }: ChangedUnits): string {
+  if (units.length === 0 && files.length === 0)
+    return 'No source or header of the program is newer than the program.';
+  if (units.length === 0)
+    return `${listed(files.map(shortest))}: newer than the program, but no part of its code is made of it.`;
+  const names = units.map((unit) => shortest(unit.source));
+  return `Looked at ${listed(names)}: the running code is already this.`;
 }
 
-function modificationTime(path: string): number {
-  try {
-    return statSync(path).mtimeMs;
-  } catch {
-    return 0;
-  }
+function listed(names: readonly string[]): string {
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `${names.slice(0, MAX_NAMES).join(', ')}${more}`;
 }

@@ -36,8 +36,6 @@ class Run {
   private readonly options: RunOptions;
   private readonly listener: (event: RunEvent) => void;
   private readonly supervisor: Supervisor;
-  /** Files written after this are edits. */
-  private sinceMs = Date.now();
   private reloading = false;
   private again = false;
   private readonly undo: (() => void)[] = [];
@@ -84,10 +82,8 @@ class Run {
 
   private async reloadOnce(): Promise<void> {
     this.listener({ kind: 'reloading' });
-    const startedMs = Date.now();
     try {
       const report = await this.patch();
-      this.sinceMs = startedMs;
       this.listener({ kind: 'reloaded', report });
     } catch (error) {
       if (!(error instanceof HcrError)) throw error;
@@ -101,7 +97,7 @@ class Run {
     const quietly = (): void => undefined;
     return functions.length > 0
       ? attachFunctions(pid, functions, patch, quietly, this.supervisor)
-      : reloadChanged(pid, this.sinceMs, patch, quietly, this.supervisor);
+      : reloadChanged(pid, [], patch, quietly, this.supervisor);
   }
 
   private takeSignals(): void {

@@ -56,6 +56,7 @@ function failed(command: CompileCommand, line: string, outcome: ProgramOutcome):
       : `${command.cc} ended with code ${outcome.exitCode} and left no object.`;
   return new HcrError({
     code: 'compile-failed',
+    source: command.source,
     command: line,
     diagnostics: said === '' || outcome.exitCode === null ? `${said}\n${fallback}`.trim() : said,
     exitCode: outcome.exitCode,

@@ -7,6 +7,7 @@ import type { CommandContext } from './context.js';
 import { addDoctor } from './doctor.js';
 import { asHcrError } from './failure-output.js';
 import { addFunctions } from './functions.js';
+import { addReload } from './reload.js';
 import { addRollback } from './rollback.js';
 import { addRun } from './run.js';
 import { addStatus } from './status.js';
@@ -15,6 +16,7 @@ import type { OutputOptions, Terminal } from './terminal.js';
 const AFTER_HELP = `
 Examples:
   hcr attach 4711 --func f1                make the edited f1 live in process 4711
+  hcr reload 4711                          make everything live that was edited
   hcr status 4711                          what is patched there
   hcr rollback 4711                        undo the last patch
   hcr run --on SIGINT --func f1 -- ./main  Ctrl+C reloads f1
@@ -50,7 +52,15 @@ export function buildProgram(context: CommandContext): Command {
       context.output = command.opts<OutputOptions>();
     })
     .addHelpText('after', AFTER_HELP);
-  for (const add of [addAttach, addRun, addFunctions, addStatus, addRollback, addDoctor]) {
+  for (const add of [
+    addAttach,
+    addReload,
+    addRun,
+    addFunctions,
+    addStatus,
+    addRollback,
+    addDoctor,
+  ]) {
     add(program, context);
   }
   return program;

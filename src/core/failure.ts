@@ -44,6 +44,11 @@ export type Failure =
       readonly tried: readonly string[];
     }
   | {
+      readonly code: 'file-not-in-program';
+      readonly file: string;
+      readonly near: readonly string[];
+    }
+  | {
       readonly code: 'function-not-found';
       readonly function: string;
       readonly near: readonly string[];
@@ -67,6 +72,7 @@ export type Failure =
     }
   | {
       readonly code: 'compile-failed';
+      readonly source?: string;
       readonly command: string;
       readonly diagnostics: string;
       readonly exitCode: number | null;
@@ -213,6 +219,14 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     hint: () => 'Name it with --source FILE.',
     exit: EXIT.refused,
   },
+  'file-not-in-program': {
+    message: (f) => `No translation unit of the program is made of ${f.file} or includes it.`,
+    hint: (f) =>
+      f.near.length > 0
+        ? `Did you mean ${f.near.join(', ')}?`
+        : 'Name a source or a header of the program; one that is new to it needs a restart.',
+    exit: EXIT.refused,
+  },
   'function-not-found': {
     message: (f) => `There is no function ${f.function} in ${f.where}.`,
     hint: (f) =>
@@ -238,7 +252,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     exit: EXIT.refused,
   },
   'compile-failed': {
-    message: (f) => `The edited source does not compile.\n${f.diagnostics.trimEnd()}`,
+    message: (f) =>
+      `${f.source === undefined ? 'The edited source' : f.source} does not compile.\n${f.diagnostics.trimEnd()}`,
     hint: (f) => `${f.advice ?? 'Fix the error and run hcr again'}; the command was: ${f.command}`,
     exit: EXIT.compileFailed,
   },

@@ -36,6 +36,9 @@ export interface LoadedModule {
   readonly file: ElfFile;
   /** Undefined in static programs, and for what the dynamic linker did not load. */
   readonly loader: LoaderFacts | undefined;
+  /** When that file was last written, in milliseconds since the epoch: sources written later were
+   *  edited after the program was built. */
+  readonly writtenAtMs: number;
 }
 
 export function liveAddress(module: LoadedModule, address: Vaddr): Addr {

@@ -7,7 +7,7 @@
  *
  * @see proc(5) map_files, exe, root
  */
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type AddrRange, type LoadBias, addr, loadBias } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
@@ -22,7 +22,7 @@ import { AREA_NAME } from './patch-area.js';
 
 /** @throws HcrError `malformed-file` when the executable is damaged */
 export function observeModules(target: TargetProcess): LoadedModule[] {
-  const exeInode = inodeOf(`/proc/${target.pid}/exe`);
+  const exeInode = statOf(`/proc/${target.pid}/exe`)?.ino;
   const groups = new Map<string, Mapping[]>();
   for (const mapping of target.maps()) {
     if (mapping.inode === 0 || mapping.path === `/memfd:${AREA_NAME}`) continue;
@@ -42,9 +42,9 @@ export function observeModules(target: TargetProcess): LoadedModule[] {
   return inLinkMapOrder(modules.map((module) => ({ ...module, loader: facts.get(module) })));
 }
 
-function inodeOf(path: string): number | undefined {
+function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path).ino;
+    return statSync(path);
   } catch {
     return undefined;
   }
@@ -58,12 +58,13 @@ function readModules(
 ): LoadedModule[] {
   const [first] = group;
   if (first === undefined) return [];
-  const file = openMapped(target, first, isExecutable);
-  if (file === undefined) return [];
+  const opened = openMapped(target, first, isExecutable);
+  if (opened === undefined) return [];
+  const { file, writtenAtMs } = opened;
   const biases = biasesOf(file, group, target.machine.pageBytes);
   if (biases.length === 0) file[Symbol.dispose]();
   return biases.flatMap((bias, i) => {
-    const own = i === 0 ? file : openMapped(target, first, isExecutable);
+    const own = i === 0 ? file : openMapped(target, first, isExecutable)?.file;
     if (own === undefined) return [];
     return [
       {
@@ -73,6 +74,7 @@ function readModules(
         range: rangeOf(own, bias, group),
         isExecutable,
         file: own,
+        writtenAtMs,
         loader: undefined,
       },
     ];
@@ -122,7 +124,7 @@ function openMapped(
   target: TargetProcess,
   mapping: Mapping,
   isExecutable: boolean,
-): ElfFile | undefined {
+): { readonly file: ElfFile; readonly writtenAtMs: number } | undefined {
   const { pid } = target;
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const candidates = [
@@ -131,9 +133,14 @@ function openMapped(
     `/proc/${pid}/root${mapping.path}`,
   ];
   for (const path of candidates) {
-    if (inodeOf(path) !== mapping.inode) continue;
+    const stat = statOf(path);
+    if (stat?.ino !== mapping.inode) continue;
     try {
-      return openElfWithCompanions(path, { path: mapping.path, root: `/proc/${pid}/root` });
+      const file = openElfWithCompanions(path, {
+        path: mapping.path,
+        root: `/proc/${pid}/root`,
+      });
+      return { file, writtenAtMs: stat.mtimeMs };
     } catch (error) {
       if (isExecutable && error instanceof HcrError) throw error;
     }

@@ -53,7 +53,7 @@ describe('usage', () => {
     [['attach', '7', '--fun', 'f'], "Unknown option '--fun' (Did you mean --func?)"],
     [['attach', '7', '--func', 'f', '--timeout', '1.5'], "'1.5' is not a time."],
     [['rollback', '7', '--to', '-1'], "'-1' is not a generation."],
-    [['reload', '7'], "Unknown command 'reload'."],
+    [['inspect', '7'], "Unknown command 'inspect'."],
     [['run'], "Missing required argument 'command'."],
     [['run', '--on', 'SIGWHAT', '--', 'x'], "'SIGWHAT' is not a signal."],
     [['run', '--on', 'KILL', '--', 'x'], 'SIGKILL cannot trigger a reload.'],

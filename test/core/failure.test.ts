@@ -33,6 +33,7 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
     reason: 'it is too short',
     advice: 'Patch its callers.',
   },
+  'file-not-in-program': { code: 'file-not-in-program', file: 'a.h', near: ['ab.h'] },
   'compile-failed': {
     code: 'compile-failed',
     command: 'gcc -c a.c',

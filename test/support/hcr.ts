@@ -97,6 +97,15 @@ export function attach(
   );
 }
 
+/** @param words files and further options */
+export function reload(
+  pid: number,
+  words: readonly string[] = [],
+  options?: HcrOptions,
+): Promise<Success<PatchReport>> {
+  return answer(['reload', pid, ...words], options);
+}
+
 export function rollBack(
   pid: number,
   more: readonly string[] = [],

@@ -1,0 +1,205 @@
+/**
+ * Which translation units have to be compiled: those with a file that was written after the
+ * program, or those that the user's files belong to.
+ */
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dependenciesOf } from '../build/dependencies.js';
+import { isFile } from '../build/file-kind.js';
+import { inParallel } from '../build/in-parallel.js';
+import { IncludeTexts } from '../build/include-texts.js';
+import { HcrError, isHcrError } from '../core/failure.js';
+import { nearNames } from '../elf/near-names.js';
+import { selectModules } from '../link/find-function.js';
+import { bodiesAt } from '../patch/ledger.js';
+import { fileAddress } from '../elf/loaded-module.js';
+import { findCommand } from './build-unit.js';
+import { searchRoots } from './locate.js';
+import type { ProcessImage } from './observe.js';
+import type { PatchOptions } from './report.js';
+import { FileClock, type UnitFiles, unitsWithFiles } from './unit-files.js';
+
+export interface ChangedUnits {
+  readonly units: readonly UnitFiles[];
+  /** The files because of which they are compiled. */
+  readonly files: readonly string[];
+  readonly notes: readonly string[];
+}
+
+const HEADER = /\.(h|hh|hpp|hxx|h\+\+|inc|inl|ipp|tcc|def|tpp)$/i;
+const SOURCE = /\.(c|cc|cp|cpp|cxx|c\+\+)$/i;
+const MAX_NAMES = 5;
+
+/**
+ * @param files named by the user, relative to the current folder; none means all that changed
+ * @throws HcrError `source-not-found`, `file-not-in-program`, `module-not-found`
+ */
+export async function changedUnits(
+  image: ProcessImage,
+  files: readonly string[],
+  options: PatchOptions,
+): Promise<ChangedUnits> {
+  const search = new UnitSearch(image, options);
+  return files.length > 0 ? await search.named(files) : await search.newer();
+}
+
+class UnitSearch {
+  private readonly image: ProcessImage;
+  private readonly options: PatchOptions;
+  private readonly clock = new FileClock();
+  private readonly units: readonly UnitFiles[];
+  private readonly known: ReadonlySet<string>;
+  private readonly notes: string[] = [];
+  private folderFilesOnce: readonly string[] | undefined;
+
+  constructor(image: ProcessImage, options: PatchOptions) {
+    this.image = image;
+    this.options = options;
+    const modules = selectModules(image.modules, options.module);
+    this.units = unitsWithFiles(image, modules, this.clock);
+    this.known = new Set(this.units.flatMap((unit) => unit.files));
+  }
+
+  /** Units of which a file is newer than the program, and those that are patched: their source may
+   *  have been put back. */
+  async newer(): Promise<ChangedUnits> {
+    const patched = this.patchedUnits();
+    const isNewer = (unit: UnitFiles, file: string): boolean =>
+      this.clock.writtenAt(file) > unit.module.writtenAtMs;
+    const written = new Set(
+      this.units.flatMap((unit) => unit.files.filter((file) => isNewer(unit, file))),
+    );
+    const oldest = Math.min(...this.units.map(({ module }) => module.writtenAtMs));
+    for (const file of this.folderFiles()) {
+      if (this.clock.writtenAt(file) <= oldest) continue;
+      if (HEADER.test(file)) written.add(file);
+    }
+    const direct = this.units.filter(
+      (unit) => patched.has(unit.unit) || unit.files.some((file) => isNewer(unit, file)),
+    );
+    const headers = [...written].filter((file) => HEADER.test(file));
+    const including = await this.unitsIncluding(headers, direct);
+    this.noteNewSources(oldest);
+    return {
+      units: [...direct, ...including.filter((unit) => headers.some((h) => isNewer(unit, h)))],
+      files: [...written],
+      notes: this.notes,
+    };
+  }
+
+  async named(files: readonly string[]): Promise<ChangedUnits> {
+    const wanted = files.map((file) => {
+      const path = resolve(file);
+      if (isFile(path)) return this.clock.realPath(path);
+      throw new HcrError({ code: 'source-not-found', source: file, tried: [path] });
+    });
+    const direct = this.units.filter((unit) => unit.files.some((file) => wanted.includes(file)));
+    const sources = new Set(this.units.map(({ source }) => source));
+    const headers = wanted.filter((file) => !sources.has(file));
+    const including = await this.unitsIncluding(headers, direct);
+    for (const [i, file] of wanted.entries()) {
+      const isKnown = direct.some((unit) => unit.files.includes(file));
+      if (!isKnown && !including.some((unit) => unit.found.includes(file)))
+        throw this.foreign(files[i] ?? file, file);
+    }
+    return { units: [...direct, ...including], files: wanted, notes: this.notes };
+  }
+
+  private foreign(asNamed: string, file: string): HcrError {
+    const byName = new Map([...this.known].map((path) => [basename(path), path]));
+    const name = basename(file);
+    const same = byName.get(name);
+    const near = [
+      ...(same === undefined ? [] : [same]),
+      ...nearNames(byName.keys(), name, 3).flatMap((found) => byName.get(found) ?? []),
+    ].map((path) => shortest(path));
+    return new HcrError({ code: 'file-not-in-program', file: asNamed, near });
+  }
+
+  private patchedUnits(): ReadonlySet<unknown> {
+    const { image } = this;
+    const { ledger } = image.store;
+    const modules = new Map(image.modules.map((module) => [module.path, module]));
+    return new Set(
+      [...bodiesAt(ledger, ledger.current).values()].flatMap(({ module: path, entry }) => {
+        const module = modules.get(path);
+        const unit = module && image.debugInfo(module)?.unitForAddress(fileAddress(module, entry));
+        return unit === undefined ? [] : [unit];
+      }),
+    );
+  }
+
+  /** Units beside those given that include one of the headers, by the compiler's own account. */
+  private async unitsIncluding(
+    headers: readonly string[],
+    besides: readonly UnitFiles[],
+  ): Promise<(UnitFiles & { readonly found: readonly string[] })[]> {
+    if (headers.length === 0) return [];
+    const texts = new IncludeTexts([...this.known, ...this.folderFiles()]);
+    const names = new Set(headers.map((header) => basename(header)));
+    const left = this.units.filter(
+      (unit) => !besides.includes(unit) && texts.mayReach(unit.files, names),
+    );
+    const roots = searchRoots(this.image);
+    const found = await inParallel(left, async (unit) => {
+      const dependencies = await this.dependencies(unit, roots);
+      const hits = headers.filter((header) => dependencies.includes(header));
+      return hits.length === 0 ? [] : [{ ...unit, found: hits }];
+    });
+    return found.flat();
+  }
+
+  private async dependencies(unit: UnitFiles, roots: readonly string[]): Promise<string[]> {
+    try {
+      const { source: _, ...options } = this.options;
+      const found = await dependenciesOf(findCommand(unit, options, roots));
+      if (found !== undefined) return found.map((path) => this.clock.realPath(path));
+    } catch (error) {
+      // A source that is not on this machine was not edited here.
+      if (isHcrError(error, 'source-not-found')) return [];
+      if (!isHcrError(error)) throw error;
+    }
+    this.notes.push(
+      `Could not ask the compiler which headers ${unit.source} includes; name it to compile it.`,
+    );
+    return [];
+  }
+
+  /** Files in the folders of the program's sources and headers. */
+  private folderFiles(): readonly string[] {
+    this.folderFilesOnce ??= [...new Set([...this.known].map((file) => dirname(file)))].flatMap(
+      (folder) =>
+        namesIn(folder)
+          .filter((name) => HEADER.test(name) || SOURCE.test(name))
+          .map((name) => this.clock.realPath(join(folder, name))),
+    );
+    return this.folderFilesOnce;
+  }
+
+  /** What is new has no counterpart in the program. */
+  private noteNewSources(sinceMs: number): void {
+    const added = this.folderFiles().filter(
+      (file) => SOURCE.test(file) && !this.known.has(file) && this.clock.writtenAt(file) > sinceMs,
+    );
+    if (added.length === 0) return;
+    const shown = added.slice(0, MAX_NAMES).map((file) => shortest(file));
+    const more = added.length > MAX_NAMES ? ` and ${added.length - MAX_NAMES} more` : '';
+    this.notes.push(
+      `${shown.join(', ')}${more}: newer than the program and not part of it, so left out; put the code into a file that the program was built from, or restart it.`,
+    );
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** As a user in the current folder would write it. */
+export function shortest(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('../..') || short.length > path.length ? path : short;
+}
