@@ -55,7 +55,8 @@ export function selectRoots(input: RootInput): PatchRoot[] {
   const { states, selection, edited } = input;
   const roots: PatchRoot[] = [];
   const add = ({ fn, live }: FunctionState, reason: PatchRoot['reason']): void => {
-    if (live === undefined || roots.some((root) => root.fn === fn)) return;
+    // Names of one entry are one function.
+    if (live === undefined || roots.some((root) => root.live.address === live.address)) return;
     // Closures that are there keep their code, and no file is initialised twice.
     if (input.isRenewed(fn.name) || isInitialiser(fn.name)) return;
     roots.push({ fn, live, reason, source: sourceOf(edited, fn), label: labelOf(edited, fn) });

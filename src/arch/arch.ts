@@ -298,6 +298,10 @@ export interface Instruction {
    *  distance of a direct branch is a displacement. */
   readonly displacementOffset: number;
   readonly immediateOffset: number;
+  /** Size of the memory operand, when the address does not depend on a register but the program
+   *  counter: it reads no more there than this. 0 without such an operand, and for an instruction
+   *  that only works out the address. */
+  readonly fixedAccessBytes: number;
   readonly isPadding: boolean;
   readonly stack: StackEffect;
 }

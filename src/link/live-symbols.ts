@@ -13,7 +13,7 @@ import { type Addr, contains, vaddr } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { DF, DT, PF, PT, STB, STT, STV } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
-import type { ElfSymbol } from '../elf/symbols.js';
+import type { ElfSymbol, SymbolTable } from '../elf/symbols.js';
 import { LookupScope } from './lookup-scope.js';
 import { StoredAddresses } from './stored-addresses.js';
 import { ThreadStorage } from './thread-storage.js';
@@ -136,10 +136,7 @@ export class LiveSymbols {
     const table = module.file.symbols();
     const named = table.findByName(name);
     const global = named.filter((symbol) => symbol.binding !== STB.LOCAL);
-    // The linker makes hidden symbols local; they come after those of all sources.
-    const hidden = named.filter(
-      (symbol) => symbol.binding === STB.LOCAL && table.fileOf(symbol) === undefined,
-    );
+    const hidden = named.filter((symbol) => isDemoted(symbol, table));
     for (const symbol of [...global, ...hidden]) {
       const found = liveSymbol(module, symbol);
       if (found !== undefined) return found;
@@ -252,6 +249,14 @@ export class LiveSymbols {
     const own = home.file.symbols().nearNames(name, 3);
     return own.length > 0 ? own : home.file.dynamicSymbols().nearNames(name, 3);
   }
+}
+
+/** Linkers make hidden symbols local. gold and lld leave them their visibility, and among those of
+ *  their source; ld puts them after the symbols of all sources. */
+function isDemoted(symbol: ElfSymbol, table: SymbolTable): boolean {
+  if (symbol.binding !== STB.LOCAL) return false;
+  const isHidden = symbol.visibility === STV.HIDDEN || symbol.visibility === STV.INTERNAL;
+  return isHidden || table.fileOf(symbol) === undefined;
 }
 
 /** Whether another module's definition may count in place of the module's own. */

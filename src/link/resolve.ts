@@ -25,14 +25,16 @@ export interface Reference {
 }
 
 /** The function or variable that a relocation points at, as an offset into the symbol's section,
- *  whatever the addend includes. */
+ *  whatever the addend includes. Distances in a table (clang's of strings) are counted from the
+ *  start of the table, which has a section of its own. */
 export function targetOffset(
   reference: Pick<Reference, 'section' | 'relocation' | 'rule' | 'symbol'>,
   relocations: Relocations,
 ): number {
   const { section, relocation, rule, symbol } = reference;
-  const bias = rule.pcRelative && isCode(section) ? relocations.pcBiasBytes : 0;
-  return symbol.value + relocation.addend + bias;
+  const target = symbol.value + relocation.addend;
+  if (!rule.pcRelative) return target;
+  return isCode(section) ? target + relocations.pcBiasBytes : target - relocation.offset;
 }
 
 /** Where the constant begins that a relocation refers to, in its section. An index that begins at

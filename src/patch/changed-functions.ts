@@ -1,6 +1,6 @@
 /** Which functions of a freshly compiled object differ from the code that runs now. */
 import type { LiveSymbol } from '../link/live-symbols.js';
-import { isColdPart } from '../link/live-unit.js';
+import { isColdPart, isCompilerMade } from '../link/live-unit.js';
 import type { Binder } from '../link/bind.js';
 import type { ObjectFunction, ObjectUnit } from '../link/object-unit.js';
 import type { Machine } from '../arch/arch.js';
@@ -39,11 +39,16 @@ export function compareFunctions(input: DiffInput): FunctionState[] {
     });
   }
   return [...states.values()]
-    .filter(({ fn }) => !isColdPart(fn.name))
+    .filter(({ fn }) => !isColdPart(fn.name) && !isSecondName(fn, input.binder))
     .map((state) => ({
       ...state,
       comparison: withParts(state, [...states.values()], input.bodies),
     }));
+}
+
+/** A name that the compiler made for a function which has another one (`f.localalias`). */
+function isSecondName(fn: ObjectFunction, binder: Binder): boolean {
+  return isCompilerMade(fn.name) && binder.functionAt(fn.section, fn.offset) !== fn;
 }
 
 function compare(fn: ObjectFunction, live: LiveSymbol, input: DiffInput): Comparison {

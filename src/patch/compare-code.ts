@@ -34,7 +34,8 @@ export class CodeComparer {
     const compiled = unit.object.bytesOf(fn.section).subarray(fn.offset, fn.offset + fn.sizeBytes);
     if (compiled.length === live.length) {
       const verdict = this.compareBytes(compiled, live, entry, references, fn.offset, 0);
-      if (verdict !== BODY) return verdict;
+      // Instructions tell more: where branches of another size lead, and how long a constant is.
+      if (verdict.same || decoder === undefined) return verdict;
     }
     if (decoder === undefined) return BODY;
     const code = { fn, entry, compiled, live, references };

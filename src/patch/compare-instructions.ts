@@ -76,7 +76,8 @@ function compareInstruction(
   if (reference === undefined) return sameBytes(compiled, live, 0, live.length) ? SAME : BODY;
   const offset = reference.relocation.offset - fn.offset - (our.address - entry);
   const place = offsetBy(their.address, offset);
-  const field: Field = { compiled, live, offset, place, placeOf, depth: 0 };
+  const accessBytes = our.fixedAccessBytes;
+  const field: Field = { compiled, live, offset, place, placeOf, accessBytes, depth: 0 };
   // What the linker may have relaxed is compared with the field.
   if (reference.rule.needs !== 'got') {
     const end = offset + reference.rule.widthBytes;

@@ -47,8 +47,13 @@ export interface Field {
   /** Address of the live field. */
   readonly place: Addr;
   readonly placeOf: PlaceOf;
+  /** How much the instruction with the field reads where it leads; 0 or absent if unknown. */
+  readonly accessBytes?: number;
   readonly depth: number;
 }
+
+/** What is known around a field whose value has been read. */
+type Surroundings = Pick<Field, 'placeOf' | 'accessBytes' | 'depth'>;
 
 /** Where the live program has what is at an offset of a section that is being compared; undefined
  *  for other sections, and for what the live code has no counterpart of. */
@@ -134,14 +139,17 @@ export class TargetComparer {
   compareMeaning(
     reference: Reference,
     liveS: number,
-    field: Pick<Field, 'placeOf' | 'depth'>,
+    field: Surroundings,
     slot?: number,
   ): Comparison {
     const { binding } = reference;
     switch (binding.kind) {
       case 'live':
         if (liveS === binding.address) return SAME;
-        return this.isSameName(binding.symbol?.name ?? binding.name, liveS, slot) ? SAME : BODY;
+        return this.leadsTo(binding.address, liveS) ||
+          this.isSameName(binding.symbol?.name ?? binding.name, liveS, slot)
+          ? SAME
+          : BODY;
       case 'ifunc':
         return liveS === binding.symbol.address || this.isSameName(binding.symbol.name, liveS, slot)
           ? SAME
@@ -178,23 +186,33 @@ export class TargetComparer {
     return at === undefined ? undefined : addr(at + bias);
   }
 
+  /** The live value points at a PLT entry whose slot holds this address by now. */
+  private leadsTo(address: Addr, liveS: number): boolean {
+    const through = this.pltSlotAt(liveS);
+    return through !== undefined && this.pointerAt(through) === address;
+  }
+
   /** The live value points at a PLT entry, or came from a GOT slot, of this name. */
   private isSameName(name: string, liveS: number, slot: number | undefined): boolean {
     if (name === '') return false;
     this.slotNames ??= readSlotNames(this.context.module);
     if (slot !== undefined && this.slotNames.get(slot as Addr) === name) return true;
-    if (!contains(this.context.module.range, liveS)) return false;
-    const code = this.context.original.tryRead(addr(liveS), PLT_ENTRY_BYTES);
-    const through =
-      code === undefined ? undefined : this.context.machine.patterns.pltSlot(code, addr(liveS));
+    const through = this.pltSlotAt(liveS);
     return through !== undefined && this.slotNames.get(through) === name;
+  }
+
+  private pltSlotAt(address: number): Addr | undefined {
+    const { module, original, machine } = this.context;
+    if (!contains(module.range, address)) return undefined;
+    const code = original.tryRead(addr(address), PLT_ENTRY_BYTES);
+    return code && machine.patterns.pltSlot(code, addr(address));
   }
 
   private compareFresh(
     reference: Reference,
     { section, offset }: Extract<Binding, { kind: 'fresh' }>,
     liveS: number,
-    field: Pick<Field, 'placeOf' | 'depth'>,
+    field: Surroundings,
   ): Comparison {
     const target = targetOffset(reference, this.context.machine.relocations);
     const liveTarget = liveS - offset + target;
@@ -233,10 +251,13 @@ export class TargetComparer {
     section: Section,
     start: number,
     address: Addr,
-    { placeOf: placeOutside, depth }: Pick<Field, 'placeOf' | 'depth'>,
+    { placeOf: placeOutside, accessBytes = 0, depth }: Surroundings,
   ): boolean {
     if (depth > MAX_DEPTH || start < 0 || start > section.sizeBytes) return false;
-    const end = this.extents.endOf(section, start);
+    const end =
+      accessBytes > 0
+        ? Math.min(start + accessBytes, section.sizeBytes)
+        : this.extents.endOf(section, start);
     const compiled = this.context.unit.object.bytesOf(section).subarray(start, end);
     const live = this.context.original.tryRead(address, compiled.length);
     const references = this.referencesWithin(section, start, end - start);

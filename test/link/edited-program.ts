@@ -21,7 +21,7 @@ export const SECTIONS = ['-ffunction-sections', '-fdata-sections'];
 export const MAIN = `
 #include <stdio.h>
 #include <unistd.h>
-void use(void);
+__attribute__((weak)) void use(void);
 int main(int argc, char **argv) {
   if (argc > 1000) use();
   puts("ready");
@@ -44,17 +44,29 @@ export interface ReadOptions {
   readonly decoder?: Decoder;
   /** Treat the program as if it had no debug information. */
   readonly withoutDebug?: boolean;
+  /** Whose source it is; the executable's unless given. */
+  readonly module?: LoadedModule;
+  /** A function of the unit. */
+  readonly inside?: string;
 }
 
 export class EditedProgram implements AsyncDisposable {
   readonly image: ProcessImage;
   readonly program: string;
   private readonly shop: Workshop;
+  private readonly compiler: string;
   private readonly target: Target;
   private count = 0;
 
-  private constructor(shop: Workshop, program: string, target: Target, image: ProcessImage) {
+  private constructor(
+    shop: Workshop,
+    program: string,
+    compiler: string,
+    target: Target,
+    image: ProcessImage,
+  ) {
     this.shop = shop;
+    this.compiler = compiler;
     this.program = program;
     this.target = target;
     this.image = image;
@@ -66,26 +78,37 @@ export class EditedProgram implements AsyncDisposable {
     sources: Readonly<Record<string, string>>,
     flags: readonly string[],
     linkFlags: readonly string[] = [],
+    compiler = 'gcc',
   ): Promise<EditedProgram> {
     const objects = Object.entries(sources).map(([file, text]) => {
       shop.write(file, text);
-      shop.run('gcc', ...flags, '-c', '-o', `${file}.o`, file);
+      shop.run(compiler, ...flags, '-c', '-o', `${file}.o`, file);
       return `${file}.o`;
     });
-    shop.run('gcc', ...flags, '-o', 'program', ...objects, ...linkFlags);
-    const program = shop.path('program');
+    shop.run(compiler, ...flags, '-o', 'program', ...objects, ...linkFlags);
+    return await EditedProgram.run(shop, 'program', compiler);
+  }
+
+  /** Starts a program of the shop that has been linked already. */
+  static async run(shop: Workshop, name: string, compiler = 'gcc'): Promise<EditedProgram> {
+    const program = shop.path(name);
     const target = await startTarget(program);
     await target.waitForLine(/ready/);
-    return new EditedProgram(shop, program, target, ProcessImage.of(target.pid));
+    return new EditedProgram(shop, program, compiler, target, ProcessImage.of(target.pid));
   }
 
   get pid(): number {
     return this.target.pid;
   }
 
+  /** The executable. */
   get module(): LoadedModule {
-    const [module] = this.image.modules;
-    if (module === undefined) throw new Error('a program without modules');
+    return this.moduleNamed(this.image.modules[0]?.name ?? '');
+  }
+
+  moduleNamed(name: string): LoadedModule {
+    const module = this.image.modules.find((candidate) => candidate.name === name);
+    if (module === undefined) throw new Error(`the program has not loaded ${name}`);
     return module;
   }
 
@@ -99,11 +122,19 @@ export class EditedProgram implements AsyncDisposable {
   ): EditedObject {
     const path = `edited${this.count++}.o`;
     this.shop.write(file, text);
-    this.shop.run('gcc', ...flags, ...SECTIONS, '-c', '-o', path, file);
-    const { image, module } = this;
+    this.shop.run(this.compiler, ...flags, ...SECTIONS, '-c', '-o', path, file);
+    return this.readObject(path, file, { ...options, ...(inside === undefined ? {} : { inside }) });
+  }
+
+  /** Reads an object of the shop as the new version of a source of the program. */
+  readObject(path: string, file: string, options: ReadOptions = {}): EditedObject {
+    const { image } = this;
+    const { module = this.module, inside } = options;
     const edited = readEditedUnit(this.shop.read(path), path, x8664);
-    const known = edited.unit.functions.find(({ isLocal }) => !isLocal)?.name;
-    const entry = this.addressOf(inside ?? known ?? 'main');
+    const known = edited.unit.functions.find(
+      ({ name, isLocal }) => !isLocal && this.addressesOf(name, module).length > 0,
+    )?.name;
+    const entry = this.addressOf(inside ?? known ?? 'main', module);
     const unit = options.withoutDebug
       ? undefined
       : image.debugInfo(module)?.unitForAddress(fileAddress(module, entry));
@@ -144,24 +175,25 @@ export class EditedProgram implements AsyncDisposable {
   }
 
   /** Where a symbol of the executable is in the process, by `nm`. */
-  addressOf(name: string): Addr {
-    const found = this.addressesOf(name)[0];
+  addressOf(name: string, module = this.module): Addr {
+    const found = this.addressesOf(name, module)[0];
     if (found === undefined) throw new Error(`the program has no symbol ${name}`);
     return found;
   }
 
   /** All of that name, in the order of `nm`. */
-  addressesOf(name: string): Addr[] {
-    return this.symbols
+  addressesOf(name: string, module = this.module): Addr[] {
+    return this.symbolsOf(module)
       .filter((symbol) => symbol.name === name)
-      .map(({ address }) => (address + this.module.bias) as Addr);
+      .map(({ address }) => (address + module.bias) as Addr);
   }
 
-  private listed: readonly { readonly name: string; readonly address: number }[] | undefined;
+  private readonly listed = new Map<string, readonly ListedSymbol[]>();
 
-  private get symbols() {
-    this.listed ??= listDefined(this.shop.run('nm', this.program));
-    return this.listed;
+  private symbolsOf({ path }: LoadedModule): readonly ListedSymbol[] {
+    const known = this.listed.get(path) ?? listDefined(this.shop.run('nm', path));
+    this.listed.set(path, known);
+    return known;
   }
 
   /** Where an exported symbol of a library is, by `nm` and /proc/pid/maps. */
@@ -173,7 +205,7 @@ export class EditedProgram implements AsyncDisposable {
     return found && ((found.address + module.range.start) as Addr);
   }
 
-  private exported: readonly { readonly name: string; readonly address: number }[] | undefined;
+  private exported: readonly ListedSymbol[] | undefined;
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.image[Symbol.dispose]();
@@ -181,7 +213,12 @@ export class EditedProgram implements AsyncDisposable {
   }
 }
 
-function listDefined(listing: string): { name: string; address: number }[] {
+interface ListedSymbol {
+  readonly name: string;
+  readonly address: number;
+}
+
+function listDefined(listing: string): ListedSymbol[] {
   return [...listing.matchAll(/^([0-9a-f]+) ([A-Za-z]) (\S+?)(?:@@?\S+)?$/gm)].map(
     ([, address = '', , name = '']) => ({ name, address: Number(`0x${address}`) }),
   );

@@ -45,6 +45,7 @@ interface Fields {
 
 interface Details extends RegisterUses, Fields {
   readonly stack: StackEffect;
+  readonly fixedAccessBytes: number;
 }
 
 class DecodedInstruction implements Instruction {
@@ -100,6 +101,9 @@ class DecodedInstruction implements Instruction {
   }
   get stack(): StackEffect {
     return this.details.stack;
+  }
+  get fixedAccessBytes(): number {
+    return this.details.fixedAccessBytes;
   }
   get isPadding(): boolean {
     return paddingInstructionBytes(this.bytes, 0) === this.bytes.length;
@@ -226,9 +230,20 @@ class IcedDecoder implements Decoder {
     this.walk(bytes, address, (_, __, decoder) => {
       const uses = this.registerUses.usesOf(this.current);
       const stack = stackEffectOf(this.iced, this.current, (uses.writes & STACK_POINTER) !== NONE);
-      details = { ...uses, ...this.fields(bytes, decoder), stack };
+      const fixedAccessBytes = this.fixedAccessBytes();
+      details = { ...uses, ...this.fields(bytes, decoder), stack, fixedAccessBytes };
     });
     return details as Details;
+  }
+
+  private fixedAccessBytes(): number {
+    const { current, iced } = this;
+    const { Register } = iced;
+    const isFixed =
+      current.memoryIndex === Register.None &&
+      (current.memoryBase === Register.RIP || current.memoryBase === Register.None);
+    // `lea` has no size.
+    return isFixed ? iced.MemorySizeExt.size(current.memorySize) : 0;
   }
 
   private fields(bytes: Uint8Array, decoder: Iced.Decoder): Fields {
