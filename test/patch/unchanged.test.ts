@@ -10,7 +10,7 @@ import { x8664 } from '../../src/arch/x86-64/machine.js';
 import type { LoadedModule } from '../../src/elf/loaded-module.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import { EditedProgram, MAIN, SECTIONS } from '../link/edited-program.js';
-import { COMPILERS, KINDS, type Kind, LEVELS } from '../support/builds.js';
+import { BUILDS, COMPILERS, KINDS, type Kind } from '../support/builds.js';
 import { ELSEWHERE, SUBJECT } from './subject.js';
 
 const LANGUAGE = new URL('../../fixtures/language/', import.meta.url);
@@ -126,10 +126,6 @@ async function differing(
   link(compiler, kind, compile(compiler, flags), [`-fuse-ld=${linker}`, ...ldflags]);
   return await differingIn(kind, compile(compiler, [...flags, ...SECTIONS]));
 }
-
-const BUILDS = COMPILERS.flatMap((compiler) =>
-  LEVELS.flatMap((level) => KINDS.map((kind) => ({ compiler, level, kind }))),
-);
 
 describe('a program that nobody has edited has no function that differs', () => {
   describe.each(LINKERS)('linked by %s', (linker) => {

@@ -16,7 +16,7 @@ export interface Kind {
 }
 
 export const COMPILERS = ['gcc', 'clang'] as const;
-export const LEVELS = ['-O0', '-O1', '-O2', '-O3', '-Os'] as const;
+const LEVELS = ['-O0', '-O1', '-O2', '-O3', '-Os'] as const;
 
 export const KINDS: readonly Kind[] = [
   { name: 'PIE', cflags: '-fPIE', ldflags: '-pie' },
