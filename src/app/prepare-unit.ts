@@ -5,7 +5,12 @@
 import type { Decoder } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
 import { type AddedSymbols, Binder } from '../link/bind.js';
-import { type LiveUnit, isCompilerMade, isInitialiser } from '../link/live-unit.js';
+import {
+  type LiveUnit,
+  type LiveVariable,
+  isCompilerMade,
+  isInitialiser,
+} from '../link/live-unit.js';
 import { type EditedUnit, readEditedUnit } from '../link/read-object-unit.js';
 import { readLiveUnit } from '../link/read-live-unit.js';
 import { type FunctionState, compareFunctions } from '../patch/changed-functions.js';
@@ -15,7 +20,8 @@ import type { BuiltUnit } from './build-unit.js';
 import { renewedClosures } from './closures.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
-import { SignatureCheck, assertNotFolded } from './root-checks.js';
+import { type LinkedCode, linkedCode } from './linked-code.js';
+import { SignatureCheck, assertNotFolded, checkRoots } from './root-checks.js';
 import { type PatchRoot, type Selection, selectRoots } from './select-roots.js';
 
 export interface PreparedUnit {
@@ -25,19 +31,22 @@ export interface PreparedUnit {
   readonly binder: Binder;
   readonly roots: readonly PatchRoot[];
   readonly states: readonly FunctionState[];
+  readonly linked: LinkedCode;
+  /** Functions of which no old frame may be left when they are replaced. */
+  readonly idle: readonly PatchRoot[];
   readonly notes: readonly string[];
   /** Functions that differ from the running code and are left alone. */
   readonly leftAlone: readonly string[];
 }
 
 export interface PrepareOptions {
-  /** Skip the signature check. */
+  /** Go on when signatures or layouts differ. */
   readonly unchecked: boolean;
 }
 
 /**
  * @throws HcrError `function-not-found` when the object lacks a function asked for, `abi-changed`,
- *   `build-mismatch`, and whatever binding its names throws
+ *   `layout-changed`, `build-mismatch`, and whatever binding its names throws
  */
 export function prepareUnit(
   image: ProcessImage,
@@ -88,18 +97,28 @@ export function prepareUnit(
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
   const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded, isRenewed });
   for (const root of roots) assertNotFolded(root, edited);
-  if (!options.unchecked) {
-    for (const { fn, live: entry } of roots) signatures.assertSame(fn, entry);
-  }
   const leftAlone = leftAloneOf(states, roots);
-  const notes = [...built.notes, ...neighbourNotes(leftAlone, selection)];
-  return { wanted, edited, live, binder, roots, states, notes, leftAlone };
+  const linked = linkedCode(roots, edited, binder, machine);
+  const checks = checkRoots({
+    ...{ image, wanted, edited, binder, roots, linked, signatures },
+    // Compiled once more with other flags, they are different for that alone.
+    leftAlone: selection !== 'changed' && 'again' in selection ? [] : leftAlone,
+  });
+  const [problem] = checks.problems;
+  if (problem !== undefined && !options.unchecked) throw problem;
+  const notes = [
+    ...built.notes,
+    ...neighbourNotes(leftAlone, selection),
+    ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
+  ];
+  const { idle } = checks;
+  return { wanted, edited, live, binder, roots, states, linked, idle, notes, leftAlone };
 }
 
 /** What earlier patches brought into the process, for this module. */
 function addedSymbols(ledger: Ledger, module: string): AddedSymbols {
   const functions = new Map<string, { address: Addr; sizeBytes: number }>();
-  const variables = new Map<string, Addr>();
+  const variables = new Map<string, LiveVariable>();
   for (const generation of ledger.generations) {
     for (const body of generation.bodies) {
       if (body.reason !== 'new' || body.module !== module || functions.has(body.name)) continue;
@@ -107,7 +126,9 @@ function addedSymbols(ledger: Ledger, module: string): AddedSymbols {
     }
   }
   for (const variable of newVariables(ledger)) {
-    if (variable.module === module) variables.set(variable.key, variable.start);
+    if (variable.module !== module) continue;
+    const { key, start, sizeBytes } = variable;
+    variables.set(key, { address: start, sizeBytes, blockOffset: undefined });
   }
   return { function: (key) => functions.get(key), variable: (key) => variables.get(key) };
 }

@@ -4,7 +4,7 @@
  * killed hcr knows what was under way.
  */
 import type { Decoder } from '../arch/arch.js';
-import { type Addr, type AddrRange, hex, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, hex } from '../core/address.js';
 import {
   type Body,
   type GenerationRecord,
@@ -15,10 +15,10 @@ import {
 import type { LinkedPart } from '../link/link.js';
 import { writesBetween } from '../patch/plan.js';
 import type { ProcessImage } from './observe.js';
+import { idleHazards, liveRange } from './idle-hazards.js';
 import { placeUnits } from './place-units.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
-import type { PatchRoot } from './select-roots.js';
 import { publishRecorded } from './publish-recorded.js';
 import { bodiesOf, variablesOf, withEntries } from './record-generation.js';
 import type { PatchedFunction, ReportProgress } from './report.js';
@@ -56,7 +56,7 @@ export async function publishGeneration(
   // Only now: finding room may have added an area.
   const before = store.ledger;
   const bodies = placed.flatMap((unit) => bodiesOf(image, unit));
-  const { entries, unwinders, hazards } = unwinding;
+  const { entries, unwinders } = unwinding;
   const generation: GenerationRecord = {
     number,
     parent: before.current,
@@ -81,6 +81,10 @@ export async function publishGeneration(
     const watched = placed.flatMap((unit) =>
       unit.prepared.roots.map((root) => liveRange(root, from)),
     );
+    const hazards = [
+      ...unwinding.hazards,
+      ...placed.flatMap(({ prepared }) => idleHazards(prepared, from)),
+    ];
     const transition = { before, planned, to: number, created: true, writes, hazards };
     const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);
     const notes = activeNotes(placed, result.active, from);
@@ -109,13 +113,6 @@ function reportFunctions(placed: readonly PlacedUnit[]): PatchedFunction[] {
       reason: reason === 'new' ? 'changed' : reason,
     })),
   );
-}
-
-/** The code that runs for a function now: its body, or the original. */
-function liveRange(root: PatchRoot, bodies: ReadonlyMap<Addr, Body>): AddrRange {
-  const body = bodies.get(root.live.address);
-  const start = body?.start ?? root.live.address;
-  return { start, end: offsetBy(start, body?.sizeBytes ?? root.live.sizeBytes) };
 }
 
 /** Old code that a thread is still in goes on until it returns: people wonder why nothing changed. */

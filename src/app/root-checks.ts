@@ -2,10 +2,13 @@
 import type { Vaddr } from '../core/address.js';
 import { type Difference, HcrError } from '../core/failure.js';
 import { compareSignatures, signatureOf } from '../dwarf/signature.js';
+import type { Binder } from '../link/bind.js';
 import { STT } from '../elf/constants.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
+import { type LayoutFindings, type LayoutInput, checkLayouts } from './layout-check.js';
+import { checkVariables } from './variable-check.js';
 import { type WantedUnit, debugEntryAt } from './locate.js';
 import type { PatchRoot } from './select-roots.js';
 
@@ -13,6 +16,7 @@ import type { PatchRoot } from './select-roots.js';
 export class SignatureCheck {
   private readonly wanted: WantedUnit;
   private readonly edited: EditedUnit;
+  private readonly known = new Map<ObjectFunction, readonly Difference[]>();
 
   constructor(wanted: WantedUnit, edited: EditedUnit) {
     this.wanted = wanted;
@@ -21,17 +25,49 @@ export class SignatureCheck {
 
   differences(fn: ObjectFunction, live: LiveSymbol | undefined): readonly Difference[] {
     if (live === undefined) return [];
+    let known = this.known.get(fn);
+    if (known === undefined) {
+      known = this.compare(fn, live);
+      this.known.set(fn, known);
+    }
+    return known;
+  }
+
+  /** `abi-changed`, when it cannot be called as before. */
+  problem({ fn, live }: PatchRoot): HcrError | undefined {
+    const differences = this.differences(fn, live);
+    return differences.length === 0
+      ? undefined
+      : new HcrError({ code: 'abi-changed', function: fn.name, differences });
+  }
+
+  private compare(fn: ObjectFunction, live: LiveSymbol): readonly Difference[] {
     const before = debugEntryAt(this.wanted.unit, this.wanted.module, live.address);
     const after = this.edited.debugEntryOf(fn);
     if (before === undefined || after === undefined) return [];
     return compareSignatures(signatureOf(before), signatureOf(after));
   }
+}
 
-  assertSame(fn: ObjectFunction, live: LiveSymbol): void {
-    const differences = this.differences(fn, live);
-    if (differences.length > 0)
-      throw new HcrError({ code: 'abi-changed', function: fn.name, differences });
-  }
+export interface CheckInput extends LayoutInput {
+  readonly binder: Binder;
+  readonly signatures: SignatureCheck;
+}
+
+/** All that speaks against the new bodies, the gravest first; without debug information on both
+ *  sides there is little to say.
+ *  @throws HcrError `malformed-file` */
+export function checkRoots(input: CheckInput): LayoutFindings {
+  const { roots, signatures, wanted, edited, binder, linked } = input;
+  const layouts = checkLayouts(input);
+  return {
+    problems: [
+      ...roots.flatMap((root) => signatures.problem(root) ?? []),
+      ...layouts.problems,
+      ...checkVariables(wanted, edited, binder, linked),
+    ],
+    idle: layouts.idle,
+  };
 }
 
 /** The compiler or the linker may have merged functions with the same code. They have one entry, so

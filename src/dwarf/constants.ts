@@ -91,6 +91,8 @@ export const DW_AT = {
   call_file: 0x58,
   call_line: 0x59,
   entry_pc: 0x52,
+  virtuality: 0x4c,
+  vtable_elem_location: 0x4d,
   ranges: 0x55,
   signature: 0x69,
   data_bit_offset: 0x6b,

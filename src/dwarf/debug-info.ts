@@ -15,9 +15,10 @@ import { DW_TAG, DW_UT } from './constants.js';
 import type { DebugSection, DebugSections } from './debug-sections.js';
 import { sectionsOfElf } from './elf-sections.js';
 import { tablesOf } from './file-tables.js';
+import { findUnitsNaming } from './name-search.js';
 import { SplitUnits } from './split-units.js';
 import { Unit } from './unit.js';
-import type { Supplement, UnitLinks } from './unit-dies.js';
+import type { Supplement, UnitDies, UnitLinks } from './unit-dies.js';
 import type { UnitHeader } from './unit-header.js';
 import { OffsetSpace, UnitSection } from './unit-section.js';
 
@@ -100,6 +101,16 @@ export class DebugInfo {
     const unit = this.unitOf(this.info.headerAt(offset));
     if (unit instanceof HcrError) throw unit;
     return unit;
+  }
+
+  /** Units, those of single types included, whose entries may use one of some names. Of those that
+   *  are split off nothing is known without reading them. */
+  unitsNaming(names: readonly string[]): readonly UnitDies[] {
+    const own = [this.info, ...(this.types === undefined ? [] : [this.types])].flatMap((section) =>
+      findUnitsNaming(names, section, this.sections),
+    );
+    const split = [...this.units()].flatMap(({ dies }) => (dies.skeleton ? [dies] : []));
+    return [...own, ...split];
   }
 
   private uncovered(): AddressIndex {

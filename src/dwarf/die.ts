@@ -100,20 +100,19 @@ export class Die {
   /** `undefined` when the entry has no such attribute.
    *  @throws HcrError `malformed-file` */
   value(attribute: number): FormValue | undefined {
-    const specs = this.abbrev.attributes;
-    const position = specs.findIndex((spec) => spec.name === attribute);
-    const wanted = specs[position];
-    if (wanted === undefined) return undefined;
+    if (!this.has(attribute)) return undefined;
     const { encoding } = this.unit.header;
     const reader = this.reader.seek(this.attributesOffset);
-    for (let passed = 0; passed < position; passed++) {
-      skipForm(reader, specs[passed]?.form ?? 0, encoding);
+    for (const spec of this.abbrev.attributes) {
+      if (spec.name === attribute) return readForm(reader, spec.form, encoding, spec.implicitConst);
+      skipForm(reader, spec.form, encoding);
     }
-    return readForm(reader, wanted.form, encoding, wanted.implicitConst);
+    return undefined;
   }
 
   has(attribute: number): boolean {
-    return this.abbrev.attributes.some((spec) => spec.name === attribute);
+    for (const spec of this.abbrev.attributes) if (spec.name === attribute) return true;
+    return false;
   }
 
   text(attribute: number): string | undefined {

@@ -54,6 +54,16 @@ export function memberOffset(expression: Uint8Array, littleEndian: boolean): num
   return reader.atEnd ? offset : undefined;
 }
 
+/** The number that an expression of one constant stands for, such as the slot of a virtual method.
+ *  @throws HcrError `malformed-file` when the expression is cut short */
+export function constantOf(die: Die, attribute: number): number | undefined {
+  const expression = die.block(attribute);
+  if (expression === undefined || expression.length === 0) return die.constant(attribute);
+  const reader = new ByteReader(expression, die.unit.littleEndian, 'constant expression');
+  const value = readOperand(reader, die);
+  return value !== undefined && reader.atEnd ? value.number : undefined;
+}
+
 interface Operand {
   readonly number: number;
   readonly isAddress: boolean;

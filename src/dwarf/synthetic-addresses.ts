@@ -25,6 +25,8 @@ const LAST_ADDRESS = 0x7fff_ffff;
 export class SyntheticAddresses {
   private readonly sections: readonly Section[];
   private readonly bases: ReadonlyMap<number, number>;
+  /** Where each of {@link sections} starts, ascending. */
+  private readonly starts: readonly number[];
 
   /** @throws HcrError `malformed-file` when they do not fit below 2 GiB */
   constructor(what: string, sections: readonly Section[]) {
@@ -40,6 +42,7 @@ export class SyntheticAddresses {
       }
     }
     this.bases = bases;
+    this.starts = [...bases.values()];
   }
 
   /** Where a section starts; `undefined` for one that will not be loaded. */
@@ -50,10 +53,17 @@ export class SyntheticAddresses {
 
   /** The section that an address is in, its end included: code may end there. */
   sectionAt(address: number): SectionPlace | undefined {
-    for (const { index, sizeBytes } of this.sections) {
-      const offset = address - (this.bases.get(index) ?? 0);
-      if (offset >= 0 && offset <= sizeBytes) return { sectionIndex: index, offset };
+    let low = 0;
+    let high = this.starts.length;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.starts[middle] ?? 0) <= address) low = middle + 1;
+      else high = middle;
     }
-    return undefined;
+    const section = this.sections[low - 1];
+    const offset = address - (this.starts[low - 1] ?? 0);
+    return section !== undefined && offset <= section.sizeBytes
+      ? { sectionIndex: section.index, offset }
+      : undefined;
   }
 }

@@ -127,7 +127,7 @@ function shorten(key: string): string {
   return key.length <= MAX_KEY_LENGTH ? key : createHash('sha256').update(key).digest('hex');
 }
 
-function baseKey(encoding: number, sizeBytes: number, name: string): string {
+export function baseKey(encoding: number, sizeBytes: number, name: string): string {
   switch (encoding) {
     case DW_ATE.signed:
     case DW_ATE.signed_char:

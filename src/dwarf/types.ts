@@ -67,6 +67,7 @@ const MAX_LAYERS = 64;
  *  definition or copy may leave it to its declaration to say.
  *  @throws HcrError `malformed-file` */
 export function typeOf(die: Die): TypeDie {
+  if (die.has(DW_AT.type)) return complete(die.reference(DW_AT.type));
   const origins = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
   return complete(origins.find((origin) => origin.has(DW_AT.type))?.reference(DW_AT.type));
 }

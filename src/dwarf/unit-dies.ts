@@ -138,6 +138,11 @@ export class UnitDies implements DieOwner {
     return this.sharedValues().language;
   }
 
+  /** Where its part of `.debug_str_offsets` starts. */
+  get strOffsetsBase(): number {
+    return this.sharedValues().strOffsetsBase;
+  }
+
   get sections(): DebugSections {
     return this.around.sections;
   }

@@ -20,6 +20,7 @@ import type { LiveSymbol, LiveSymbols } from './live-symbols.js';
 import type { ThreadBlock, ThreadLocal } from './thread-storage.js';
 import {
   type LiveUnit,
+  type LiveVariable,
   isCompilerConstant,
   isCompilerMade,
   isLocalAlias,
@@ -67,7 +68,7 @@ export interface ThreadLocalBinding extends ThreadLocal {
 /** Functions and variables that earlier patches brought into the process. */
 export interface AddedSymbols {
   function(key: string): { readonly address: Addr; readonly sizeBytes: number } | undefined;
-  variable(key: string): Addr | undefined;
+  variable(key: string): LiveVariable | undefined;
 }
 
 export interface BindingContext {
@@ -215,7 +216,7 @@ export class Binder {
       ...(version === undefined ? {} : { version }),
     });
     if (found !== undefined && found !== 'absent') return this.toLive(name, found);
-    const address = added.function(name)?.address ?? added.variable(name);
+    const address = added.function(name)?.address ?? added.variable(name)?.address;
     if (address !== undefined) return { kind: 'live', address, name, symbol: undefined };
     if (isWeak || name === '') return { kind: 'absent', name };
     if (name === threadFunctionName && symbols.isStatic) return { kind: 'thread-function' };
@@ -304,7 +305,7 @@ export class Binder {
   private liveBase(section: Section): Addr | undefined {
     const objects = objectsIn(this.context.unit.object, section);
     const bases = objects.map((symbol) => {
-      const address = this.liveVariable(section, symbol);
+      const address = this.liveVariable(section, symbol)?.address;
       return address === undefined ? undefined : offsetBy(address, -symbol.value);
     });
     const base = bases[0];
@@ -317,17 +318,13 @@ export class Binder {
     });
   }
 
-  private liveVariable(section: Section, symbol: ElfSymbol): Addr | undefined {
+  /** The live counterpart of a variable of the object. */
+  liveVariable(section: Section, symbol: ElfSymbol): LiveVariable | undefined {
     const { live, symbols, added, unit } = this.context;
     const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
     const known = added.variable(key);
-    if (symbol.binding !== STB.LOCAL)
-      return symbols.inModule(symbol.name, live.module)?.address ?? known;
-    return (
-      this.scopedVariable(section, symbol)?.address ??
-      this.numberedObject(section, symbol)?.address ??
-      known
-    );
+    if (symbol.binding !== STB.LOCAL) return symbols.inModule(symbol.name, live.module) ?? known;
+    return this.scopedVariable(section, symbol) ?? this.numberedObject(section, symbol) ?? known;
   }
 
   private scopedVariable(section: Section, symbol: ElfSymbol) {

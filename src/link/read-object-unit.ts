@@ -3,8 +3,10 @@ import type { Machine } from '../arch/arch.js';
 import { openObjectDebugInfo } from '../dwarf/object-debug-info.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import type { Unit } from '../dwarf/unit.js';
+import type { VariableEntry } from '../dwarf/variables.js';
 import { bytesInMemory } from '../elf/file-bytes.js';
 import { readObjectFile } from '../elf/object-file.js';
+import type { Section } from '../elf/sections.js';
 import { type ObjectFunction, type ObjectUnit, readObjectFunctions } from './object-unit.js';
 import { scopedNameOf } from './read-live-unit.js';
 import { STT } from '../elf/constants.js';
@@ -16,6 +18,8 @@ export interface EditedUnit {
   /** Undefined when the object was compiled without -g. */
   readonly debug: Unit | undefined;
   debugEntryOf(fn: ObjectFunction): FunctionEntry | undefined;
+  /** The variable that starts at an offset of a section. */
+  debugVariableAt(section: Section, offset: number): VariableEntry | undefined;
 }
 
 /** @param what names the object in messages
@@ -24,7 +28,7 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
   const object = readObjectFile(bytesInMemory(bytes, what), machine.elfMachine, what);
   const info = openObjectDebugInfo(object, machine.relocations);
   const units = info === undefined ? [] : [...info.info.units()];
-  const names = new Map<string, string>();
+  const variables = new Map<string, VariableEntry>();
   const entries = new Map<string, FunctionEntry>();
   const key = (sectionIndex: number, offset: number): string => `${sectionIndex}:${offset}`;
   for (const unit of units) {
@@ -32,8 +36,7 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
       const { location } = variable;
       if (location === undefined) continue;
       const place = info?.sectionAt(location.kind === 'static' ? location.vaddr : location.offset);
-      if (place !== undefined)
-        names.set(key(place.sectionIndex, place.offset), scopedNameOf(variable));
+      if (place !== undefined) variables.set(key(place.sectionIndex, place.offset), variable);
     }
     for (const entry of unit.functions()) {
       const place = entry.entry === undefined ? undefined : info?.sectionAt(entry.entry);
@@ -47,14 +50,20 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
       break;
     }
   }
+  const variableAt = (section: Section, offset: number): VariableEntry | undefined =>
+    variables.get(key(section.index, offset));
   return {
     unit: {
       object,
       functions: readObjectFunctions(object),
-      scopedName: (section, offset) => names.get(key(section.index, offset)),
+      scopedName: (section, offset) => {
+        const variable = variableAt(section, offset);
+        return variable && scopedNameOf(variable);
+      },
     },
     sourceName,
     debug: units[0],
+    debugVariableAt: variableAt,
     debugEntryOf: (fn) => entries.get(key(fn.section.index, fn.offset)),
   };
 }

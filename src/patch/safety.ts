@@ -14,7 +14,7 @@ import type { CodeWrite, EntryRecord } from './ledger.js';
 export interface Hazard {
   readonly range: AddrRange;
   readonly function: string;
-  readonly why: 'overwritten' | 'branches-back';
+  readonly why: 'overwritten' | 'branches-back' | 'shares-data';
 }
 
 export interface ThreadPosition {

@@ -84,10 +84,16 @@ export async function publishWrites(
   }
 }
 
+const STANDS: { readonly [W in Hazard['why']]: string } = {
+  overwritten: 'stands in the first bytes of',
+  'branches-back': 'is inside',
+  'shares-data': 'has data of a type whose layout changes in',
+};
+
 function describe(busy: readonly Busy[]): string {
   const [first] = busy;
   if (first === undefined) return 'a thread is in the way';
-  const what = first.hazard.why === 'overwritten' ? 'stands in the first bytes of' : 'is inside';
+  const what = STANDS[first.hazard.why];
   const others = busy.length > 1 ? ` (and ${busy.length - 1} more)` : '';
   return `thread ${first.tid}${others} ${what} ${first.hazard.function}`;
 }

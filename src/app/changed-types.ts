@@ -1,0 +1,51 @@
+/** Which types the edited source lays out otherwise than the live program does. */
+import type { Difference } from '../core/failure.js';
+import { compareLayouts } from '../dwarf/compare-layouts.js';
+import { DW_AT } from '../dwarf/constants.js';
+import type { Die } from '../dwarf/die.js';
+import { type NamedType, NamedTypes } from '../dwarf/named-types.js';
+import { LayoutReader } from '../dwarf/type-layout.js';
+import type { UnitDies } from '../dwarf/unit-dies.js';
+
+export interface ChangedType {
+  readonly name: string;
+  readonly edited: Die;
+  /** Usually one; a name may stand for several, each local to a block of a function. */
+  readonly live: readonly Die[];
+  readonly differences: readonly Difference[];
+}
+
+export interface TypeComparison {
+  readonly changed: readonly ChangedType[];
+  /** Complete in the edited unit, and not in the live one. */
+  readonly unknown: readonly NamedType[];
+}
+
+/** Compares all types of two versions of a unit by name. An incomplete declaration says nothing.
+ *  @throws HcrError `malformed-file` */
+export function compareTypes(live: UnitDies, edited: UnitDies): TypeComparison {
+  const liveTypes = new NamedTypes(live);
+  const liveReader = new LayoutReader();
+  const editedReader = new LayoutReader();
+  const changed: ChangedType[] = [];
+  const unknown: NamedType[] = [];
+  for (const type of new NamedTypes(edited).all()) {
+    const dies = liveTypes.find(type.name);
+    if (dies.length === 0) {
+      unknown.push(type);
+      continue;
+    }
+    const layout = editedReader.layoutOf(type.die);
+    const all = dies.map((die) => compareLayouts(liveReader.layoutOf(die), layout));
+    const [differences] = all;
+    if (differences === undefined || all.some((found) => found.length === 0)) continue;
+    changed.push({ name: type.name, edited: type.die, live: dies, differences });
+  }
+  return { changed, unknown };
+}
+
+/** Path of the file that declares a type; absolute when its unit's directory is. */
+export function declaringFile(die: Die): string | undefined {
+  const file = die.constant(DW_AT.decl_file);
+  return file === undefined ? undefined : die.unit.filePath(file);
+}

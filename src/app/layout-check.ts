@@ -1,0 +1,259 @@
+/**
+ * Whether new code and old code agree about the data they share: refused is a type that both use
+ * and that is laid out otherwise now. One that only the functions being patched use may change.
+ *
+ * Who uses a type is told by debug information. Where that leaves open who else has data of the
+ * type, on the heap or behind a `void *`, somebody is taken to have some.
+ */
+import { statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { type Difference, HcrError } from '../core/failure.js';
+import { compareLayouts } from '../dwarf/compare-layouts.js';
+import { DW_AT } from '../dwarf/constants.js';
+import type { Die } from '../dwarf/die.js';
+import type { FunctionEntry } from '../dwarf/functions.js';
+import { type NamedType, NamedTypes, simpleName } from '../dwarf/named-types.js';
+import { scopeAround } from '../dwarf/scope.js';
+import { LayoutReader } from '../dwarf/type-layout.js';
+import { TypeUses } from '../dwarf/type-uses.js';
+import type { Unit } from '../dwarf/unit.js';
+import type { VariableEntry } from '../dwarf/variables.js';
+import { liveAddress } from '../elf/loaded-module.js';
+import { datumKind, isAllocated } from '../link/object-unit.js';
+import type { EditedUnit } from '../link/read-object-unit.js';
+import { type ChangedType, compareTypes, declaringFile } from './changed-types.js';
+import type { LinkedCode } from './linked-code.js';
+import type { WantedUnit } from './locate.js';
+import type { ProcessImage } from './observe.js';
+import type { PatchRoot } from './select-roots.js';
+
+export interface LayoutInput {
+  readonly image: ProcessImage;
+  readonly wanted: WantedUnit;
+  readonly edited: EditedUnit;
+  readonly roots: readonly PatchRoot[];
+  readonly linked: LinkedCode;
+  /** Functions that are compiled differently now, for whatever reason, and not patched. */
+  readonly leftAlone: readonly string[];
+}
+
+export interface LayoutFindings {
+  /** `layout-changed`, one for each type. */
+  readonly problems: readonly HcrError[];
+  /** Functions that hand data of a changed type to each other: an old frame must not call new
+   *  code with it, so all of them have to be idle when they are replaced. */
+  readonly idle: readonly PatchRoot[];
+}
+
+/** @throws HcrError `malformed-file` */
+export function checkLayouts(input: LayoutInput): LayoutFindings {
+  const live = input.wanted.unit;
+  const edited = input.edited.debug;
+  if (live === undefined || edited === undefined || input.roots.length === 0)
+    return { problems: [], idle: [] };
+  const { changed, unknown } = compareTypes(live.dies, edited.dies);
+  const foreign = unknown.filter((type) => mayDifferElsewhere(type, edited, input.wanted));
+  if (changed.length === 0 && foreign.length === 0) return { problems: [], idle: [] };
+  return new LayoutCheck(input, live, edited).run(changed, foreign);
+}
+
+/** More than a message should list. */
+const MAX_NAMES = 6;
+
+class LayoutCheck {
+  private readonly input: LayoutInput;
+  private readonly live: Unit;
+  private readonly editedUses: TypeUses;
+  private readonly patched: ReadonlyMap<number, PatchRoot>;
+  private liveUsesOnce: TypeUses | undefined;
+
+  constructor(input: LayoutInput, live: Unit, edited: Unit) {
+    this.input = input;
+    this.live = live;
+    this.editedUses = new TypeUses(edited);
+    this.patched = new Map(input.roots.map((root) => [root.live.address, root]));
+  }
+
+  run(changed: readonly ChangedType[], foreign: readonly NamedType[]): LayoutFindings {
+    const problems: HcrError[] = [];
+    const idle = new Set<PatchRoot>();
+    const used = changed.filter(({ edited }) => this.isUsedByNewCode(edited));
+    for (const type of this.innermostFirst(used)) {
+      const users = this.oldUsersOf(type);
+      if (users.length > 0) problems.push(layoutChanged(type.name, type.differences, users));
+      else for (const root of this.sharingRoots(type)) idle.add(root);
+    }
+    for (const type of foreign.filter(({ die }) => this.isUsedByNewCode(die))) {
+      const problem = this.compareElsewhere(type);
+      if (problem !== undefined) problems.push(problem);
+    }
+    return { problems, idle: [...idle] };
+  }
+
+  /** Of a type that nothing declared is of, some code makes use by converting to it. */
+  private isUsedByNewCode(die: Die): boolean {
+    const { linked } = this.input;
+    const { functions, variables } = this.editedUses.usersOf(new Set([die.offset]), 'mentioned');
+    if (functions.length === 0 && variables.length === 0) return true;
+    return (
+      functions.some((entry) => linked.functions.has(entry)) ||
+      variables.some((entry) => linked.variables.has(entry))
+    );
+  }
+
+  /** A type changes with those that it holds: where the edit was made comes first. */
+  private innermostFirst(types: readonly ChangedType[]): ChangedType[] {
+    const depth = (type: ChangedType): number =>
+      types.filter(
+        (other) =>
+          other !== type &&
+          this.editedUses.holds(type.edited.offset, new Set([other.edited.offset])),
+      ).length;
+    return types
+      .map((type) => ({ type, depth: depth(type) }))
+      .sort((a, b) => a.depth - b.depth)
+      .map(({ type }) => type);
+  }
+
+  /** What of the running program, other than the functions being patched, has data of a type. */
+  private oldUsersOf(type: ChangedType): string[] {
+    const dies = offsetsOf(type.live);
+    const { functions, variables } = this.liveUses.usersOf(dies, 'mentioned');
+    const holders = this.liveUses.usersOf(dies, 'held');
+    const others = functions.filter((entry) => this.rootOf(entry) === undefined);
+    const kept = variables.filter(
+      (variable) => !(holders.variables.includes(variable) && this.isConstant(variable)),
+    );
+    const named = [
+      ...others.map(({ qualifiedName }) => qualifiedName),
+      ...kept.map(({ qualifiedName }) => `the variable ${qualifiedName}`),
+      ...this.unitsSharing(type),
+    ];
+    if (named.length > 0) return named;
+    if (functions.length === 0) return [`code of ${basename(this.live.name)} that converts to it`];
+    // Not in a frame, so where a pointer leads to: memory that may be there now.
+    if (holders.functions.length === 0) return ['memory that the program has allocated'];
+    const { leftAlone } = this.input;
+    if (leftAlone.length === 0 || isLocalToFunction(type)) return [];
+    return [`perhaps ${listNames(leftAlone)}, compiled differently now`];
+  }
+
+  private sharingRoots(type: ChangedType): PatchRoot[] {
+    const dies = offsetsOf(type.live);
+    const { functions } = this.liveUses.usersOf(dies, 'mentioned');
+    const isShared =
+      functions.length > 1 || functions.some((entry) => this.liveUses.isPassed(dies, entry));
+    return isShared ? functions.flatMap((entry) => this.rootOf(entry) ?? []) : [];
+  }
+
+  private rootOf(entry: FunctionEntry): PatchRoot | undefined {
+    const { module } = this.input.wanted;
+    return entry.entry === undefined
+      ? undefined
+      : this.patched.get(liveAddress(module, entry.entry));
+  }
+
+  /** A constant is not kept: new code has its own. */
+  private isConstant({ location }: VariableEntry): boolean {
+    if (location?.kind !== 'static') return false;
+    const { vaddr } = location;
+    const section = this.input.wanted.module.file.sections.find(
+      (candidate) =>
+        isAllocated(candidate) &&
+        vaddr >= candidate.address &&
+        vaddr < candidate.address + candidate.sizeBytes,
+    );
+    return section !== undefined && datumKind(section) === 'constant';
+  }
+
+  /** Other units of the program that know the type from the same header. */
+  private unitsSharing(type: ChangedType): string[] {
+    const [die] = type.live;
+    const file = die && declaringFile(die);
+    if (file === undefined || isLocalToFunction(type) || isSourceOf(this.live, file)) return [];
+    return this.elsewhere(type.name)
+      .filter((found) => declaringFile(found) === file)
+      .map(unitName);
+  }
+
+  /** A type that the live unit did not know, with what another unit knows of it. */
+  private compareElsewhere({ name, die }: NamedType): HcrError | undefined {
+    const file = basename(declaringFile(die) ?? '');
+    const edited = new LayoutReader().layoutOf(die);
+    for (const live of this.elsewhere(name)) {
+      if (basename(declaringFile(live) ?? '') !== file) continue;
+      const differences = compareLayouts(new LayoutReader().layoutOf(live), edited);
+      if (differences.length > 0) return layoutChanged(name, differences, [unitName(live)]);
+    }
+    return undefined;
+  }
+
+  private elsewhere(name: string): Die[] {
+    const { image } = this.input;
+    return image.modules
+      .flatMap((module) => image.debugInfo(module)?.unitsNaming([simpleName(name)]) ?? [])
+      .filter((unit) => unit !== this.live.dies)
+      .flatMap((unit) => new NamedTypes(unit).find(name));
+  }
+
+  private get liveUses(): TypeUses {
+    this.liveUsesOnce ??= new TypeUses(this.live);
+    return this.liveUsesOnce;
+  }
+}
+
+function layoutChanged(
+  type: string,
+  differences: readonly Difference[],
+  users: readonly string[],
+): HcrError {
+  const who = { what: 'used by', live: listNames(users), edited: 'not part of this patch' };
+  return new HcrError({ code: 'layout-changed', type, differences: [...differences, who] });
+}
+
+function listNames(names: readonly string[]): string {
+  const distinct = [...new Set(names)];
+  const more = distinct.length - MAX_NAMES;
+  return distinct.slice(0, MAX_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+function offsetsOf(dies: readonly Die[]): ReadonlySet<number> {
+  return new Set(dies.map(({ offset }) => offset));
+}
+
+function isLocalToFunction({ live }: ChangedType): boolean {
+  return live.every((die) => {
+    for (let scope = scopeAround(die); scope !== undefined; scope = scope.parent)
+      if (scope.kind === 'function') return true;
+    return false;
+  });
+}
+
+function isSourceOf(unit: Unit, file: string): boolean {
+  const directory = unit.compDir ?? '/';
+  return resolve(directory, unit.name) === resolve(directory, file);
+}
+
+function unitName(die: Die): string {
+  let root = die;
+  for (let parent = root.parent; parent !== undefined; parent = root.parent) root = parent;
+  return basename(root.text(DW_AT.name) ?? 'other units');
+}
+
+/** Headers of the system are the same for all units. So are those that were last written before
+ *  the program was. */
+function mayDifferElsewhere({ die }: NamedType, edited: Unit, { module }: WantedUnit): boolean {
+  const file = declaringFile(die);
+  if (file === undefined || file.startsWith('/usr/') || isSourceOf(edited, file)) return false;
+  const written = modificationTime(resolve(edited.compDir ?? '/', file));
+  const built = modificationTime(module.path);
+  return written === undefined || built === undefined || written > built;
+}
+
+function modificationTime(path: string): number | undefined {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
