@@ -15,13 +15,14 @@ import type { FunctionEntry } from '../dwarf/functions.js';
 import { type NamedType, NamedTypes, simpleName } from '../dwarf/named-types.js';
 import { scopeAround } from '../dwarf/scope.js';
 import { LayoutReader } from '../dwarf/type-layout.js';
+import { typeText } from '../dwarf/type-text.js';
 import { TypeUses } from '../dwarf/type-uses.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { liveAddress } from '../elf/loaded-module.js';
 import { datumKind, isAllocated } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
-import { type ChangedType, compareTypes, declaringFile } from './changed-types.js';
+import { type ChangedType, compareTypes, declaringFile } from '../dwarf/changed-types.js';
 import type { LinkedCode } from './linked-code.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
@@ -80,7 +81,8 @@ class LayoutCheck {
     const used = changed.filter(({ edited }) => this.isUsedByNewCode(edited));
     for (const type of this.innermostFirst(used)) {
       const users = this.oldUsersOf(type);
-      if (users.length > 0) problems.push(layoutChanged(type.name, type.differences, users));
+      if (users.length > 0)
+        problems.push(layoutChanged(type.edited, type.name, type.differences, users));
       else for (const root of this.sharingRoots(type)) idle.add(root);
     }
     for (const type of foreign.filter(({ die }) => this.isUsedByNewCode(die))) {
@@ -183,7 +185,7 @@ class LayoutCheck {
     for (const live of this.elsewhere(name)) {
       if (basename(declaringFile(live) ?? '') !== file) continue;
       const differences = compareLayouts(new LayoutReader().layoutOf(live), edited);
-      if (differences.length > 0) return layoutChanged(name, differences, [unitName(live)]);
+      if (differences.length > 0) return layoutChanged(die, name, differences, [unitName(live)]);
     }
     return undefined;
   }
@@ -203,11 +205,13 @@ class LayoutCheck {
 }
 
 function layoutChanged(
-  type: string,
+  die: Die,
+  name: string,
   differences: readonly Difference[],
   users: readonly string[],
 ): HcrError {
   const who = { what: 'used by', live: listNames(users), edited: 'not part of this patch' };
+  const type = die.has(DW_AT.name) ? typeText(die) : name;
   return new HcrError({ code: 'layout-changed', type, differences: [...differences, who] });
 }
 

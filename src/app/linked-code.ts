@@ -5,6 +5,7 @@ import type { VariableEntry } from '../dwarf/variables.js';
 import type { Section } from '../elf/sections.js';
 import type { Binder } from '../link/bind.js';
 import { collectReferences } from '../link/layout.js';
+import { ObjectFrames } from '../link/unwind-frames.js';
 import { objectsIn } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import type { Reference } from '../link/resolve.js';
@@ -30,6 +31,7 @@ export function linkedCode(
   const { sections, references } = collectReferences(
     roots.map(({ fn }) => fn.section),
     unit,
+    new ObjectFrames(unit),
     binder,
     machine,
   );

@@ -195,7 +195,10 @@ function readSlots(record: Die): Slot[] {
     const linkageName = child.text(DW_AT.linkage_name) ?? child.text(DW_AT.MIPS_linkage_name);
     slots.push({ number, key: linkageName ?? text, text });
   }
-  return slots.sort((a, b) => a.number - b.number);
+  // clang says 0 of every destructor.
+  const isMisplaced = ({ number, text }: Slot): boolean =>
+    text.startsWith('~') && slots.some((slot) => slot.number === number && slot.text !== text);
+  return slots.filter((slot) => !isMisplaced(slot)).sort((a, b) => a.number - b.number);
 }
 
 function methodText(method: Die): string {

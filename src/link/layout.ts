@@ -113,7 +113,7 @@ export function slotKey(need: SlotNeed, binding: Binding): string {
 /** All sections that the roots need, found through their relocations and those of their frames'
  *  descriptions.
  *  @throws HcrError as {@link resolveReferences} */
-function collectReferences(
+export function collectReferences(
   roots: readonly Section[],
   unit: ObjectUnit,
   frames: ObjectFrames,

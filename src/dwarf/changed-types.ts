@@ -1,11 +1,11 @@
 /** Which types the edited source lays out otherwise than the live program does. */
 import type { Difference } from '../core/failure.js';
-import { compareLayouts } from '../dwarf/compare-layouts.js';
-import { DW_AT } from '../dwarf/constants.js';
-import type { Die } from '../dwarf/die.js';
-import { type NamedType, NamedTypes } from '../dwarf/named-types.js';
-import { LayoutReader } from '../dwarf/type-layout.js';
-import type { UnitDies } from '../dwarf/unit-dies.js';
+import { compareLayouts } from './compare-layouts.js';
+import { DW_AT } from './constants.js';
+import type { Die } from './die.js';
+import { type NamedType, NamedTypes } from './named-types.js';
+import { LayoutReader } from './type-layout.js';
+import type { UnitDies } from './unit-dies.js';
 
 export interface ChangedType {
   readonly name: string;
