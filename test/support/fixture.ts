@@ -13,6 +13,8 @@ export interface BuildOptions {
   readonly cxxflags?: string;
   readonly cflags?: string;
   readonly ldflags?: string;
+  /** Further ones of make, such as `CC=clang`. */
+  readonly variables?: readonly string[];
 }
 
 export class Fixture implements Disposable {
@@ -41,6 +43,7 @@ export class Fixture implements Disposable {
       ...(options.cxxflags === undefined ? [] : [`CXXFLAGS=${options.cxxflags}`]),
       ...(options.cflags === undefined ? [] : [`CFLAGS=${options.cflags}`]),
       ...(options.ldflags === undefined ? [] : [`LDFLAGS=${options.ldflags}`]),
+      ...(options.variables ?? []),
     ];
     await run('make', ['-s', '-B', 'main', ...variables], { cwd: this.directory });
   }
