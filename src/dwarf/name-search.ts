@@ -17,7 +17,7 @@ const FIRST_INDEXED = 5;
 export interface SearchedUnit {
   readonly header: UnitHeader;
   /** Where its part of `.debug_str_offsets` starts. */
-  strOffsetsBase(): number;
+  readonly strOffsetsBase: () => number;
 }
 
 /** Read at a time, when no unit is larger. */

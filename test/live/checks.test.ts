@@ -190,7 +190,7 @@ const HARMLESS: readonly {
   readonly functions: readonly string[];
   readonly edits: readonly Edit[];
   readonly name: string;
-  value(x: number): number;
+  readonly value: (x: number) => number;
 }[] = [
   {
     claim: 'a structure that only the patched function uses',
@@ -254,7 +254,11 @@ const HARMLESS: readonly {
 const BUILDS = [
   { compiler: 'gcc', variables: ['CC=gcc', 'CXX=g++'], cflags: '-O2 -g' },
   { compiler: 'gcc', variables: ['CC=gcc', 'CXX=g++'], cflags: '-O0 -gdwarf-4' },
-  { compiler: 'clang', variables: ['CC=clang', 'CXX=clang++'], cflags: '-O1 -gdwarf-5' },
+  {
+    compiler: 'clang',
+    variables: ['CC=clang', 'CXX=clang++'],
+    cflags: '-O1 -gdwarf-5 -grecord-command-line',
+  },
 ];
 
 describe.each(BUILDS)('built by $compiler $cflags', ({ compiler, variables, cflags }) => {
@@ -271,7 +275,12 @@ describe.each(BUILDS)('built by $compiler $cflags', ({ compiler, variables, cfla
     fixture[Symbol.dispose]();
   });
 
-  it.each(REFUSED)('refuses $claim', async ({ functions, edits, type, differences }) => {
+  // clang says nothing of variables that a unit only declares.
+  const refused = REFUSED.filter(
+    ({ type }) => compiler !== 'clang' || type !== 'the variable ticks',
+  );
+
+  it.each(refused)('refuses $claim', async ({ functions, edits, type, differences }) => {
     using _ = edited(fixture, edits);
     const wanted = functions.flatMap((name) => ['--func', name]);
     const changes = await changesDuring(target.pid, async () => {
