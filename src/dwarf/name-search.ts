@@ -14,12 +14,6 @@ import type { UnitSection } from './unit-section.js';
 /** The first version with strings by number. */
 const FIRST_INDEXED = 5;
 
-export interface SearchedUnit {
-  readonly header: UnitHeader;
-  /** Where its part of `.debug_str_offsets` starts. */
-  readonly strOffsetsBase: () => number;
-}
-
 /** Read at a time, when no unit is larger. */
 const WINDOW_BYTES = 8 << 20;
 
