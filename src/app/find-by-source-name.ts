@@ -12,7 +12,7 @@ import {
 import type { Unit } from '../dwarf/unit.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
-import { type FoundFunction, splitFunctionName } from '../link/find-function.js';
+import { type FoundFunction, moduleLabel, splitFunctionName } from '../link/find-function.js';
 import { isColdPart, isCompilerMade, sourceName } from '../link/live-unit.js';
 import { basename } from 'node:path';
 import type { ProcessImage } from './observe.js';
@@ -49,6 +49,7 @@ export function findBySourceName(
     code: 'ambiguous-function',
     function: text,
     candidates: [...new Set([...meanings.values()].map(candidateName))],
+    modules: [...new Set(all.map(({ found }) => moduleLabel(found.module, modules)))],
   });
 }
 

@@ -4,6 +4,7 @@ import { type DebugInfo, openDebugInfo } from '../dwarf/debug-info.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import { LiveSymbols } from '../link/live-symbols.js';
 import { OriginalMemory } from '../patch/original-memory.js';
+import { findInstalledLibrary } from '../ptrace/installed-libraries.js';
 import { LedgerStore } from '../ptrace/ledger-store.js';
 import { observeModules } from '../ptrace/modules.js';
 import { TargetProcess } from '../ptrace/process.js';
@@ -21,7 +22,9 @@ export class ProcessImage implements Disposable {
     this.target = target;
     this.store = store;
     this.modules = modules;
-    this.symbols = new LiveSymbols(modules, target.memory, target.machine);
+    this.symbols = new LiveSymbols(modules, target.memory, target.machine, (name) =>
+      findInstalledLibrary(target.pid, name, target.machine.elfMachine),
+    );
   }
 
   /** Reads /proc and the mapped files; the process is not stopped and not changed.

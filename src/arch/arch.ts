@@ -212,8 +212,9 @@ export interface CodePatterns {
   /** Offsets of the fields of calls and address loads that point exactly at `code[target]`. The
    *  assembler resolves a function's references to itself, so no relocation shows them. */
   selfReferences(code: Uint8Array, target: number): readonly number[];
-  /** Whether a call or jump in `code` leads to `target`, an offset that may lie outside of it. */
-  branchesTo(code: Uint8Array, target: number): boolean;
+  /** Whether a call or jump in `code` leads to `target`, an offset that may lie outside of it, or to
+   *  one of several. */
+  branchesTo(code: Uint8Array, target: number | ReadonlySet<number>): boolean;
   /** Points such a field elsewhere. `place` is the field's own address. False out of reach. */
   retarget(code: Uint8Array, offset: number, place: Addr, to: Addr): boolean;
   /** What the linker made of a GOT access whose field is at `offset`: left it (`slot`), or

@@ -58,6 +58,8 @@ export type Failure =
       readonly code: 'ambiguous-function';
       readonly function: string;
       readonly candidates: readonly string[];
+      /** What `--module` calls the modules that they are in. */
+      readonly modules: readonly string[];
     }
   | {
       readonly code: 'module-not-found';
@@ -238,7 +240,10 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   'ambiguous-function': {
     message: (f) =>
       `${f.function} names ${f.candidates.length} functions: ${f.candidates.join(', ')}.`,
-    hint: (f) => `Say which, for example --func ${quoted(f.candidates[0] ?? 'file.c:name')}.`,
+    hint: (f) =>
+      f.modules.length > 1
+        ? `Say in which module, for example --module ${quoted(f.modules[0] ?? 'NAME')}.`
+        : `Say which, for example --func ${quoted(f.candidates[0] ?? 'file.c:name')}.`,
     exit: EXIT.refused,
   },
   'module-not-found': {

@@ -12,7 +12,7 @@
  */
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { STB, STV } from '../elf/constants.js';
+import { STB, STT, STV } from '../elf/constants.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
@@ -108,6 +108,11 @@ export class Binder {
     }
   }
 
+  /** The module that the object's code becomes part of. */
+  get module(): LoadedModule {
+    return this.context.live.module;
+  }
+
   /** The function that starts at an offset of a code section.
    *  @param name tells which, where several names stand for one (`D1` and `D2` of a destructor) */
   functionAt(section: Section, offset: number, name?: string): ObjectFunction | undefined {
@@ -178,10 +183,28 @@ export class Binder {
   }
 
   private bindInCode(section: Section, symbol: ElfSymbol): Binding {
+    if (symbol.type === STT.GNU_IFUNC) return this.bindResolved(symbol);
     const fn = this.functionNamed(section, symbol);
     if (fn === undefined) return { kind: 'fresh', section, offset: symbol.value };
     const elsewhere = this.interposed(symbol);
     return elsewhere === undefined ? this.bindFunction(fn) : this.toLive(symbol.name, elsewhere);
+  }
+
+  /** An IFUNC that the object defines: its value is the resolver's, its meaning what the live one was
+   *  resolved to. */
+  private bindResolved(symbol: ElfSymbol): Binding {
+    const { live, symbols } = this.context;
+    const { name } = symbol;
+    const own =
+      symbol.binding === STB.LOCAL ? live.functions.get(name) : symbols.inModule(name, live.module);
+    const found = this.interposed(symbol) ?? own;
+    if (found !== undefined) return this.toLive(name, found);
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: name,
+      reason: 'it is a new function with a resolver (ifunc), which nobody has called',
+      advice: `Make ${name} an ordinary function that calls the version it wants.`,
+    });
   }
 
   /** The function that a symbol of the object means. A local alias that the compiler made stands for

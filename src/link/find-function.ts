@@ -1,5 +1,5 @@
 /** Finds the function a user names. */
-import { type Addr, type Vaddr, vaddr } from '../core/address.js';
+import { type Addr, type Vaddr, hex, vaddr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { STB, STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
@@ -27,7 +27,16 @@ export function splitFunctionName(text: string): {
     : { file: match[1], name: match[2] };
 }
 
-/** Modules that a `--module` option means: by path or by name.
+/** How `--module` names a module: by its name, its path where several have that name, and with its
+ *  address where one file is loaded more than once (dlmopen). */
+export function moduleLabel(module: LoadedModule, modules: readonly LoadedModule[]): string {
+  if (modules.filter(({ path }) => path === module.path).length > 1)
+    return `${module.path}@${hex(module.range.start)}`;
+  const isAlone = modules.filter(({ name }) => name === module.name).length === 1;
+  return isAlone ? module.name : module.path;
+}
+
+/** Modules that a `--module` option means; see {@link moduleLabel}.
  *  @throws HcrError `module-not-found` */
 export function selectModules(
   modules: readonly LoadedModule[],
@@ -38,6 +47,8 @@ export function selectModules(
     ({ path, name }) =>
       path === wanted || name === wanted || name.replace(/\.so(\.\d+)*$/, '') === wanted,
   );
+  const copy = modules.find((module) => moduleLabel(module, modules) === wanted);
+  if (copy !== undefined) return [copy];
   if (found.length > 0) return found;
   throw new HcrError({
     code: 'module-not-found',
@@ -73,10 +84,16 @@ export function findFunction(modules: readonly LoadedModule[], text: string): Fo
     });
   }
   if (others.length === 0) return found;
+  const labels = [...new Set(candidates.map((fn) => moduleLabel(fn.module, modules)))];
   throw new HcrError({
     code: 'ambiguous-function',
     function: text,
-    candidates: candidates.map(candidateName),
+    candidates: candidates.map((fn) =>
+      labels.length === 1
+        ? candidateName(fn)
+        : `${candidateName(fn)} (in ${moduleLabel(fn.module, modules)})`,
+    ),
+    modules: labels,
   });
 }
 
@@ -85,7 +102,7 @@ function matchesFile(fn: FoundFunction, file: string): boolean {
 }
 
 function candidateName(fn: FoundFunction): string {
-  return fn.file === undefined ? `${fn.name} (in ${fn.module.name})` : `${fn.file}:${fn.name}`;
+  return fn.file === undefined ? fn.name : `${fn.file}:${fn.name}`;
 }
 
 /** Functions of a module by exact name; aliases at one address count once. */

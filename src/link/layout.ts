@@ -207,7 +207,10 @@ export function layOut(
     }
     // Room for a stub wherever one may turn out to be needed: functions of other modules.
     const isForeign =
-      binding.kind === 'live' && symbol.home === 'undefined' && binding.symbol?.kind !== 'object';
+      binding.kind === 'live' &&
+      binding.symbol?.kind !== 'object' &&
+      (symbol.home === 'undefined' ||
+        (binding.symbol !== undefined && binding.symbol.module !== binder.module));
     if (isForeign && rule.needs !== 'got' && !stubs.has(key)) {
       stubs.set(key, { binding, ...cursor.place('code', jumps.farStubBytes, STUB_ALIGNMENT) });
     }

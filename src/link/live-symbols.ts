@@ -86,6 +86,7 @@ export class LiveSymbols {
   private readonly scope: LookupScope;
   private readonly stored: StoredAddresses;
   private readonly findInstalled: FindInstalled | undefined;
+  private readonly callingThemselves = new Map<LoadedModule, boolean>();
 
   constructor(
     modules: readonly LoadedModule[],
@@ -194,10 +195,7 @@ export class LiveSymbols {
     return undefined;
   }
 
-  /**
-   * Whether a shared object was linked so that its own functions call each other directly
-   * (`-Bsymbolic-functions` leaves no other trace). Asked only where another definition comes first.
-   */
+  /** Whether a module's own definition counts although another one comes first. */
   private bindsItself(
     name: string,
     home: LoadedModule,
@@ -207,12 +205,31 @@ export class LiveSymbols {
     if (own === undefined || own.address === found?.address) return false;
     if (found === undefined) return true;
     if (own.kind !== 'function' || this.stored.asksFor(name, home)) return false;
+    let callsItself = this.callingThemselves.get(home);
+    if (callsItself === undefined) {
+      callsItself = this.callsItself(home);
+      this.callingThemselves.set(home, callsItself);
+    }
+    return callsItself;
+  }
+
+  /** `-Bsymbolic-functions` leaves no trace but that the module's code calls its exported functions
+   *  directly, and asks the dynamic linker for none of them. */
+  private callsItself(home: LoadedModule): boolean {
+    const functions = [...home.file.dynamicSymbols()].filter(
+      ({ type, home: place, binding, visibility }) =>
+        type === STT.FUNC &&
+        place === 'section' &&
+        binding !== STB.LOCAL &&
+        visibility === STV.DEFAULT,
+    );
+    if (functions.some(({ name }) => this.stored.asksFor(name, home))) return false;
     return home.file.segments
       .filter(({ type, flags }) => type === PT.LOAD && (flags & PF.X) !== 0)
       .some(({ address, fileSizeBytes }) => {
-        const start = liveAddress(home, address);
-        const code = this.memory.tryRead(start, fileSizeBytes);
-        return code !== undefined && this.machine.patterns.branchesTo(code, own.address - start);
+        const code = this.memory.tryRead(liveAddress(home, address), fileSizeBytes);
+        const targets = new Set(functions.map(({ value }) => value - address));
+        return code !== undefined && this.machine.patterns.branchesTo(code, targets);
       });
   }
 
@@ -227,7 +244,7 @@ export class LiveSymbols {
       .findByName(symbol.name)
       .find((candidate) => !candidate.isDefined && candidate.value !== 0);
     if (entry === undefined) return symbol;
-    return { ...symbol, address: liveAddress(executable, vaddr(entry.value)) };
+    return { ...symbol, module: executable, address: liveAddress(executable, vaddr(entry.value)) };
   }
 
   /** What the dynamic linker resolved an IFUNC to, when some module has used it already. */
@@ -259,21 +276,21 @@ function isDemoted(symbol: ElfSymbol, table: SymbolTable): boolean {
   return isHidden || table.fileOf(symbol) === undefined;
 }
 
-/** Whether another module's definition may count in place of the module's own. */
+/** Whether another module's definition may count in place of the module's own. A unique symbol is one
+ *  for the whole program, however it was linked. */
 function isInterposable(name: string, module: LoadedModule): boolean {
   if (module.isExecutable) return false;
+  const exports = module.file
+    .dynamicSymbols()
+    .findByName(name)
+    .filter(
+      ({ isDefined, binding, visibility }) =>
+        isDefined && binding !== STB.LOCAL && visibility === STV.DEFAULT,
+    );
+  if (exports.some(({ binding }) => binding === STB.GNU_UNIQUE)) return true;
   const { entries, flags } = module.file.dynamic();
   const isSymbolic = (flags & DF.SYMBOLIC) !== 0 || entries.some(({ tag }) => tag === DT.SYMBOLIC);
-  return (
-    !isSymbolic &&
-    module.file
-      .dynamicSymbols()
-      .findByName(name)
-      .some(
-        ({ isDefined, binding, visibility }) =>
-          isDefined && binding !== STB.LOCAL && visibility === STV.DEFAULT,
-      )
-  );
+  return exports.length > 0 && !isSymbolic;
 }
 
 function isUnique(name: string, module: LoadedModule): boolean {

@@ -23,7 +23,7 @@ export interface LiveUnit {
   readonly module: LoadedModule;
   /** Name of the source, for messages and to tell units apart. */
   readonly name: string;
-  /** Static functions by symbol name. */
+  /** Static functions and IFUNCs by symbol name. */
   readonly functions: ReadonlyMap<string, LiveSymbol>;
   /** Static variables by symbol name (`n.0`). */
   readonly objects: ReadonlyMap<string, LiveSymbol>;

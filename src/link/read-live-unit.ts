@@ -35,9 +35,9 @@ export function readLiveUnit(
   for (const symbol of locals) {
     const live = liveSymbol(module, symbol);
     if (live === undefined) continue;
-    const table = symbol.type === STT.FUNC ? functions : objects;
-    if (symbol.type === STT.FUNC || symbol.type === STT.OBJECT || symbol.type === STT.TLS)
-      table.set(symbol.name, live);
+    const { type, name } = symbol;
+    if (type === STT.FUNC || type === STT.GNU_IFUNC) functions.set(name, live);
+    if (type === STT.OBJECT || type === STT.TLS) objects.set(name, live);
   }
   return { module, name: sourceName, functions, objects, variables };
 }

@@ -25,6 +25,7 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
     code: 'ambiguous-function',
     function: 'f',
     candidates: ['a.c:f', 'b.c:f'],
+    modules: ['prog'],
   },
   'module-not-found': { code: 'module-not-found', module: 'libx', loaded: ['prog', 'libc.so.6'] },
   'function-not-patchable': {

@@ -60,13 +60,15 @@ function selfReferences(code: Uint8Array, target: number): number[] {
   return found;
 }
 
-function branchesTo(code: Uint8Array, target: number): boolean {
+function branchesTo(code: Uint8Array, target: number | ReadonlySet<number>): boolean {
+  const targets = typeof target === 'number' ? new Set([target]) : target;
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   for (let offset = 1; offset + FIELD_BYTES <= code.length; offset++) {
     const opcode = code[offset - 1] ?? 0;
     const isConditional =
       offset >= 2 && code[offset - 2] === TWO_BYTE_ESCAPE && (opcode & 0xf0) === CONDITIONAL_JUMP;
     if (opcode !== CALL && opcode !== JMP && !isConditional) continue;
-    if (offset + FIELD_BYTES + int32(code, offset) === target) return true;
+    if (targets.has(offset + FIELD_BYTES + view.getInt32(offset, true))) return true;
   }
   return false;
 }
