@@ -3,13 +3,21 @@
  * constructor of its own goes by reference to a copy, whatever its members are.
  * @see Itanium C++ ABI, 3.1.2.3 (non-trivial for the purposes of calls)
  */
-import { DW_AT, DW_DEFAULTED, DW_TAG } from './constants.js';
+import { DW_AT, DW_CC, DW_DEFAULTED, DW_TAG } from './constants.js';
 import type { Die } from './die.js';
 import { parameterDies, readType, typeOf, withoutAliases } from './types.js';
 
 /** True when the record itself says so; what its members and bases say is theirs.
- *  @throws HcrError `malformed-file` */
-export function hasOwnCopying(record: Die): boolean {
+ *  @throws HcrError `malformed-file`
+ *  @see DWARF 5, 5.7.1.2 for DW_AT_calling_convention of a class */
+export function isPassedByReference(record: Die): boolean {
+  const convention = record.constant(DW_AT.calling_convention);
+  if (convention === DW_CC.pass_by_reference) return true;
+  // Without the attribute its members tell; clang, which has it, lists only those that are used.
+  return convention !== DW_CC.pass_by_value && hasOwnCopying(record);
+}
+
+function hasOwnCopying(record: Die): boolean {
   const className = record.text(DW_AT.name)?.replace(/<.*/s, '');
   for (const child of record.children()) {
     if (child.tag !== DW_TAG.subprogram || isCompilerMade(child)) continue;

@@ -19,6 +19,9 @@ export interface SignaturePart {
   readonly key: string;
   /** How a record is laid out; empty for other types. */
   readonly layout: string;
+  /** True for a record of which only the name is known: clang describes those that another file
+   *  instantiates nowhere else. */
+  readonly isIncomplete: boolean;
 }
 
 export interface Signature {
@@ -72,6 +75,7 @@ export function compareSignatures(live: Signature, edited: Signature): readonly 
   const differences: Difference[] = [];
   const compareParts = (what: string, a: SignaturePart, b: SignaturePart): void => {
     if (a.key === b.key) return;
+    if (a.text === b.text && (a.isIncomplete || b.isIncomplete)) return;
     // The same words for two things: the difference is inside them.
     const isInside = a.text === b.text && a.layout !== b.layout;
     differences.push(isInside ? { what, live: a.layout, edited: b.layout } : whole(what));
@@ -102,7 +106,9 @@ function declaredParameters(origins: readonly Die[]): ReturnType<typeof paramete
 }
 
 function partOf(die: TypeDie): SignaturePart {
-  return { text: typeText(die), key: typeKey(die), layout: layoutText(die) };
+  const type = readType(withoutAliases(die));
+  const isIncomplete = type.kind === 'record' && type.isDeclaration;
+  return { text: typeText(die), key: typeKey(die), layout: layoutText(die), isIncomplete };
 }
 
 /** More members than a message should list. */

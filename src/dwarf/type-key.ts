@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { DW_ATE } from './constants.js';
 import type { Die } from './die.js';
 import { type Member, readMembers } from './members.js';
-import { hasOwnCopying } from './passing.js';
+import { isPassedByReference } from './passing.js';
 import { readType, type Type, type TypeDie } from './types.js';
 
 /** Deeper than types are; beyond it nothing is told apart. */
@@ -93,7 +93,7 @@ class KeyWriter {
   private record(die: Die, type: Extract<Type, { readonly kind: 'record' }>): string {
     if (type.isDeclaration) return `incomplete ${type.name ?? ''}`;
     const members = readMembers(die).map((member) => this.member(member));
-    const passed = hasOwnCopying(die) ? '&' : '';
+    const passed = isPassedByReference(die) ? '&' : '';
     return `${passed}{${type.sizeBytes ?? '?'};${members.join(',')}}`;
   }
 

@@ -12,8 +12,9 @@ const BUILDS = [
   { cxx: 'g++', cflags: '-O2 -g -fno-pie -gdwarf-4', ldflags: '-no-pie' },
   { cxx: 'g++', cflags: '-O3 -g -fPIE', ldflags: '-pie' },
   { cxx: 'g++', cflags: '-O2 -g', ldflags: '-static' },
-  { cxx: 'clang++', cflags: '-O0 -g -fPIE', ldflags: '-pie' },
-  { cxx: 'clang++', cflags: '-O2 -g -fPIE', ldflags: '-pie' },
+  // clang keeps its flags only when asked to.
+  { cxx: 'clang++', cflags: '-O0 -g -grecord-command-line -fPIE', ldflags: '-pie' },
+  { cxx: 'clang++', cflags: '-O2 -g -grecord-command-line -fPIE', ldflags: '-pie' },
 ];
 
 describe.each(BUILDS)('$cxx $cflags $ldflags', ({ cxx, cflags, ldflags }) => {
