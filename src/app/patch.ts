@@ -49,7 +49,7 @@ export async function patchUnits(
       ...base,
       generation,
       functions: [],
-      notes: [...notes, request.nothingToDo],
+      notes: prepared.every(({ isAllLive }) => isAllLive) ? [...notes, request.nothingToDo] : notes,
       timingsMs: watch.timings,
       pauseMicros: 0,
     };

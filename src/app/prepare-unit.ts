@@ -37,6 +37,8 @@ export interface PreparedUnit {
   readonly notes: readonly string[];
   /** Functions that differ from the running code and are left alone. */
   readonly leftAlone: readonly string[];
+  /** False when there is new code that only what is made from now on will run. */
+  readonly isAllLive: boolean;
 }
 
 export interface PrepareOptions {
@@ -106,14 +108,23 @@ export function prepareUnit(
   });
   const [problem] = checks.problems;
   if (problem !== undefined && !options.unchecked) throw problem;
+  const renewed = states.filter(
+    ({ fn, live: entry, comparison }) =>
+      entry !== undefined && !comparison.same && isRenewed(fn.name),
+  );
   const notes = [
     ...built.notes,
     ...neighbourNotes(leftAlone, selection),
+    ...(renewed.length === 0 ? [] : [RENEWED_NOTE]),
     ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
   ];
   const { idle } = checks;
-  return { wanted, edited, live, binder, roots, states, linked, idle, notes, leftAlone };
+  const isAllLive = renewed.length === 0;
+  return { wanted, edited, live, binder, roots, states, linked, idle, notes, leftAlone, isAllLive };
 }
+
+const RENEWED_NOTE =
+  'A lambda was added or captures something else: closures made before keep the code that they have, new ones run the new.';
 
 /** What earlier patches brought into the process, for this module. */
 function addedSymbols(ledger: Ledger, module: string): AddedSymbols {
