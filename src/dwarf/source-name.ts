@@ -96,9 +96,20 @@ export function templateName(qualifiedName: string): string {
   return withoutArguments(normalize(qualifiedName));
 }
 
-/** Spaces say nothing, and nobody writes the name of a namespace without one. */
+/** Spaces say nothing, nobody writes the name of a namespace without one, and `long unsigned int` is
+ *  `unsigned long`. */
 function normalize(text: string): string {
-  return text.replaceAll('(anonymous namespace)::', '').replace(/\s+/g, '');
+  return text
+    .replaceAll('(anonymous namespace)::', '')
+    .replace(/\b(?:(?:unsigned|signed|long|short|int)\b\s*)+/g, integerType)
+    .replace(/\s+/g, '');
+}
+
+function integerType(words: string): string {
+  const has = (word: string): number => words.split(/\s+/).filter((each) => each === word).length;
+  const sign = has('unsigned') > 0 ? 'unsigned' : '';
+  const size = has('short') > 0 ? 'short' : 'long'.repeat(has('long'));
+  return sign + (size === '' ? 'int' : size);
 }
 
 function withoutArguments(name: string): string {
