@@ -50,7 +50,7 @@ export function findRoom(
   if (blocks !== undefined) return blocks;
   const area = dryRun
     ? planArea(target, window, sizes.sizeBytes)
-    : reserveArea(target, window, sizes.sizeBytes, store.abandoned);
+    : reserveArea(target, window, sizes.sizeBytes, store.takeAbandoned());
   if (!dryRun) store.save({ ...store.ledger, areas: [...store.ledger.areas, area] });
   blocks = allocateIn(area, [...blocksInUse(store.ledger), ...taken], sizes);
   if (blocks === undefined)

@@ -16,8 +16,7 @@ export class LedgerStore {
   private readonly target: TargetProcess;
   private slot: Slot | undefined;
   private home: AddrRange | undefined;
-  /** Areas that hold no ledger and belong to none: left by an hcr that was killed. */
-  readonly abandoned: readonly AddrRange[];
+  private left: readonly AddrRange[];
 
   /** Reads the record, if there is one; writes nothing.
    *  @throws HcrError `ledger-corrupt` */
@@ -26,7 +25,19 @@ export class LedgerStore {
     const areas = findAreas(target.maps());
     for (const area of areas) this.readFrom(area);
     const known = new Set(this.ledger.areas.map((area) => area.start));
-    this.abandoned = areas.filter((area) => !known.has(area.start));
+    this.left = areas.filter((area) => !known.has(area.start));
+  }
+
+  /** Areas that hold no ledger and belong to none: left by an hcr that was killed. */
+  get abandoned(): readonly AddrRange[] {
+    return this.left;
+  }
+
+  /** Hands them out to be unmapped, once: something else may be there later. */
+  takeAbandoned(): readonly AddrRange[] {
+    const taken = this.left;
+    this.left = [];
+    return taken;
   }
 
   get ledger(): Ledger {
