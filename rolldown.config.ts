@@ -4,7 +4,7 @@ import { defineConfig } from 'rolldown';
 export default defineConfig({
   input: 'src/cli/main.ts',
   platform: 'node',
-  external: ['commander', 'ffi-rs', 'iced-x86', 'koffi', /^node:/],
+  external: ['commander', 'ffi-rs', 'fzstd', 'iced-x86', 'koffi', /^node:/],
   transform: { target: 'node20.19' },
   output: {
     dir: 'dist/cli',

@@ -11,11 +11,12 @@ import { HcrError, isHcrError } from '../core/failure.js';
 import type { CompanionFiles, ElfFile } from '../elf/elf-file.js';
 import { AddressIndex } from './address-index.js';
 import { readAranges } from './aranges.js';
-import { DW_TAG, DW_UT } from './constants.js';
+import { DW_AT, DW_TAG, DW_UT } from './constants.js';
 import type { DebugSection, DebugSections } from './debug-sections.js';
 import { sectionsOfElf } from './elf-sections.js';
 import { tablesOf } from './file-tables.js';
 import { findUnitsNaming } from './name-search.js';
+import { ReadBudget } from './read-budget.js';
 import { SplitUnits } from './split-units.js';
 import { Unit } from './unit.js';
 import type { Supplement, UnitDies, UnitLinks } from './unit-dies.js';
@@ -43,6 +44,8 @@ export function debugInfoIn(
     : new DebugInfo(sections, info, companions);
 }
 
+const IMPORTS_PER_UNIT = 8;
+
 /** Every method: `@throws HcrError malformed-file`. */
 export class DebugInfo {
   /** Of the part that is in the program. */
@@ -54,6 +57,8 @@ export class DebugInfo {
   private readonly openSupplement: () => Supplement | HcrError | undefined;
   private supplementOnce: { readonly found: Supplement | HcrError | undefined } | undefined;
   private readonly compileUnits = new Map<number, Unit | HcrError | undefined>();
+  private importBudgetOnce: ReadBudget | undefined;
+  private languageOnce: { readonly found: number | undefined } | undefined;
   private arangesOnce: Aranges | undefined;
   private uncoveredOnce: AddressIndex | undefined;
 
@@ -64,6 +69,8 @@ export class DebugInfo {
       dieAt: (offset) => this.info.dieAt(offset),
       typeWithSignature: (signature) =>
         this.info.typeWithSignature(signature) ?? this.types?.typeWithSignature(signature),
+      importBudget: () => this.importBudget(),
+      language: () => this.language(),
       supplement: () => {
         const found = this.supplement();
         return found instanceof HcrError ? undefined : found;
@@ -75,7 +82,11 @@ export class DebugInfo {
     this.info = new UnitSection(info, 'info', tables, links, offsets);
     this.types = types && new UnitSection(types, 'types', tables, links, offsets);
     this.split = new SplitUnits(sections.what, companions, offsets);
-    this.openSupplement = () => openSupplement(sections.what, companions, offsets);
+    this.openSupplement = () =>
+      openSupplement(sections.what, companions, offsets, {
+        importBudget: () => this.importBudget(),
+        language: () => this.language(),
+      });
   }
 
   /** The compilation units in the order of the file. Types that units share are left out, and
@@ -163,6 +174,30 @@ export class DebugInfo {
     }
   }
 
+  private importBudget(): ReadBudget {
+    const found = this.supplement();
+    const shared = found === undefined || found instanceof HcrError ? 0 : found.sizeBytes;
+    // A unit that is imported by a dozen others counts for each of them.
+    const sizeBytes = IMPORTS_PER_UNIT * (this.sizeBytes + shared);
+    this.importBudgetOnce ??= new ReadBudget(this.info.info.what, sizeBytes);
+    return this.importBudgetOnce;
+  }
+
+  /** Of the first unit that says one: what `dwz` takes out of several does not. */
+  private language(): number | undefined {
+    this.languageOnce ??= { found: this.findLanguage() };
+    return this.languageOnce.found;
+  }
+
+  private findLanguage(): number | undefined {
+    for (const header of this.info.headers()) {
+      if (!mayHaveCode(header)) continue;
+      const language = this.info.rootOf(header).constant(DW_AT.language);
+      if (language !== undefined) return language;
+    }
+    return undefined;
+  }
+
   private supplement(): Supplement | HcrError | undefined {
     this.supplementOnce ??= { found: this.openSupplement() };
     return this.supplementOnce.found;
@@ -178,6 +213,7 @@ function openSupplement(
   what: string,
   companions: CompanionFiles | undefined,
   offsets: OffsetSpace,
+  ofMain: Pick<UnitLinks, 'language' | 'importBudget'>,
 ): Supplement | HcrError | undefined {
   const named = companions?.supplementary();
   if (named === undefined) return undefined;
@@ -191,12 +227,14 @@ function openSupplement(
   const links: UnitLinks = {
     dieAt: (offset) => units.dieAt(offset),
     typeWithSignature: (signature) => units.typeWithSignature(signature),
+    ...ofMain,
     supplement: () => undefined,
   };
   const units = new UnitSection(info, 'info', tables, links, offsets);
   return {
     text: (offset) => tables.strings.text('.debug_str', offset),
     dieAt: (offset) => units.dieAt(offset),
+    sizeBytes: info.sizeBytes,
   };
 }
 

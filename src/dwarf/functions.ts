@@ -80,18 +80,20 @@ export class FunctionEntry {
 /** In the unit's order.
  *  @throws HcrError `malformed-file` */
 export function readFunctions(unit: UnitDies): readonly FunctionEntry[] {
-  const dies: Die[] = [];
-  unit.tags.forEach((tag, index) => {
-    if (tag === DW_TAG.subprogram) dies.push(unit.dieAtIndex(index));
-  });
+  const found: { readonly owner: UnitDies; readonly die: Die }[] = [];
+  for (const owner of [unit, ...unit.imported()]) {
+    owner.tags.forEach((tag, index) => {
+      if (tag === DW_TAG.subprogram) found.push({ owner, die: owner.dieAtIndex(index) });
+    });
+  }
   const stoodFor = new Set<number>();
-  for (const die of dies) {
+  for (const { die } of found) {
     const [, ...origins] = die.origins([DW_AT.abstract_origin, DW_AT.specification]);
     for (const origin of origins) stoodFor.add(origin.offset);
   }
-  return dies
-    .filter((die) => hasBody(die) || !(stoodFor.has(die.offset) || isEmptyCopy(die)))
-    .map((die) => new FunctionEntry(unit, die, entityOf(die)));
+  return found
+    .filter(({ die }) => hasBody(die) || !(stoodFor.has(die.offset) || isEmptyCopy(die)))
+    .map(({ owner, die }) => new FunctionEntry(owner, die, entityOf(die)));
 }
 
 function hasBody(die: Die): boolean {

@@ -25,7 +25,8 @@ export function readInlinedCopies(
 ): readonly InlinedCopy[] {
   const bodies = new Map<number, FunctionEntry>();
   for (const entry of functions) {
-    if (entry.entry !== undefined) bodies.set(entry.die().index, entry);
+    const die = entry.die();
+    if (entry.entry !== undefined && die.unit === unit) bodies.set(die.index, entry);
   }
   const around = enclosingIndexes(unit, (tag) => tag === DW_TAG.subprogram);
   const copies: InlinedCopy[] = [];

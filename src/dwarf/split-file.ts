@@ -8,6 +8,7 @@ import type { Die } from './die.js';
 import { sectionsOfElf, splitSectionsOfElf } from './elf-sections.js';
 import { tablesOf } from './file-tables.js';
 import { type PackagedUnit, readPackageIndex } from './package-index.js';
+import { ReadBudget } from './read-budget.js';
 import { NO_CONTRIBUTIONS, type UnitDies, type UnitLinks } from './unit-dies.js';
 import type { UnitHeader } from './unit-header.js';
 import { type OffsetSpace, UnitSection } from './unit-section.js';
@@ -41,9 +42,12 @@ export class SplitFile {
 
     const sections = splitSectionsOfElf(elf);
     const tables = tablesOf(sections);
+    const budget = new ReadBudget(elf.what, elf.sizeBytes);
     const links: UnitLinks = {
       dieAt: (offset) => this.info?.dieAt(offset),
       typeWithSignature: (signature) => this.typeWithSignature(signature),
+      importBudget: () => budget,
+      language: () => undefined,
       supplement: () => undefined,
     };
     const open = (kind: 'info' | 'types'): UnitSection | undefined => {

@@ -11,7 +11,7 @@ import type { ByteReader } from '../core/byte-reader.js';
 import { HcrError } from '../core/failure.js';
 import type { AbbrevTable } from './abbrev.js';
 import { indexedAddress } from './address-table.js';
-import { DW_AT } from './constants.js';
+import { DW_AT, DW_TAG } from './constants.js';
 import { type DebugSection, type DebugSections, parseAt } from './debug-sections.js';
 import { Die, type DieOwner, type LocationLists } from './die.js';
 import { indexOfDieAt } from './die-tree.js';
@@ -20,6 +20,7 @@ import { type FormValue, skipForm } from './form.js';
 import { readUleb128 } from './leb128.js';
 import { type LineHeader, pathOfFile } from './line-header.js';
 import { type RangeContext, liveRange } from './range-lists.js';
+import type { ReadBudget } from './read-budget.js';
 import type { UnitContent, UnitContents } from './unit-contents.js';
 import type { UnitHeader, UnitKind } from './unit-header.js';
 
@@ -30,6 +31,10 @@ export interface UnitLinks {
   dieAt(infoOffset: number): Die | undefined;
   /** The type with this signature; `undefined` when its unit is not in the file. */
   typeWithSignature(signature: bigint): Die | undefined;
+  /** What all units together may import, in bytes. */
+  importBudget(): ReadBudget;
+  /** That of units which leave it to those that import them. */
+  language(): number | undefined;
   /** The file that this one shares text and entries with. */
   supplement(): Supplement | undefined;
 }
@@ -39,6 +44,7 @@ export interface UnitLinks {
 export interface Supplement {
   text(offset: number): string | undefined;
   dieAt(infoOffset: number): Die | undefined;
+  readonly sizeBytes: number;
 }
 
 /** What the units of a section share. */
@@ -113,6 +119,7 @@ export class UnitDies implements DieOwner {
   private readonly place: UnitPlace;
   private readonly abbrevs: AbbrevTable;
   private rangeContextOnce: RangeContext | undefined;
+  private importedOnce: readonly UnitDies[] | undefined;
   private shared: SharedValues | undefined;
   private readonly filePaths = new Map<number, string | undefined>();
 
@@ -135,7 +142,7 @@ export class UnitDies implements DieOwner {
   }
 
   get language(): number | undefined {
-    return this.sharedValues().language;
+    return this.sharedValues().language ?? this.around.language();
   }
 
   /** Where its part of `.debug_str_offsets` starts. */
@@ -268,6 +275,35 @@ export class UnitDies implements DieOwner {
     const entry = die.address(DW_AT.entry_pc) ?? die.address(DW_AT.low_pc);
     if (entry !== undefined) return entry > 1 ? vaddr(entry) : undefined;
     return this.rangesOf(die)[0]?.start;
+  }
+
+  /** The units whose entries count as its own, with those that they import: what `dwz` found in
+   *  several units is in one of its own.
+   *  @throws HcrError `malformed-file`
+   *  @see DWARF 5, 3.2.5 */
+  imported(): readonly UnitDies[] {
+    this.importedOnce ??= this.followImports();
+    return this.importedOnce;
+  }
+
+  private followImports(): readonly UnitDies[] {
+    const all = new Set<UnitDies>([this]);
+    for (const unit of all) {
+      if (unit !== this) this.around.importBudget().spend(unit.header.sizeBytes);
+      for (const other of unit.importedDirectly()) all.add(other);
+    }
+    all.delete(this);
+    return [...all];
+  }
+
+  private importedDirectly(): readonly UnitDies[] {
+    const units: UnitDies[] = [];
+    this.tags.forEach((tag, index) => {
+      if (tag !== DW_TAG.imported_unit) return;
+      const unit = this.dieAtIndex(index).reference(DW_AT.import)?.unit;
+      if (unit instanceof UnitDies) units.push(unit);
+    });
+    return units;
   }
 
   /** The code of the whole unit.

@@ -87,41 +87,47 @@ export class VariableEntry {
 /** In the unit's order.
  *  @throws HcrError `malformed-file` */
 export function readVariables(unit: UnitDies): readonly VariableEntry[] {
-  const functionAround = enclosingIndexes(unit, isFunction);
   const ordinals = new Map<string, number>();
-  return findInstances(unit, functionAround).map(({ index, location }) => {
-    const entity = entityOf(unit.dieAtIndex(index));
-    const functionIndex = functionAround[index] ?? -1;
-    const owner = functionIndex < 0 ? undefined : entityOf(unit.dieAtIndex(functionIndex));
-    const key = `${owner?.offset ?? entity.scope?.qualifiedName ?? ''} ${entity.name}`;
-    const ordinal = ordinals.get(key) ?? 0;
-    ordinals.set(key, ordinal + 1);
-    return new VariableEntry(unit, { entity, function: owner, ordinal, location }, index);
-  });
+  return findInstances([unit, ...unit.imported()]).map(
+    ({ unit: holder, index, around, location }) => {
+      const entity = entityOf(holder.dieAtIndex(index));
+      const owner = around < 0 ? undefined : entityOf(holder.dieAtIndex(around));
+      const key = `${owner?.offset ?? entity.scope?.qualifiedName ?? ''} ${entity.name}`;
+      const ordinal = ordinals.get(key) ?? 0;
+      ordinals.set(key, ordinal + 1);
+      return new VariableEntry(holder, { entity, function: owner, ordinal, location }, index);
+    },
+  );
 }
 
 interface Instance {
+  readonly unit: UnitDies;
+  /** Index of the function around it, -1 for none. */
+  readonly around: number;
   readonly index: number;
   readonly location: StaticLocation | undefined;
 }
 
 /** Of each variable the first instance that says where it is, else the first. */
-function findInstances(unit: UnitDies, functionAround: Int32Array): readonly Instance[] {
+function findInstances(units: readonly UnitDies[]): readonly Instance[] {
   const instances = new Map<number, Instance>();
-  unit.tags.forEach((tag, index) => {
-    if (tag !== DW_TAG.variable) return;
-    const die = unit.dieAtIndex(index);
-    const location = staticLocation(die, DW_AT.location);
-    const isLocal = (functionAround[index] ?? -1) >= 0;
-    // Without a fixed place, a variable in a function is one of its frame, and one that is only
-    // declared is another unit's.
-    if (location === undefined && (isLocal || die.flag(DW_AT.declaration))) return;
-    const identity = abstractInstance(die).offset;
-    const known = instances.get(identity);
-    if (known === undefined || known.location === undefined) {
-      instances.set(identity, { index, location });
-    }
-  });
+  for (const unit of units) {
+    const functionAround = enclosingIndexes(unit, isFunction);
+    unit.tags.forEach((tag, index) => {
+      if (tag !== DW_TAG.variable) return;
+      const die = unit.dieAtIndex(index);
+      const location = staticLocation(die, DW_AT.location);
+      const around = functionAround[index] ?? -1;
+      // Without a fixed place, a variable in a function is one of its frame, and one that is only
+      // declared is another unit's.
+      if (location === undefined && (around >= 0 || die.flag(DW_AT.declaration))) return;
+      const identity = abstractInstance(die).offset;
+      const known = instances.get(identity);
+      if (known === undefined || known.location === undefined) {
+        instances.set(identity, { unit, index, around, location });
+      }
+    });
+  }
   return [...instances.values()];
 }
 

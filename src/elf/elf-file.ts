@@ -281,11 +281,12 @@ export class ElfFile implements Disposable {
     return readDynamicEntries(bytes, this.header.littleEndian, what);
   }
 
-  /** The notes of loaded sections or, without section headers, of segments. */
+  /** The notes of loaded sections or, without section headers, of segments. A file that is never
+   *  loaded has others. */
   private notes(): Note[] {
-    const inSections = this.sections.filter(
-      ({ type, flags }) => type === SHT.NOTE && (flags & SHF.ALLOC) !== 0,
-    );
+    const all = this.sections.filter(({ type }) => type === SHT.NOTE);
+    const loaded = all.filter(({ flags }) => (flags & SHF.ALLOC) !== 0);
+    const inSections = this.segments.length === 0 ? all : loaded;
     const inSegments = this.segments
       .filter(({ type }) => type === PT.NOTE)
       .map((segment) => ({ ...segment, sizeBytes: segment.fileSizeBytes }));

@@ -6,10 +6,12 @@
  */
 import { inflateSync } from 'node:zlib';
 import { ByteReader } from '../core/byte-reader.js';
+import { isHcrError } from '../core/failure.js';
 import { ELF64, ELFCOMPRESS, SHF, SHT } from './constants.js';
 import { MAX_READ_BYTES, type FileBytes } from './file-bytes.js';
 import { malformed } from './malformed.js';
 import type { Section } from './sections.js';
+import { inflateZstd } from './zstd.js';
 
 /** Deflate codes at most 258 bytes in 2 bits: a header that promises more lies. */
 const MAX_DEFLATE_RATIO = 1032;
@@ -24,20 +26,33 @@ function isGnuCompressed(section: Section): boolean {
   return section.name.startsWith('.zdebug');
 }
 
-function inflate(deflated: Uint8Array, sizeBytes: number, what: string): Uint8Array {
+type Inflate = (deflated: Uint8Array, sizeBytes: number, what: string) => Uint8Array;
+
+function inflate(
+  deflated: Uint8Array,
+  sizeBytes: number,
+  what: string,
+  method: Inflate,
+): Uint8Array {
   if (sizeBytes === 0) return new Uint8Array(0);
-  if (sizeBytes > MAX_READ_BYTES || sizeBytes > deflated.length * MAX_DEFLATE_RATIO) {
+  const promise = `inflated to ${sizeBytes} bytes`;
+  if (sizeBytes > MAX_READ_BYTES) throw malformed(what, `cannot be ${promise}`);
+  try {
+    return method(deflated, sizeBytes, what);
+  } catch (cause) {
+    if (isHcrError(cause)) throw cause;
+    throw malformed(what, `cannot be ${promise}`, { cause });
+  }
+}
+
+function inflateZlib(deflated: Uint8Array, sizeBytes: number, what: string): Uint8Array {
+  if (sizeBytes > deflated.length * MAX_DEFLATE_RATIO) {
     throw malformed(what, `${deflated.length} bytes cannot be inflated to ${sizeBytes}`);
   }
-  let inflated: Buffer;
-  try {
-    inflated = inflateSync(deflated, {
-      maxOutputLength: sizeBytes,
-      chunkSize: Math.max(64, Math.min(sizeBytes, 0x100000)),
-    });
-  } catch (cause) {
-    throw malformed(what, `cannot be inflated to ${sizeBytes} bytes`, { cause });
-  }
+  const inflated = inflateSync(deflated, {
+    maxOutputLength: sizeBytes,
+    chunkSize: Math.max(64, Math.min(sizeBytes, 0x100000)),
+  });
   if (inflated.length !== sizeBytes) {
     throw malformed(what, `inflates to ${inflated.length} bytes, not to ${sizeBytes}`);
   }
@@ -48,18 +63,22 @@ function inflate(deflated: Uint8Array, sizeBytes: number, what: string): Uint8Ar
 function inflateGnu(bytes: Uint8Array, what: string): Uint8Array {
   const reader = new ByteReader(bytes, false, what);
   if (reader.u32() !== 0x5a4c4942) reader.fail('no ZLIB header'); // "ZLIB"
-  return inflate(bytes.subarray(GNU_HEADER_BYTES), reader.size64(), what);
+  return inflate(bytes.subarray(GNU_HEADER_BYTES), reader.size64(), what, inflateZlib);
 }
+
+const METHODS: ReadonlyMap<number, Inflate> = new Map([
+  [ELFCOMPRESS.ZLIB, inflateZlib],
+  [ELFCOMPRESS.ZSTD, inflateZstd],
+]);
 
 function inflateStandard(bytes: Uint8Array, littleEndian: boolean, what: string): Uint8Array {
   const reader = new ByteReader(bytes, littleEndian, what);
   const type = reader.u32();
   const sizeBytes = reader.skip(4).size64();
   reader.skip(8); // ch_addralign
-  if (type === ELFCOMPRESS.ZSTD)
-    throw malformed(what, 'is compressed with zstd, which is unsupported');
-  if (type !== ELFCOMPRESS.ZLIB) throw malformed(what, `is compressed in an unknown way (${type})`);
-  return inflate(bytes.subarray(ELF64.CHDR), sizeBytes, what);
+  const method = METHODS.get(type);
+  if (method === undefined) throw malformed(what, `is compressed in an unknown way (${type})`);
+  return inflate(bytes.subarray(ELF64.CHDR), sizeBytes, what, method);
 }
 
 /**

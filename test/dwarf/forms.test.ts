@@ -3,13 +3,13 @@
  * the plain form is compared with other tools in the tests beside this one.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type DebugInfo, openDebugInfo } from '../../src/dwarf/debug-info.js';
 import { openElfWithCompanions } from '../../src/elf/debug-files.js';
-import type { ElfFile } from '../../src/elf/elf-file.js';
+import { type ElfFile, openElf } from '../../src/elf/elf-file.js';
 import { describeAll } from './description.js';
 import { writeSources } from './samples.js';
 
@@ -50,6 +50,11 @@ function said(program: string, debugFolders?: readonly string[], builtIn = dirna
   const text = JSON.stringify(describeAll(info)).replaceAll(builtIn, '');
   expect(info.absent()).toEqual([]);
   return JSON.parse(text) as unknown;
+}
+
+function buildIdOf(program: string): string {
+  using file = openElf(program);
+  return file.buildId() ?? expect.fail('no build id');
 }
 
 /** Built once for each way of compiling. */
@@ -108,6 +113,58 @@ describe.each(COMPILERS)('%s', (compiler) => {
       run(at, packager, '-e', 'program', '-o', 'program.dwp');
       run(at, 'sh', '-c', 'rm *.dwo');
       expect(said(join(at, 'program'))).toEqual(says);
+    });
+
+    test.each(['zlib', 'zlib-gnu', 'zstd'])('compressed by %s', (method) => {
+      const { at, says } = plain(compiler, flags);
+      const out = mkdtempSync(join(folder, 'compressed-'));
+      run(at, 'objcopy', `--compress-debug-sections=${method}`, 'program', join(out, 'program'));
+      expect(said(join(out, 'program'), [], at)).toEqual(says);
+    });
+
+    test('in a separate file: beside the program, in .debug and by build id', () => {
+      const { at, says } = plain(compiler, flags);
+      const out = mkdtempSync(join(folder, 'separate-'));
+      const program = join(out, 'program');
+      run(out, 'objcopy', '--only-keep-debug', join(at, 'program'), 'program.debug');
+      run(out, 'objcopy', '-S', '--add-gnu-debuglink=program.debug', join(at, 'program'), program);
+      expect(said(program, [], at)).toEqual(says);
+
+      mkdirSync(join(out, '.debug'));
+      renameSync(join(out, 'program.debug'), join(out, '.debug/program.debug'));
+      expect(said(program, [], at)).toEqual(says);
+
+      const system = mkdtempSync(join(folder, 'system-'));
+      mkdirSync(join(system, out), { recursive: true });
+      renameSync(join(out, '.debug/program.debug'), join(system, out, 'program.debug'));
+      expect(said(program, [system], at)).toEqual(says);
+
+      const id = buildIdOf(program);
+      const byId = join(system, '.build-id', id.slice(0, 2));
+      mkdirSync(byId, { recursive: true });
+      renameSync(join(system, out, 'program.debug'), join(byId, `${id.slice(2)}.debug`));
+      expect(open(program)).toBeUndefined();
+      expect(said(program, [system], at)).toEqual(says);
+    });
+
+    // dwz cannot read version 5 of clang.
+    const isForDwz = version === '-gdwarf-4' || compiler.startsWith('g');
+    test.each(isForDwz ? ['dwz'] : [])('made smaller by %s, alone and shared', () => {
+      const { at, says } = plain(compiler, flags);
+      const out = mkdtempSync(join(folder, 'dwz-'));
+      for (const name of ['program', 'other']) copyFileSync(join(at, 'program'), join(out, name));
+      run(out, 'dwz', '-o', 'alone', 'program');
+      expect(said(join(out, 'alone'), [], at)).toEqual(says);
+      const form = version === '-gdwarf-5' ? ['--dwarf-5'] : [];
+      run(out, 'dwz', ...form, '-m', 'shared', 'program', 'other');
+      expect(said(join(out, 'program'), [], at)).toEqual(says);
+
+      rmSync(join(out, 'shared'));
+      const info = open(join(out, 'program')) ?? expect.fail('no debug information');
+      expect([...info.units()]).toEqual([]);
+      expect(info.absent().map(({ message }) => message)).toContainEqual(
+        expect.stringMatching(/file shared, which is not there/),
+      );
     });
 
     test('types in units of their own', () => {

@@ -17,6 +17,7 @@ const SUBJECTS = [
   'shared',
   'compressed',
   'gnuCompressed',
+  'zstd',
   'gnuHashOnly',
   'sysvHashOnly',
   'stripped',

@@ -32,28 +32,31 @@ function dumpSection(path: string, name: string): Uint8Array {
   return readFileSync(out);
 }
 
-test.each(['debug', 'compressed', 'gnuCompressed', 'compressedObject'] as const)(
-  'debug sections of %s have the bytes that objcopy extracts',
-  (name) => {
-    using elf = openElf(samples.path(name));
-    for (const sectionName of DEBUG_SECTIONS) {
-      const section = elf.section(sectionName);
-      if (!section) throw new Error(`the sample lacks ${sectionName}`);
-      const bytes = elf.sectionBytes(section);
-      if (name !== 'compressedObject') {
-        expect(
-          Buffer.compare(bytes, dumpSection(samples.path(name), sectionName)),
-          sectionName,
-        ).toBe(0);
-      }
-      const part = elf.sectionRange(section, 3, 10);
-      expect([...part]).toEqual([...bytes.subarray(3, 13)]);
-      expectMalformed(() => elf.sectionRange(section, bytes.length - 1, 2));
-      expectMalformed(() => elf.sectionRange(section, -1, 2));
+test.each([
+  'debug',
+  'compressed',
+  'zstd',
+  'gnuCompressed',
+  'compressedObject',
+  'zstdObject',
+] as const)('debug sections of %s have the bytes that objcopy extracts', (name) => {
+  using elf = openElf(samples.path(name));
+  for (const sectionName of DEBUG_SECTIONS) {
+    const section = elf.section(sectionName);
+    if (!section) throw new Error(`the sample lacks ${sectionName}`);
+    const bytes = elf.sectionBytes(section);
+    if (!name.endsWith('Object')) {
+      expect(Buffer.compare(bytes, dumpSection(samples.path(name), sectionName)), sectionName).toBe(
+        0,
+      );
     }
-    expect(isCompressed(elf.section('.debug_info') as Section)).toBe(name !== 'debug');
-  },
-);
+    const part = elf.sectionRange(section, 3, 10);
+    expect([...part]).toEqual([...bytes.subarray(3, 13)]);
+    expectMalformed(() => elf.sectionRange(section, bytes.length - 1, 2));
+    expectMalformed(() => elf.sectionRange(section, -1, 2));
+  }
+  expect(isCompressed(elf.section('.debug_info') as Section)).toBe(name !== 'debug');
+});
 
 test('NOBITS has a size but no bytes', () => {
   using elf = openElf(samples.path('pie'));
@@ -109,8 +112,46 @@ test('refuses damaged, cut and unknown compression', () => {
     'cannot be inflated',
   );
   expectMalformed(compressedSection({ sizeBytes: 22n }, new Uint8Array(22)), 'cannot be inflated');
-  expectMalformed(compressedSection({ sizeBytes: 22n, type: ELFCOMPRESS.ZSTD }, deflated), 'zstd');
+  expectMalformed(
+    compressedSection({ sizeBytes: 22n, type: ELFCOMPRESS.ZSTD }, deflated),
+    'Zstandard',
+  );
   expectMalformed(compressedSection({ sizeBytes: 22n, type: 77 }, deflated), 'unknown way');
+});
+
+/** A Zstandard frame of one block. */
+function zstdFrame(contentBytes: number, block: readonly number[], type: 0 | 1 | 2): Uint8Array {
+  const head = (block.length << 3) | (type << 1) | 1;
+  const frame = Buffer.alloc(12 + block.length);
+  frame.writeUInt32LE(0xfd2fb528, 0);
+  // A single segment, its size in four bytes.
+  frame[4] = 0xa0;
+  frame.writeUInt32LE(contentBytes, 5);
+  frame.writeUIntLE(head, 9, 3);
+  frame.set(block, 12);
+  return frame;
+}
+
+const { ZSTD } = ELFCOMPRESS;
+
+test('refuses what is cut off or promises another size in Zstandard', () => {
+  const raw = zstdFrame(4, [1, 2, 3, 4], 0);
+  const read = (sizeBytes: bigint, bytes = raw) =>
+    compressedSection({ sizeBytes, type: ZSTD }, bytes);
+  expect([...read(4n)()]).toEqual([1, 2, 3, 4]);
+  expectMalformed(read(5n), 'inflates to 4 bytes, not to 5');
+  expectMalformed(read(1n << 40n), 'cannot be inflated');
+  expectMalformed(read(4n, raw.subarray(0, 14)), 'cannot be inflated');
+  expectMalformed(read(4n, raw.subarray(0, 7)), 'needs');
+});
+
+test('a few bytes that would keep the library busy for hours end in seconds', () => {
+  // No literals, 98046 sequences, each with the longest match there is.
+  const block = [0, 255, 0xff, 0xff, 0b0101_0100, 0, 2, 52, 0, 0, 0, 0, 1];
+  const frame = zstdFrame(0x10_0000, block, 2);
+  const started = performance.now();
+  expectMalformed(compressedSection({ sizeBytes: 0x10_0000n, type: ZSTD }, frame), 'inflated');
+  expect(performance.now() - started).toBeLessThan(20_000);
 });
 
 test('an old compressed section without its header is refused', () => {
