@@ -4,11 +4,13 @@ import { inParallel } from '../build/in-parallel.js';
 import { runUserBuild } from '../build/user-build.js';
 import { type HcrError, isHcrError } from '../core/failure.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
+import { assertBuildMatches } from './build-match.js';
 import { type BuiltUnit, buildUnit } from './build-unit.js';
 import { type WantedUnit, searchRoots } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
 import type { Selection } from './select-roots.js';
+import { withoutSharedFunctions } from './shared-functions.js';
 import { publishGeneration } from './publish-generation.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -39,7 +41,8 @@ export async function patchUnits(
 ): Promise<PatchReport> {
   const run = new PatchRun(image, options, watch, onProgress);
   const built = await run.build(request.units, []);
-  const prepared = await run.prepare(built, (unit) => request.selection(unit));
+  const all = await run.prepare(built, (unit) => request.selection(unit));
+  const prepared = withoutSharedFunctions(image, all);
   const changed = prepared.filter((unit) => unit.roots.length > 0);
   const notes = [...request.notes, ...prepared.flatMap((unit) => unit.notes)];
   const base = { pid: image.target.pid, dryRun: options.dryRun };
@@ -118,9 +121,17 @@ class PatchRun {
   ): Promise<PreparedUnit[]> {
     return await this.watch.time('link', async () => {
       const decoder = await this.decoder();
-      return built.map(({ unit, object }) =>
-        prepareUnit(this.image, unit, object, selection(unit), this.options, decoder),
-      );
+      const { image, options } = this;
+      const units: PreparedUnit[] = [];
+      for (const { unit, object } of built) {
+        const selected = selection(unit);
+        const prepared = prepareUnit(image, unit, object, selected, options, decoder);
+        const everything = selected === 'changed';
+        if (everything || 'names' in selected)
+          await assertBuildMatches(image, prepared, object, options, everything, decoder);
+        units.push(prepared);
+      }
+      return units;
     });
   }
 

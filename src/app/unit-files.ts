@@ -4,13 +4,14 @@
  */
 import { type Stats, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { realPath } from '../build/file-kind.js';
+import { isDirectory, realPath } from '../build/file-kind.js';
 import { type LocatedSource, locateSource } from '../build/source-search.js';
 import { isHcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import { type WantedUnit, searchRoots } from './locate.js';
 import type { ProcessImage } from './observe.js';
+import { isOwnModule } from './own-modules.js';
 
 export interface UnitFiles extends WantedUnit {
   readonly unit: Unit;
@@ -23,7 +24,8 @@ export interface UnitFiles extends WantedUnit {
 /** Headers that come with the system or the compiler: their update is no edit. */
 const OF_SYSTEM = /^\/usr\/(local\/)?(include|lib(32|64)?)\//;
 
-/** Units with code, of the modules given. */
+/** Units with code, of the modules given. Those of the system's libraries count only where they were
+ *  built on this machine: nobody has edited the others here. */
 export function unitsWithFiles(
   image: ProcessImage,
   modules: readonly LoadedModule[],
@@ -32,6 +34,7 @@ export function unitsWithFiles(
   const roots = searchRoots(image);
   return modules.flatMap((module) =>
     [...(image.debugInfo(module)?.units() ?? [])].flatMap((unit) => {
+      if (!isOwnModule(module) && !clock.isDirectory(unit.compDir ?? '')) return [];
       const [range] = unit.ranges;
       if (range === undefined) return [];
       const toLocal = localPaths(unit, roots);
@@ -66,6 +69,7 @@ function localPaths(unit: Unit, roots: readonly string[]): LocatedSource['toLoca
 /** What the file system says of files; each is asked about once. */
 export class FileClock {
   private readonly times = new Map<string, number>();
+  private readonly directories = new Map<string, boolean>();
   private readonly realPaths = new Map<string, string>();
 
   /** Milliseconds since the epoch; 0 for a file that is not there. */
@@ -76,6 +80,15 @@ export class FileClock {
       this.times.set(path, time);
     }
     return time;
+  }
+
+  isDirectory(path: string): boolean {
+    let known = this.directories.get(path);
+    if (known === undefined) {
+      known = isDirectory(path);
+      this.directories.set(path, known);
+    }
+    return known;
   }
 
   /** The path without symbolic links. */

@@ -88,7 +88,11 @@ export type Failure =
       readonly detail: string;
       readonly liveCompiler: string;
       readonly compiler: string;
+      /** In which the two differ; empty when the producers tell of none. */
       readonly flags: string;
+      /** How hcr compiled, without the files. */
+      readonly command?: string;
+      readonly advice: string;
     }
   | {
       readonly code: 'abi-changed';
@@ -280,9 +284,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
   },
   'build-mismatch': {
     message: (f) =>
-      `${f.detail}. The program was built by ${f.liveCompiler}; hcr ran ${f.compiler} with: ${f.flags}`,
-    hint: () =>
-      'Pass the build’s own flags with --cflags or --compile-commands, or its compiler with --cc.',
+      `${f.detail}. Compiler of the program: ${f.liveCompiler}; of hcr: ${f.compiler}.${f.flags === '' ? '' : ` Flags in doubt: ${f.flags}.`}${f.command === undefined ? '' : ` hcr ran: ${f.command}`}`,
+    hint: (f) => f.advice,
     exit: EXIT.refused,
   },
   'abi-changed': {

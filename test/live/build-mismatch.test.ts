@@ -1,0 +1,169 @@
+/** Code compiled with the wrong compiler or flags is not taken for an edit. */
+import { writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { attach, refusalOf, reload, runHcr } from '../support/hcr.js';
+import { type InlineProgram, MAIN_C, buildInline } from '../support/inline-program.js';
+import { NOTHING, changesDuring } from '../support/memory-snapshot.js';
+
+/** Six functions that look different at each level, and with or without FEATURE or vectors. */
+const WORK_C = `#include <stdio.h>
+#include "work.h"
+#ifdef FEATURE
+#define STEP(x) ((x) * 3 + 1)
+#else
+#define STEP(x) ((x) / 7)
+#endif
+${Array.from(
+  { length: 6 },
+  (_, i) => `__attribute__((noinline)) int work${i}(const float *v, int n)
+{
+    float sum = ${i};
+    for (int i = 0; i < n; i++) sum += v[i] * OFFSET;
+    return STEP((int)sum) + ${i};
+}
+`,
+).join('')}
+static const float values[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+void show(void)
+{
+    int sum = 0;
+    sum += work0(values, 8) + work1(values, 7) + work2(values, 6);
+    sum += work3(values, 5) + work4(values, 4) + work5(values, 3);
+    printf("%d", sum);
+}
+`;
+const FILES = { 'main.c': MAIN_C, 'work.c': WORK_C, 'work.h': '#define OFFSET 1\n' };
+const FEW = {
+  'main.c': MAIN_C,
+  'work.c': '#include <stdio.h>\nvoid show(void) { printf("%d", 1); }\n',
+};
+
+function writeDatabase(program: InlineProgram, words: readonly string[]): void {
+  const directory = program.path;
+  writeFileSync(
+    program.at('compile_commands.json'),
+    JSON.stringify([{ directory, file: 'work.c', arguments: [...words, '-c', 'work.c'] }]),
+  );
+}
+
+const edit = (program: InlineProgram): void => program.edit('work.c', '"%d", sum', '"%d!", sum');
+
+describe.each([
+  { what: 'another -O level', built: ['-O2', '-g'], flags: ['gcc', '-O0', '-g'], doubt: /-O2/ },
+  { what: '-O0 for a program of -O2', built: ['-O0', '-g'], flags: ['gcc', '-O2'], doubt: /-O2/ },
+  { what: 'another compiler', built: ['-O2', '-g'], flags: ['clang', '-O2', '-g'], doubt: /clang/ },
+  {
+    what: 'a missing -march',
+    built: ['-O3', '-march=haswell', '-ffast-math', '-g'],
+    flags: ['gcc', '-O3', '-ffast-math', '-g'],
+    doubt: /-march=haswell/,
+  },
+  {
+    what: 'clang at another -O level, which it does not record',
+    compiler: 'clang',
+    built: ['-O2', '-g'],
+    flags: ['clang', '-O0', '-g'],
+    doubt: /little in common/,
+  },
+])('$what in compile_commands.json', ({ built, flags, doubt, compiler = 'gcc' }) => {
+  it('is refused by reload and by attach, and the program stays as it was', async () => {
+    using program = await buildInline(FILES, built, compiler);
+    await using target = await program.start();
+    await target.waitForLine(/^\d+$/);
+    edit(program);
+    writeDatabase(program, flags);
+    const changes = await changesDuring(target.pid, async () => {
+      for (const words of [
+        ['reload', target.pid],
+        ['attach', target.pid, '--func', 'show'],
+      ]) {
+        const refusal = await refusalOf(words);
+        expect(refusal).toMatchObject({ exitCode: 4, code: 'build-mismatch' });
+        expect(`${refusal.message} ${refusal.hint}`).toMatch(doubt);
+      }
+    });
+    expect(changes).toEqual(NOTHING);
+    writeDatabase(program, [compiler, ...built]);
+    expect((await reload(target.pid)).functions.map(({ name }) => name)).toEqual(['show']);
+    await target.waitForLine(/^\d+!$/);
+  });
+});
+
+describe('a unit of too few functions to vote', () => {
+  it.each([
+    { what: 'level', built: ['-O2', '-g'], flags: ['gcc', '-O0', '-g'] },
+    { what: 'compiler', built: ['-O2', '-g'], flags: ['clang', '-O2', '-g'] },
+  ])('is judged by the producers: another $what', async ({ built, flags }) => {
+    using program = await buildInline(FEW, built);
+    await using target = await program.start();
+    program.edit('work.c', ', 1)', ', 2)');
+    writeDatabase(program, flags);
+    expect(await refusalOf(['reload', target.pid])).toMatchObject({ code: 'build-mismatch' });
+    expect(await refusalOf(['attach', target.pid, '--func', 'show'])).toMatchObject({
+      code: 'build-mismatch',
+    });
+  });
+
+  it('is judged by the version of the compiler', async () => {
+    using program = await buildInline(FEW);
+    // As if an older compiler of the same name had built the program.
+    await program.run('sed', '-i', 's/GNU C17 12\\.2\\.0/GNU C17 12.1.0/g', 'main');
+    await using target = await program.start();
+    program.edit('work.c', ', 1)', ', 2)');
+    const refusal = await refusalOf(['reload', target.pid]);
+    expect(refusal.code).toBe('build-mismatch');
+    expect(refusal.message).toMatch(/12\.1\.0.*12\.2\.0/);
+    expect(refusal.hint).toMatch(/--cc/);
+  });
+});
+
+describe('a -D that gcc does not record', () => {
+  it('is missed, and named as what may be missing', async () => {
+    using program = await buildInline(FILES, ['-O2', '-g', '-DFEATURE']);
+    await using target = await program.start();
+    edit(program);
+    for (const words of [
+      ['reload', target.pid],
+      ['attach', target.pid, '--func', 'show'],
+    ]) {
+      const refusal = await refusalOf(words);
+      expect(refusal).toMatchObject({ exitCode: 4, code: 'build-mismatch' });
+      expect(refusal.hint).toMatch(/-D.*--cflags/);
+    }
+    const report = await reload(target.pid, ['--cflags', '-DFEATURE']);
+    expect(report.functions.map(({ name }) => name)).toEqual(['show']);
+    await target.waitForLine(/^\d+!$/);
+  });
+});
+
+describe('a big edit with the right flags', () => {
+  it('passes when a header that everything uses was edited', async () => {
+    using program = await buildInline(FILES);
+    await using target = await program.start();
+    const [before] = await target.waitForLine(/^\d+$/);
+    program.write('work.h', '#define OFFSET (i + 2)\n');
+    expect((await reload(target.pid)).functions.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(Array.from({ length: 6 }, (_, i) => `work${i}`)),
+    );
+    await target.waitForLine(new RegExp(`^(?!${before}$)\\d+$`));
+  });
+
+  it('passes when somebody vouches for the flags, and says how before', async () => {
+    using program = await buildInline(FILES);
+    await using target = await program.start();
+    program.edit('work.c', '((x) / 7)', '((x) / 9 + 1)');
+    const refusal = await refusalOf(['reload', target.pid]);
+    expect(refusal.code).toBe('build-mismatch');
+    expect(refusal.hint).toMatch(/--cflags ''/);
+    expect((await reload(target.pid, ['--cflags', ''])).functions).toHaveLength(6);
+  });
+});
+
+it('attach takes other flags that were chosen on the command line', async () => {
+  using program = await buildInline(FILES);
+  await using target = await program.start();
+  edit(program);
+  await attach(target.pid, ['show'], ['--cflags', '-O0']);
+  await target.waitForLine(/^\d+!$/);
+  expect((await runHcr(['reload', target.pid, '--cflags', '-O0'])).exitCode).toBe(4);
+});
