@@ -40,23 +40,23 @@ import type { BuiltUnit } from './build-unit.js';
 import type { ProcessImage } from './observe.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchOptions } from './report.js';
+import type { Selection } from './select-roots.js';
 import { FileClock } from './unit-files.js';
 
 const MIN_VOTERS = 4;
 const MIN_LIKENESS = 0.5;
 
-/** @param everything true when all functions that differ are to be patched, false for named ones
- *  @throws HcrError `build-mismatch` */
+/** @throws HcrError `build-mismatch` */
 export async function assertBuildMatches(
   image: ProcessImage,
   prepared: PreparedUnit,
   built: BuiltUnit,
   options: PatchOptions,
-  everything: boolean,
+  selection: Selection,
   decoder: Decoder,
 ): Promise<void> {
   if (prepared.roots.length === 0) return;
-  const match = new BuildMatch(image, prepared, built, options, everything);
+  const match = new BuildMatch(image, prepared, built, options, selection === 'changed');
   await match.assert(decoder);
 }
 

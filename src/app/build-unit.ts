@@ -60,6 +60,7 @@ export function findCommand(
             name: unit.name,
             compDir: unit.compDir ?? '',
             producer: unit.producer ?? '',
+            isOptimised: unit.accountsForCalls(),
             includeDirectories: unit.includeDirectories(),
           },
         }),

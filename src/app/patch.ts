@@ -22,6 +22,9 @@ import type { Stopwatch } from './stopwatch.js';
  */
 const INDEPENDENT_FLAGS = ['-flive-patching=inline-clone'];
 
+/** Tried after the usual one. */
+const OTHER_LEVELS = ['-O1', '-O3', '-Os'];
+
 export interface PatchRequest {
   readonly units: readonly WantedUnit[];
   /** Which functions of a unit. */
@@ -72,6 +75,8 @@ class PatchRun {
   private readonly options: PatchOptions;
   private readonly watch: Stopwatch;
   private readonly onProgress: ReportProgress;
+  /** Levels of optimisation found for units whose producer records none. */
+  private readonly levels = new Map<WantedUnit, readonly string[]>();
   private decoding: Promise<Decoder> | undefined;
 
   constructor(
@@ -105,7 +110,13 @@ class PatchRun {
       }
       const builds = inParallel(units, async (unit) => ({
         unit,
-        object: await buildUnit(unit, options, roots, extraFlags, onProgress),
+        object: await buildUnit(
+          unit,
+          options,
+          roots,
+          [...extraFlags, ...(this.levels.get(unit) ?? [])],
+          onProgress,
+        ),
       }));
       // While the compiler runs; a second compilation comes when both are done.
       void this.decoder();
@@ -123,16 +134,48 @@ class PatchRun {
       const decoder = await this.decoder();
       const { image, options } = this;
       const units: PreparedUnit[] = [];
-      for (const { unit, object } of built) {
+      for (const first of built) {
+        const { unit } = first;
         const selected = selection(unit);
-        const prepared = prepareUnit(image, unit, object, selected, options, decoder);
-        const everything = selected === 'changed';
-        if (everything || 'names' in selected)
-          await assertBuildMatches(image, prepared, object, options, everything, decoder);
+        const isNew = selected === 'changed' || 'names' in selected;
+        const prepareOne = ({ object }: UnitObject): PreparedUnit =>
+          prepareUnit(image, unit, object, selected, options, decoder);
+        let object = first;
+        let prepared = prepareOne(object);
+        if (isNew && object.object.command?.guessesLevel === true)
+          [object, prepared] = await this.atBestLevel(object, prepared, prepareOne);
+        if (isNew)
+          await assertBuildMatches(image, prepared, object.object, options, selected, decoder);
         units.push(prepared);
       }
       return units;
     });
+  }
+
+  /** The version whose code is nearest to the program's, where the level of optimisation is not on
+   *  record. */
+  private async atBestLevel(
+    object: UnitObject,
+    prepared: PreparedUnit,
+    prepareOne: (object: UnitObject) => PreparedUnit,
+  ): Promise<[UnitObject, PreparedUnit]> {
+    const distance = ({ states }: PreparedUnit): number =>
+      states.filter(({ live, comparison }) => live !== undefined && !comparison.same).length;
+    const { unit } = object;
+    let best: { readonly level: readonly string[]; readonly made: [UnitObject, PreparedUnit] } = {
+      level: [],
+      made: [object, prepared],
+    };
+    for (const level of OTHER_LEVELS) {
+      // One function is what was edited.
+      if (distance(best.made[1]) <= 1) break;
+      const [built] = await this.build([unit], [level]);
+      if (built === undefined) break;
+      const other = prepareOne(built);
+      if (distance(other) < distance(best.made[1])) best = { level: [level], made: [built, other] };
+    }
+    this.levels.set(unit, best.level);
+    return best.made;
   }
 
   async publish(units: readonly PreparedUnit[]) {

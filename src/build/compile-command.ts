@@ -27,6 +27,8 @@ export interface UnitDescription {
   readonly producer: string;
   /** As a DWARF constant (`DW_LANG_C11`, `C_plus_plus_14`) or as readelf prints it (`C++14`). */
   readonly language?: string;
+  /** True when it was optimised, where its producer does not record the flags. */
+  readonly isOptimised?: boolean;
   /** Folders of the line table, relative ones to `compDir`. */
   readonly includeDirectories?: readonly string[];
 }
@@ -63,10 +65,13 @@ export interface CompileCommand {
   /** The source as the build named it to the compiler, for `__FILE__`; starts in `directory`. */
   readonly input: string;
   readonly origin: 'options' | 'compile_commands.json' | 'dwarf';
+  /** True when the level of optimisation is a guess, because nothing records it. */
+  readonly guessesLevel: boolean;
   /** One short sentence per decision, for --verbose and `hcr doctor`. */
   readonly explanation: readonly string[];
 }
 
+const USUAL_LEVEL = '-O2';
 const UNKNOWN_PRODUCER = parseProducer('');
 
 function givenSource(path: string): string {
@@ -194,6 +199,15 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
     (unit === undefined
       ? []
       : flagsFromDwarf(producer, unit.includeDirectories ?? [], place, explanation));
+  const guessesLevel =
+    database === undefined &&
+    unit?.isOptimised === true &&
+    producer.compiler === 'clang' &&
+    ![...found, ...splitShellWords(overrides.cflags ?? '', '--cflags option')].some((flag) =>
+      /^-O/.test(flag),
+    );
+  if (guessesLevel)
+    explanation.push('optimised to a level that is not recorded; the one that fits is looked for');
   const { cc, leading } = chooseCompiler(input, source, producer, database);
   // A copy of the source elsewhere still includes the headers beside the original.
   const beside = source === place.source ? [] : ['-iquote', dirname(place.source)];
@@ -204,12 +218,19 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
   const directory = database?.directory ?? place.directory;
   return {
     cc,
-    args: [...leading, ...withoutFoldersNamed(found, own, directory), ...beside, ...own],
+    args: [
+      ...(guessesLevel ? [USUAL_LEVEL] : []),
+      ...leading,
+      ...withoutFoldersNamed(found, own, directory),
+      ...beside,
+      ...own,
+    ],
     directory,
     source,
     input: inputName(source, directory, database === undefined ? unit?.name : database.input),
     origin:
       database !== undefined ? 'compile_commands.json' : unit !== undefined ? 'dwarf' : 'options',
+    guessesLevel,
     explanation,
   };
 }

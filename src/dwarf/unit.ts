@@ -77,6 +77,16 @@ export class Unit {
     return this.functionsOnce;
   }
 
+  /** Whether the compiler kept account of every call in some function. clang does so for all that it
+   *  optimises, and for no other. @see DWARF 5, 3.3.1.3 */
+  accountsForCalls(): boolean {
+    return this.functions().some((entry) => {
+      if (entry.entry === undefined) return false;
+      const die = entry.die();
+      return die.has(DW_AT.call_all_calls) || die.has(DW_AT.GNU_all_call_sites);
+    });
+  }
+
   inlinedCopies(): readonly InlinedCopy[] {
     this.inlinedCopiesOnce ??= readInlinedCopies(this.dies, this.functions());
     return this.inlinedCopiesOnce;

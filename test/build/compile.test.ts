@@ -45,6 +45,7 @@ function command(
     source: tree.at(name),
     input: name,
     origin: 'options',
+    guessesLevel: false,
     explanation: [],
     ...more,
   };

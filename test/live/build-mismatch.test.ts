@@ -159,6 +159,18 @@ describe('a big edit with the right flags', () => {
   });
 });
 
+it.each(['-O0', '-O1', '-O2', '-O3', '-Os'])(
+  'finds the level of a program that clang built with %s and did not record',
+  async (level) => {
+    using program = await buildInline(FILES, [level, '-g'], 'clang');
+    await using target = await program.start();
+    await target.waitForLine(/^\d+$/);
+    edit(program);
+    expect((await reload(target.pid)).functions.map(({ name }) => name)).toEqual(['show']);
+    await target.waitForLine(/^\d+!$/);
+  },
+);
+
 it('attach takes other flags that were chosen on the command line', async () => {
   using program = await buildInline(FILES);
   await using target = await program.start();
