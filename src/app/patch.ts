@@ -6,6 +6,7 @@ import { type HcrError, isHcrError } from '../core/failure.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import { assertBuildMatches } from './build-match.js';
 import { type BuiltUnit, buildUnit } from './build-unit.js';
+import { initialiserNotes, reportData } from './data-report.js';
 import { type WantedUnit, searchRoots } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
@@ -47,8 +48,13 @@ export async function patchUnits(
   const all = await run.prepare(built, (unit) => request.selection(unit));
   const prepared = withoutSharedFunctions(image, all);
   const changed = prepared.filter((unit) => unit.roots.length > 0);
-  const notes = [...request.notes, ...prepared.flatMap((unit) => unit.notes)];
-  const base = { pid: image.target.pid, dryRun: options.dryRun };
+  const data = await watch.time('link', () => reportData(image, prepared));
+  const notes = [
+    ...request.notes,
+    ...prepared.flatMap((unit) => unit.notes),
+    ...initialiserNotes(data),
+  ];
+  const base = { pid: image.target.pid, dryRun: options.dryRun, data };
   if (changed.length === 0) {
     const generation = image.store.ledger.current;
     return {

@@ -27,6 +27,28 @@ export interface Timings {
   readonly total: number;
 }
 
+/** A variable of a patched unit. */
+export interface ReportedDatum {
+  /** As the source has it: `limit`, `ns::limit`. */
+  readonly name: string;
+  /** The function it is local to. */
+  readonly function?: string;
+  /** `file:line` of the declaration, when known. */
+  readonly source?: string;
+}
+
+/** What became of the data of the patched units. Each variable is in one list. */
+export interface DataReport {
+  /** Used by the new code; they have the address and the value that they had. */
+  readonly kept: readonly ReportedDatum[];
+  /** Brought by the new code, with their initial values. */
+  readonly new: readonly ReportedDatum[];
+  /** Kept, though their initial values were edited. */
+  readonly changed: readonly ReportedDatum[];
+  /** Gone from the source; in the program they are still there. */
+  readonly removed: readonly ReportedDatum[];
+}
+
 /** Outcome of attach, reload and rollback. */
 export interface PatchReport {
   readonly pid: number;
@@ -34,6 +56,8 @@ export interface PatchReport {
   readonly generation: number;
   /** Empty when there was nothing to do. */
   readonly functions: readonly PatchedFunction[];
+  /** Absent after a rollback, which leaves all data as they are. */
+  readonly data?: DataReport;
   readonly notes: readonly string[];
   readonly timingsMs: Timings;
   /** How long the target stood still, in microseconds; 0 when it was never stopped. */

@@ -1,5 +1,11 @@
 /** The outcome of attach, reload and rollback for people. */
-import type { PatchedFunction, PatchReport, Timings } from '../app/report.js';
+import type {
+  DataReport,
+  PatchedFunction,
+  PatchReport,
+  ReportedDatum,
+  Timings,
+} from '../app/report.js';
 import { arrow, type Look, paint } from './look.js';
 import { count, formatMicros, formatMs } from './quantity.js';
 import { layOutTable } from './table.js';
@@ -50,6 +56,25 @@ function formatTimings({ total, ...stages }: Timings): string {
   return `${formatMs(total)} in all${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
 }
 
+/** More names than a line should have. */
+const MAX_NAMES = 8;
+
+function formatData({ kept, new: brought, removed }: DataReport): string[] {
+  const line = (lead: string, data: readonly ReportedDatum[]): string[] => {
+    if (data.length === 0) return [];
+    const names = data
+      .slice(0, MAX_NAMES)
+      .map(({ name, function: owner }) => (owner === undefined ? name : `${name} (in ${owner})`));
+    const more = data.length - names.length;
+    return [`  ${lead} ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
+  };
+  return [
+    ...line('kept data:   ', kept),
+    ...line('new data:    ', brought),
+    ...line('removed data:', removed),
+  ];
+}
+
 export function formatNotes(notes: readonly string[], look: Look): string[] {
   return notes.map((note) => `${paint(look, 'yellow', 'note:')} ${note}`);
 }
@@ -63,6 +88,7 @@ export function formatPatch(report: PatchReport, verb: 'patch' | 'rollback', loo
   return [
     paint(look, changed ? ['bold', 'green'] : 'bold', headline(report, verb)),
     ...formatFunctionTable(report.functions, look),
+    ...(report.data === undefined ? [] : formatData(report.data)),
     paint(look, 'dim', `${stood}; ${formatTimings(report.timingsMs)}.`),
     ...formatNotes(report.notes, look),
   ].join('\n');

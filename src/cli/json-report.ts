@@ -2,12 +2,13 @@
 import type { PatchReport } from '../app/report.js';
 
 export function patchJson(report: PatchReport): object {
-  const { pid, generation, functions, notes, timingsMs, pauseMicros } = report;
+  const { pid, generation, functions, data, notes, timingsMs, pauseMicros } = report;
   return {
     ok: true,
     pid,
     generation,
     functions,
+    ...(data === undefined ? {} : { data }),
     notes,
     timingsMs,
     pauseMicros,

@@ -10,7 +10,7 @@
  */
 import { type Addr, offsetBy } from '../core/address.js';
 import type { Section } from '../elf/sections.js';
-import type { ObjectFunction } from '../link/object-unit.js';
+import { type ObjectFunction, isZeroFilled } from '../link/object-unit.js';
 import type { Reference } from '../link/resolve.js';
 import { compareInstructions } from './compare-instructions.js';
 import { TargetComparer } from './compare-targets.js';
@@ -44,11 +44,18 @@ export class CodeComparer {
 
   /** Compares a constant with the live one at an address. */
   compareConstant(section: Section, address: Addr): boolean {
-    const compiled = this.context.unit.object.bytesOf(section);
+    return this.compareDatum(section, 0, this.context.unit.object.bytesOf(section).length, address);
+  }
+
+  /** Compares a part of a section of data, which may be zeros that no file holds. */
+  compareDatum(section: Section, start: number, sizeBytes: number, address: Addr): boolean {
+    const compiled = isZeroFilled(section)
+      ? new Uint8Array(sizeBytes)
+      : this.context.unit.object.bytesOf(section).subarray(start, start + sizeBytes);
     const live = this.context.original.tryRead(address, compiled.length);
-    const references = this.targets.referencesWithin(section, 0, compiled.length);
+    const references = this.targets.referencesWithin(section, start, compiled.length);
     if (live === undefined || references === undefined) return false;
-    return this.compareBytes(compiled, live, address, references, 0, 0).same;
+    return this.compareBytes(compiled, live, address, references, start, 0).same;
   }
 
   /** @param sectionOffset of the first byte of `compiled` in its section */

@@ -33,6 +33,23 @@ describe('formatPatch', () => {
     expect(formatPatch(patchReport(), 'patch', ASCII)).toMatch(/^[\x00-\x7f]*$/);
   });
 
+  it('lists what became of the data, a line each, and cuts long lists', () => {
+    const named = (name: string) => ({ name });
+    const kept = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'].map(named);
+    const data = {
+      kept,
+      new: [{ name: 'n', function: 'next_id', source: 'main.c:3' }],
+      changed: [named('level')],
+      removed: [],
+    };
+    const lines = formatPatch(patchReport({ data }), 'patch', PLAIN).split('\n');
+    expect(lines.slice(2, 4)).toEqual([
+      '  kept data:    a, b, c, d, e, f, g, h and 2 more',
+      '  new data:     n (in next_id)',
+    ]);
+    expect(lines[4]).toMatch(/^It stood still/);
+  });
+
   it('says that a dry run changed nothing', () => {
     const text = formatPatch(patchReport({ dryRun: true, pauseMicros: 0 }), 'patch', PLAIN);
     expect(text).toContain('Would patch 1 function in process 7; nothing was changed.');
@@ -57,6 +74,11 @@ describe('patchJson', () => {
     expect(Object.keys(patchJson(patchReport()))).toEqual([
       ...['ok', 'pid', 'generation', 'functions', 'notes', 'timingsMs', 'pauseMicros'],
     ]);
+  });
+
+  it('has the data of a patch beside its functions', () => {
+    const data = { kept: [{ name: 'n' }], new: [], changed: [], removed: [] };
+    expect(patchJson(patchReport({ data }))).toMatchObject({ data });
   });
 
   it('has dryRun only when it was one', () => {

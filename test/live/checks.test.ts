@@ -323,4 +323,74 @@ describe.each(BUILDS)('built by $compiler $cflags', ({ compiler, variables, cfla
     expect((await tickAfter(target))['counters']).toBe('46');
     await rollBack(target.pid);
   });
+
+  it('tells which data was kept, is new, was edited in vain or removed, generation after generation', async () => {
+    using _ = edited(fixture, [
+      {
+        file: 'counters.c',
+        changes: [
+          ['static volatile int marks[4];', 'static volatile int added = 9;'],
+          ['marks[x % 4] = x;', 'added++;'],
+          ['int level = 3;', 'int level = 5;'],
+          ['double ratio = 1.5;', 'double ratio = 2.5;'],
+          ['return level', 'return 30 + level'],
+        ],
+      },
+    ]);
+    const first = await attach(target.pid, ['counters']);
+    const names = (list: readonly { readonly name: string }[] = []): string[] =>
+      list.map(({ name }) => name);
+    expect(names(first.data?.kept)).toEqual(expect.arrayContaining(['calls', 'counted']));
+    expect(first.data).toMatchObject({
+      new: [{ name: 'added', source: expect.stringMatching(/counters\.c:\d+$/) as unknown }],
+      changed: [{ name: 'level' }, { name: 'ratio' }],
+      removed: [{ name: 'marks' }],
+    });
+    expect(first.notes).toContain(
+      'level, ratio: their initialisers were edited and are not applied; they keep their values.',
+    );
+    expect((await tickAfter(target))['counters']).toBe('36');
+
+    fixture.edit('counters.c', 'return 30', 'return 20');
+    const second = await attach(target.pid, ['counters']);
+    expect(names(second.data?.kept)).toEqual(expect.arrayContaining(['added', 'calls']));
+    expect(second.data).toMatchObject({ new: [], removed: [{ name: 'marks' }] });
+
+    fixture.edit('counters.c', 'static volatile int added = 9;', 'static volatile long added = 9;');
+    expect(await refusalOf(['attach', target.pid, '--func', 'counters'])).toMatchObject({
+      code: 'layout-changed',
+      error: {
+        type: 'the variable added',
+        differences: [{ what: 'its size', live: '4 bytes', edited: '8 bytes' }],
+      },
+    });
+    fixture.edit('counters.c', 'static volatile long added = 9;', '');
+    fixture.edit('counters.c', 'added++;', '');
+    fixture.edit('counters.c', 'int level = 5;', 'int level = 3;');
+    const third = await attach(target.pid, ['counters']);
+    expect(third.data).toMatchObject({
+      changed: [{ name: 'ratio' }],
+      removed: [{ name: 'marks' }, { name: 'added' }],
+    });
+    await rollBack(target.pid, ['--to', '0']);
+  });
+
+  it('compares pointers and strings of initialisers by what they mean', async () => {
+    using _ = edited(fixture, [
+      {
+        file: 'counters.c',
+        changes: [
+          ['int *counted = &calls;', 'int *counted = &ticks;'],
+          ['label = "level"', 'label = "lower"'],
+          ['return level', 'return 10 + level'],
+        ],
+      },
+    ]);
+    const { data } = await attach(target.pid, ['counters']);
+    const changed = data?.changed.map(({ name }) => name) ?? [];
+    // An optimising compiler has made a constant of what nothing writes.
+    expect(changed.filter((name) => name !== 'label')).toEqual(['counted']);
+    if (cflags.startsWith('-O0')) expect(changed).toContain('label');
+    await rollBack(target.pid, ['--to', '0']);
+  });
 });
