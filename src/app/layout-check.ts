@@ -7,6 +7,7 @@
  */
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import type { Addr } from '../core/address.js';
 import { type Difference, HcrError } from '../core/failure.js';
 import { compareLayouts } from '../dwarf/compare-layouts.js';
 import { DW_AT } from '../dwarf/constants.js';
@@ -34,6 +35,9 @@ export interface LayoutInput {
   readonly edited: EditedUnit;
   readonly roots: readonly PatchRoot[];
   readonly linked: LinkedCode;
+  /** Entries that earlier patches led to the very code that is compiled now: it agrees with the
+   *  new code about all types, whatever the debug information says of the original. */
+  readonly agreeing: ReadonlySet<Addr>;
   /** Functions that are compiled differently now, for whatever reason, and not patched. */
   readonly leftAlone: readonly string[];
 }
@@ -122,7 +126,9 @@ class LayoutCheck {
     const dies = offsetsOf(type.live);
     const { functions, variables } = this.liveUses.usersOf(dies, 'mentioned');
     const holders = this.liveUses.usersOf(dies, 'held');
-    const others = functions.filter((entry) => this.rootOf(entry) === undefined);
+    const others = functions.filter(
+      (entry) => this.rootOf(entry) === undefined && !this.agrees(entry),
+    );
     const kept = variables.filter(
       (variable) => !(holders.variables.includes(variable) && this.isConstant(variable)),
     );
@@ -146,6 +152,11 @@ class LayoutCheck {
     const isShared =
       functions.length > 1 || functions.some((entry) => this.liveUses.isPassed(dies, entry));
     return isShared ? functions.flatMap((entry) => this.rootOf(entry) ?? []) : [];
+  }
+
+  private agrees({ entry }: FunctionEntry): boolean {
+    const { agreeing, wanted } = this.input;
+    return entry !== undefined && agreeing.has(liveAddress(wanted.module, entry));
   }
 
   private rootOf(entry: FunctionEntry): PatchRoot | undefined {

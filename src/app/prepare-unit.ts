@@ -103,6 +103,11 @@ export function prepareUnit(
   const linked = linkedCode(roots, edited, binder, machine);
   const checks = checkRoots({
     ...{ image, wanted, edited, binder, roots, linked, signatures },
+    agreeing: new Set(
+      states.flatMap(({ live: entry, comparison }) =>
+        entry !== undefined && comparison.same && bodies.has(entry.address) ? [entry.address] : [],
+      ),
+    ),
     // Compiled once more with other flags, they are different for that alone.
     leftAlone: selection !== 'changed' && 'again' in selection ? [] : leftAlone,
   });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HcrError } from '../core/failure.js';
+import { classDebugFlags } from './class-debug-flags.js';
 import type { CompileCommand } from './compile-command.js';
 import { isDirectory } from './file-kind.js';
 import { type ProgramOutcome, runProgramToEnd } from './process-group.js';
@@ -96,6 +97,7 @@ export async function compileObject(
     ...command.args,
     ...options.extraFlags,
     ...SECTION_FLAGS,
+    ...classDebugFlags(command),
     ...['-c', '-o', path, there ? command.input : command.source],
   ];
   const line = quoteShellWords([command.cc, ...args]);

@@ -5,7 +5,17 @@ import type { CompilerFamily } from './producer-flags.js';
 
 export type Language = 'c' | 'c++';
 
-const CPP_EXTENSIONS = new Set(['.cc', '.cp', '.cxx', '.cpp', '.c++', '.C', '.CPP', '.ii', '.tcc']);
+export const CPP_EXTENSIONS = new Set([
+  '.cc',
+  '.cp',
+  '.cxx',
+  '.cpp',
+  '.c++',
+  '.C',
+  '.CPP',
+  '.ii',
+  '.tcc',
+]);
 
 /** Names as DWARF constants, readelf and gcc write them: `DW_LANG_C_plus_plus_14`, `C++14`, `C17`. */
 function languageByName(name: string): Language | 'other' | undefined {

@@ -106,6 +106,7 @@ export const DW_AT = {
   dwo_name: 0x76,
   loclists_base: 0x8c,
   MIPS_linkage_name: 0x2007,
+  noreturn: 0x87,
   defaulted: 0x8b,
   GNU_vector: 0x2107,
   GNU_all_call_sites: 0x2117,

@@ -36,6 +36,8 @@ export interface Signature {
   readonly variadic: boolean;
   /** A `DW_CC` number. */
   readonly callingConvention: number;
+  /** Declared so, and callers have no code behind a call of it. */
+  readonly neverReturns: boolean;
 }
 
 /** From the declaration of a function, which names also those parameters that the compiler
@@ -55,17 +57,39 @@ export function signatureOf(entry: FunctionEntry): Signature {
   const callingConvention =
     origins.map((die) => die.constant(DW_AT.calling_convention)).find((cc) => cc !== undefined) ??
     DW_CC.normal;
+  const neverReturns = origins.some((die) => die.flag(DW_AT.noreturn));
   const keys = parameters.map(({ key }) => key).concat(variadic ? ['...'] : []);
   const convention = callingConvention === DW_CC.normal ? '' : `cc${callingConvention} `;
+  const attributes = [
+    ...(callingConvention === DW_CC.normal ? [] : [conventionText(callingConvention)]),
+    ...(neverReturns ? ['noreturn'] : []),
+  ].map((attribute) => `__attribute__((${attribute})) `);
   return {
     name: entry.qualifiedName,
-    text: typeText(returnType, `${entry.qualifiedName}(${list})`),
-    key: `${convention}${returns.key}(${keys.join(',')})`,
+    text: attributes.join('') + typeText(returnType, `${entry.qualifiedName}(${list})`),
+    key: `${neverReturns ? 'noreturn ' : ''}${convention}${returns.key}(${keys.join(',')})`,
     returns,
     parameters,
     variadic,
     callingConvention,
+    neverReturns,
   };
+}
+
+/** Where compilers have a word for it in the source.
+ *  @see llvm/BinaryFormat/Dwarf.def */
+const CONVENTIONS: ReadonlyMap<number, string> = new Map([
+  [0xc0, 'vectorcall'],
+  [0xc1, 'ms_abi'],
+  [0xc2, 'sysv_abi'],
+  [0xc8, 'swiftcall'],
+  [0xc9, 'preserve_most'],
+  [0xca, 'preserve_all'],
+  [0xcb, 'regcall'],
+]);
+
+function conventionText(callingConvention: number): string {
+  return CONVENTIONS.get(callingConvention) ?? `calling convention ${callingConvention}`;
 }
 
 /** In what the edited function is called differently; empty when it can replace the live one. */
@@ -92,6 +116,10 @@ export function compareSignatures(live: Signature, edited: Signature): readonly 
   }
   if (live.variadic !== edited.variadic) {
     differences.push(whole(`whether ${live.name} takes further arguments`));
+  }
+  // One that no longer returns does its callers no harm.
+  if (live.neverReturns && !edited.neverReturns) {
+    differences.push(whole(`whether ${live.name} returns`));
   }
   if (live.callingConvention !== edited.callingConvention) {
     differences.push(whole(`the calling convention of ${live.name}`));

@@ -139,3 +139,54 @@ test('in C++ a destructor or copying of its own changes how a class is passed', 
     expect(withMember(own)).not.toBe(plain);
   }
 });
+
+test('a function that returned never and may return now is another one, but not the other way', () => {
+  const returning = 'int seen; void f(int a) { seen = a; }';
+  const never = '__attribute__((noreturn)) void f(int a) { for (;;) __builtin_trap(); }';
+  for (const compiler of ['gcc', 'clang']) {
+    const [a, b] = [signatureIn(never, compiler), signatureIn(returning, compiler)];
+    expect(compareSignatures(a, b)).toEqual([
+      {
+        what: 'whether f returns',
+        live: '__attribute__((noreturn)) void f(int)',
+        edited: 'void f(int)',
+      },
+    ]);
+    expect(compareSignatures(b, a)).toEqual([]);
+  }
+});
+
+test('a calling convention is named as the source does, where the compiler tells of it', () => {
+  const plain = 'int f(int a) { return a; }';
+  const edited = `__attribute__((ms_abi)) ${plain}`;
+  expect(compareSignatures(signatureIn(plain, 'clang'), signatureIn(edited, 'clang'))).toEqual([
+    {
+      what: 'the calling convention of f',
+      live: 'int f(int)',
+      edited: '__attribute__((ms_abi)) int f(int)',
+    },
+  ]);
+});
+
+test('a result that no longer fits registers is returned otherwise', () => {
+  const returning = (members: string): string =>
+    `struct s { ${members} }; struct s f(void) { struct s v = { 1 }; return v; }`;
+  const [difference] = compare(returning('long a;'), returning('long a, b, c;'));
+  expect(difference).toMatchObject({
+    what: 'what f returns',
+    live: 'struct s of 8 bytes: long int a at 0',
+    edited: expect.stringMatching(/^struct s of 24 bytes/) as unknown,
+  });
+});
+
+test('in C++ const of the object is of no consequence to callers', () => {
+  const method = (qualifier: string): Signature =>
+    signatureIn(
+      `struct S { int v; int f(int x) ${qualifier}; }; int S::f(int x) ${qualifier} { return x + v; }`,
+      'g++',
+      'qualified.cc',
+    );
+  const plain = method('');
+  for (const qualifier of ['const', '&', 'noexcept', 'const volatile'])
+    expect(compareSignatures(plain, method(qualifier)), qualifier).toEqual([]);
+});

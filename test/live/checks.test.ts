@@ -131,6 +131,19 @@ const REFUSED = [
     ],
   },
   {
+    claim: 'a class that only another unit describes',
+    functions: ['figures'],
+    edits: [
+      { file: 'figure.hh', changes: [['int weight = 2;', 'long factor = 1; int weight = 2;']] },
+    ],
+    type: 'Figure',
+    differences: [
+      { what: 'member factor', live: 'none', edited: 'long int factor at 8' },
+      { what: 'member weight', live: 'int weight at 8', edited: 'int weight at 16' },
+      { what: 'used by', live: 'figure.cc', edited: 'not part of this patch' },
+    ],
+  },
+  {
     claim: 'a variable that is larger now',
     functions: ['counters'],
     edits: [
@@ -307,6 +320,17 @@ describe.each(BUILDS)('built by $compiler $cflags', ({ compiler, variables, cfla
     const tick = await tickAfter(target);
     expect(Number(tick[name])).toBe(value(Number(tick['x'])));
     await rollBack(target.pid);
+  });
+
+  it('lets functions that share a changed structure be edited again, one at a time', async () => {
+    const [, shared] = HARMLESS;
+    using _ = edited(fixture, shared?.edits ?? []);
+    await attach(target.pid, ['pairs', 'sum']);
+    fixture.edit('pairs.c', 'return sum(&pair)', 'return 1000 + sum(&pair)');
+    await attach(target.pid, ['pairs']);
+    const tick = await tickAfter(target);
+    expect(Number(tick['pairs'])).toBe(2 * Number(tick['x']) + 1205);
+    await rollBack(target.pid, ['--to', '0']);
   });
 
   it('goes on with --unchecked and says what it did not refuse', async () => {
