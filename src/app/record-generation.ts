@@ -34,7 +34,9 @@ export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
     sizeBytes: fn.sizeBytes,
     cold: coldParts(placed, fn),
     target: linked.targetOf(fn) ?? start,
-    fingerprint: fingerprintOf(fn, edited.unit, binder, image.target.machine),
+    fingerprint: fingerprintOf(fn, edited.unit, binder, image.target.machine, (section, offset) =>
+      linked.addressInSection(section, offset),
+    ),
     reason: root?.reason ?? 'new',
   });
   const bodies: Body[] = [];

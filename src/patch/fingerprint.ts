@@ -6,10 +6,11 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Machine } from '../arch/arch.js';
+import type { Addr } from '../core/address.js';
 import type { Section } from '../elf/sections.js';
-import type { Binder } from '../link/bind.js';
+import type { Binder, Binding } from '../link/bind.js';
 import { ConstantExtents } from '../link/constant-extents.js';
-import { isColdPart, numberedName, sourceName } from '../link/live-unit.js';
+import { isColdPart, isCompilerMade, numberedName, sourceName } from '../link/live-unit.js';
 import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from '../link/object-unit.js';
 import {
   type Reference,
@@ -21,14 +22,20 @@ import {
 const HEX_DIGITS = 32;
 const MAX_DEPTH = 16;
 
-/** @throws HcrError as `resolveReferences` */
+/** Where a place in the object is linked to, with all that goes live now; undefined when it is not
+ *  linked. */
+export type LinkedPlace = (section: Section, offset: number) => Addr | undefined;
+
+/** @param placeOf of what is new in the process: the next compilation finds it live
+ *  @throws HcrError as `resolveReferences` */
 export function fingerprintOf(
   fn: ObjectFunction,
   unit: ObjectUnit,
   binder: Binder,
   machine: Machine,
+  placeOf: LinkedPlace = () => undefined,
 ): string {
-  return new Fingerprint(fn, unit, binder, machine).digest();
+  return new Fingerprint(fn, unit, binder, machine, placeOf).digest();
 }
 
 class Fingerprint {
@@ -36,12 +43,20 @@ class Fingerprint {
   private readonly unit: ObjectUnit;
   private readonly binder: Binder;
   private readonly machine: Machine;
+  private readonly placeOf: LinkedPlace;
   private readonly extents: ConstantExtents;
   private readonly hash: Hash = createHash('sha256');
   /** Constants and parts that are in already, so that a circle ends. */
   private readonly seen = new Map<string, number>();
 
-  constructor(fn: ObjectFunction, unit: ObjectUnit, binder: Binder, machine: Machine) {
+  constructor(
+    fn: ObjectFunction,
+    unit: ObjectUnit,
+    binder: Binder,
+    machine: Machine,
+    placeOf: LinkedPlace,
+  ) {
+    this.placeOf = placeOf;
     this.fn = fn;
     this.unit = unit;
     this.binder = binder;
@@ -76,7 +91,7 @@ class Fingerprint {
     const { addend } = relocation;
     switch (binding.kind) {
       case 'live':
-        this.hash.update(`live ${binding.address} ${addend}|`);
+        this.addLive(binding.address, addend);
         return;
       case 'ifunc':
         this.hash.update(`ifunc ${binding.symbol.name} ${addend}|`);
@@ -92,24 +107,48 @@ class Fingerprint {
         this.hash.update(`absent ${addend}|`);
         return;
       case 'fresh':
-        this.addFresh(reference, binding.section, depth);
+        this.addFresh(reference, binding, depth);
     }
   }
 
-  private addFresh(reference: Reference, section: Section, depth: number): void {
+  private addFresh(
+    reference: Reference,
+    { section, offset }: Extract<Binding, { kind: 'fresh' }>,
+    depth: number,
+  ): void {
     const target = targetOffset(reference, this.machine.relocations);
-    if (isCode(section)) this.addCode(section, target, depth);
-    else if (datumKind(section) === 'constant') this.addConstant(reference, section, depth);
+    if (!isCode(section) && datumKind(section) === 'constant') {
+      this.addConstant(reference, section, depth);
+      return;
+    }
+    const owner = isCode(section) ? this.ownerOf(section) : undefined;
+    const staysNew = owner !== undefined && (owner === this.fn || isCompilerMade(owner.name));
+    const address = staysNew ? undefined : this.placeOf(section, offset);
+    if (address !== undefined) this.addLive(address, reference.relocation.addend);
+    else if (isCode(section)) this.addCode(section, owner, target, depth);
     else this.hash.update(`variable ${this.nameIn(section)} ${target}|`);
   }
 
-  private addCode(section: Section, target: number, depth: number): void {
+  private addLive(address: Addr, addend: number): void {
+    this.hash.update(`live ${address} ${addend}|`);
+  }
+
+  private ownerOf(section: Section): ObjectFunction | undefined {
+    if (section === this.fn.section) return this.fn;
+    return this.unit.functions.find((candidate) => candidate.section === section);
+  }
+
+  private addCode(
+    section: Section,
+    owner: ObjectFunction | undefined,
+    target: number,
+    depth: number,
+  ): void {
     const { fn } = this;
-    if (section === fn.section) {
+    if (owner === fn) {
       this.hash.update(`self ${target - fn.offset}|`);
       return;
     }
-    const owner = this.unit.functions.find((candidate) => candidate.section === section);
     this.hash.update(`code ${sourceName(owner?.name ?? '')} ${target - (owner?.offset ?? 0)}|`);
     const isOwnPart =
       owner !== undefined &&
