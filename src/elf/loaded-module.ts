@@ -24,7 +24,8 @@ export interface LoaderFacts {
 }
 
 export interface LoadedModule {
-  /** Path as the target sees it. */
+  /** Path as the target sees it, with its address where it is a further copy (dlmopen): no two
+   *  modules have the same. */
   readonly path: string;
   /** Last part of the path. */
   readonly name: string;

@@ -1,5 +1,5 @@
 /** Finds the function a user names. */
-import { type Addr, type Vaddr, hex, vaddr } from '../core/address.js';
+import { type Addr, type Vaddr, vaddr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { STB, STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
@@ -27,16 +27,13 @@ export function splitFunctionName(text: string): {
     : { file: match[1], name: match[2] };
 }
 
-/** How `--module` names a module: by its name, its path where several have that name, and with its
- *  address where one file is loaded more than once (dlmopen). */
+/** How `--module` names a module: by its name, or its path where several have that name. */
 export function moduleLabel(module: LoadedModule, modules: readonly LoadedModule[]): string {
-  if (modules.filter(({ path }) => path === module.path).length > 1)
-    return `${module.path}@${hex(module.range.start)}`;
   const isAlone = modules.filter(({ name }) => name === module.name).length === 1;
   return isAlone ? module.name : module.path;
 }
 
-/** Modules that a `--module` option means; see {@link moduleLabel}.
+/** Modules that a `--module` option means: by path or by name.
  *  @throws HcrError `module-not-found` */
 export function selectModules(
   modules: readonly LoadedModule[],
@@ -47,8 +44,6 @@ export function selectModules(
     ({ path, name }) =>
       path === wanted || name === wanted || name.replace(/\.so(\.\d+)*$/, '') === wanted,
   );
-  const copy = modules.find((module) => moduleLabel(module, modules) === wanted);
-  if (copy !== undefined) return [copy];
   if (found.length > 0) return found;
   throw new HcrError({
     code: 'module-not-found',

@@ -9,7 +9,7 @@
  */
 import { type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type AddrRange, type LoadBias, addr, loadBias } from '../core/address.js';
+import { type AddrRange, type LoadBias, addr, hex, loadBias } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PF, PT } from '../elf/constants.js';
 import { openElfWithCompanions } from '../elf/debug-files.js';
@@ -39,7 +39,19 @@ export function observeModules(target: TargetProcess): LoadedModule[] {
   }
   modules.sort((a, b) => Number(b.isExecutable) - Number(a.isExecutable));
   const facts = readLoaderFacts(modules, target.memory);
-  return inLinkMapOrder(modules.map((module) => ({ ...module, loader: facts.get(module) })));
+  const listed = modules.map((module) => ({ ...module, loader: facts.get(module) }));
+  return inLinkMapOrder(listed.map((module) => withOwnPath(module, listed)));
+}
+
+/** Another copy of a file is another module, whose names and variables are its own: its path says so
+ *  for as long as it is loaded. */
+function withOwnPath(module: LoadedModule, all: readonly LoadedModule[]): LoadedModule {
+  const { path, range, loader } = module;
+  const isCopy = all.some((other) => other !== module && other.path === path);
+  // In one namespace there is never more than one.
+  return isCopy && loader?.namespace !== 0
+    ? { ...module, path: `${path}@${hex(range.start)}` }
+    : module;
 }
 
 function statOf(path: string): Stats | undefined {
