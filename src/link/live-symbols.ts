@@ -117,12 +117,13 @@ export class LiveSymbols {
     const found = this.inScope(name, home, version);
     if (found?.kind === 'thread-local') return found;
     const stored = query.version === undefined ? this.storedFor(name, home, found) : undefined;
-    if (stored === undefined) return this.bindsItself(name, home, own, found) ? own : found;
-    if (stored === 0) return query.isWeak === true ? 'absent' : found;
-    if (stored === found?.address) return found;
+    if (stored === undefined && this.bindsItself(name, home, own, found)) return own;
+    if (stored === 0 && query.isWeak === true) return 'absent';
+    if (stored === undefined || stored === 0 || stored === found?.address)
+      return found && this.canonical(found, home);
     if (stored === own?.address) return own;
     const known = found ?? own;
-    return {
+    const symbol: LiveSymbol = {
       name,
       module: this.modules.find(({ range }) => contains(range, stored)) ?? home,
       kind: known === undefined || known.kind === 'ifunc' ? 'function' : known.kind,
@@ -130,6 +131,7 @@ export class LiveSymbols {
       blockOffset: undefined,
       sizeBytes: known?.sizeBytes ?? 0,
     };
+    return this.canonical(symbol, home);
   }
 
   /** A global symbol that the module itself defines, hidden ones included. */
@@ -174,7 +176,7 @@ export class LiveSymbols {
   ): LiveSymbol | undefined {
     for (const module of this.scope.orderFor(home)) {
       const found = exported(name, module, version);
-      if (found !== undefined) return this.canonical(found, home);
+      if (found !== undefined) return found;
     }
     return undefined;
   }

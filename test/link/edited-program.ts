@@ -196,6 +196,13 @@ export class EditedProgram implements AsyncDisposable {
     return known;
   }
 
+  /** The PLT entry that is a foreign function's address in a program at a fixed address, by readelf. */
+  ownPltEntry(name: string): Addr | undefined {
+    const listing = this.shop.run('readelf', '--dyn-syms', '-W', this.program);
+    const line = new RegExp(`: 0*([1-9a-f][0-9a-f]*) .* UND ${name}(@|$)`, 'm').exec(listing);
+    return line === null ? undefined : (Number(`0x${line[1] ?? ''}`) as Addr);
+  }
+
   /** Where an exported symbol of a library is, by `nm` and /proc/pid/maps. */
   libraryAddress(library: RegExp, name: string): Addr | undefined {
     const module = this.image.modules.find((candidate) => library.test(candidate.name));

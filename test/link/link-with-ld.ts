@@ -21,6 +21,8 @@ export interface LdOutput {
   readonly bytes: Uint8Array;
   /** The 8 bytes at an address in its global offset table. */
   slotAt(address: number): bigint | undefined;
+  /** Where its `_GLOBAL_OFFSET_TABLE_` is. */
+  readonly gotBase: number | undefined;
 }
 
 let count = 0;
@@ -45,7 +47,9 @@ export function linkWithLd(shop: Workshop, input: LdInput): LdOutput {
   const script = [
     'SECTIONS {',
     ...statements,
-    `  .got ${hex(input.got)} : { *(.got) *(.got.plt) }`,
+    // In one section with the other, ld would count GOT64 from the wrong place.
+    `  .got ${hex(input.got)} : { *(.got) }`,
+    `  .got.plt ${hex(input.got + 0x10000)} : { *(.got.plt) }`,
     '  /DISCARD/ : { *(.comment) *(.note*) *(.eh_frame) *(.debug*) }',
     '}',
     ...[...symbols].map(([symbol, at]) => `${symbol} = ${hex(at)};`),
@@ -74,6 +78,7 @@ export function linkWithLd(shop: Workshop, input: LdInput): LdOutput {
   const slots = got === undefined ? new Uint8Array() : Uint8Array.from(elf.sectionBytes(got));
   return {
     bytes: Uint8Array.from(elf.sectionBytes(found)),
+    gotBase: elf.symbols().findByName('_GLOBAL_OFFSET_TABLE_')[0]?.value,
     slotAt(address) {
       const offset = address - (got?.address ?? 0);
       if (offset < 0 || offset + 8 > slots.length) return undefined;

@@ -73,6 +73,15 @@ const MATRIX = (Object.keys(PIC) as (keyof typeof PIC)[]).flatMap((pic) =>
   ['-O0', '-O1', '-O2', '-O3', '-Os'].map((level) => [level, pic] as const),
 );
 
+/** Code models, and relocations that only they use. */
+const CODE_MODELS = [
+  ['-O0 -fPIC -mcmodel=large', ['GOTPC64', 'GOTOFF64', 'GOT64', 'PLTOFF64']],
+  ['-O2 -fPIC -mcmodel=large', ['GOTPC64', 'GOTOFF64', 'PLTOFF64']],
+  ['-O2 -fno-pie -mcmodel=large', ['64']],
+  ['-O1 -fPIC -mcmodel=medium -mlarge-data-threshold=0', ['GOTPC32', 'GOTOFF64']],
+  ['-O2 -fno-pie -mcmodel=medium -mlarge-data-threshold=0', ['64']],
+] as const;
+
 interface Linked {
   readonly object: EditedObject;
   readonly layout: Layout;
@@ -187,19 +196,32 @@ function expectAsLd(program: EditedProgram, linked: Linked, roots: string[]): vo
       got,
     });
     const ours = linked.bytesAt(at, size);
+    const readonly = image.parts.find(({ part }) => part === 'readonly')?.start ?? 0;
+    const gotBase = layout.gotBase && readonly + layout.gotBase.offset;
     for (const { relocation, rule, symbol } of layout.references.filter(
       (each) => each.section === section,
     )) {
-      if (rule.needs !== 'got') continue;
-      const field = relocation.offset;
-      const slot = (bytes: Uint8Array): number =>
-        at + field - relocation.addend + int32(bytes, field);
-      const value = uint64(linked.bytesAt(slot(ours), 8));
+      const { offset: field, type, addend: A } = relocation;
+      const { needs, fromGotBase, widthBytes } = rule;
+      const read = (bytes: Uint8Array, base: number | undefined): number =>
+        x8664.relocations.read(type, bytes, field, { A, P: at + field }) +
+        (fromGotBase ? (base ?? NaN) : 0);
+      const [ourS, ldS] = [read(ours, gotBase), read(ld.bytes, ld.gotBase)];
       const name = symbol.name || (sectionOf(symbol.name)?.name ?? '');
       const foreign = symbol.home === 'undefined' ? foreignAddress(program, name) : undefined;
-      const expected = foreign === undefined ? ld.slotAt(slot(ld.bytes)) : BigInt(foreign);
-      expect([name, value]).toEqual([name, expected]);
-      ours.set(ld.bytes.subarray(field, field + 4), field);
+      if (needs === 'got') {
+        const expected = foreign === undefined ? ld.slotAt(ldS) : BigInt(foreign);
+        expect([name, uint64(linked.bytesAt(ourS, 8))]).toEqual([name, expected]);
+      } else if (needs === 'got-base') {
+        expect([ourS, ldS]).toEqual([gotBase, ld.gotBase]);
+      } else if (widthBytes === 8) {
+        // 64 bits reach what ld was given a stub for. A local alias means the function's entry.
+        const [, aliased = name] = /^(.*)\.localalias$/.exec(name) ?? [];
+        const entry = aliased === name ? undefined : program.addressOf(aliased);
+        const expected = program.ownPltEntry(name) ?? foreign ?? entry ?? ldS;
+        expect([name, ourS]).toEqual([name, expected]);
+      } else continue;
+      ours.set(ld.bytes.subarray(field, field + widthBytes), field);
     }
     // A call of itself that the assembler resolved: ld leaves it in the new body, hcr has it go
     // through the entry.
@@ -244,6 +266,23 @@ describe('an edited function, linked into a live program', () => {
     expect(names).toContain('.text.target');
     expect(names).not.toContain('.text.helper');
     expect(names).not.toContain('.text.other');
+  });
+
+  it.each(CODE_MODELS)('is so too in other code models: %s', async (flags, names) => {
+    const [level = '', ...model] = flags.split(' ');
+    const all = [level, '-g', ...model];
+    await using program = await EditedProgram.start(
+      shop,
+      { 'main.c': MAIN, 'unit.c': edit(0) },
+      all,
+      [flags.includes('-fno-pie') ? '-no-pie' : '-pie'],
+    );
+    const object = program.read('unit.c', edit(1), all, 'target');
+    const linked = linkNear(program, object, ['target']);
+    const used = new Set(linked.layout.references.map(({ rule }) => rule.name.slice(9)));
+    expect([...used]).toEqual(expect.arrayContaining([...names]));
+    expectAsLd(program, linked, ['target']);
+    expect(linked.layout.sizeBytes.data).toBe(0);
   });
 
   it.each(['-O0', '-O2'])(
