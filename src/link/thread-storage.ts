@@ -122,12 +122,24 @@ export class ThreadStorage {
     return this.wordAt(offsetBy(loader.linkMap, offset));
   }
 
-  /** The id that the module's own code hands to `__tls_get_addr`. */
+  /** The id that the module's own code hands to `__tls_get_addr`, for itself or for a variable that
+   *  no other module has. */
   private idInUse(module: LoadedModule): number | undefined {
-    const [found] = this.ownRelocations(module, 'tls-module').filter(
-      ({ symbolIndex }) => symbolIndex === 0,
+    const found = this.ownRelocations(module, 'tls-module').find(
+      ({ symbolIndex }) => symbolIndex === 0 || this.isOnlyIn(module, symbolIndex),
     );
     return found && this.wordAt(liveAddress(module, found.offset as Vaddr));
+  }
+
+  private isOnlyIn(module: LoadedModule, symbolIndex: number): boolean {
+    const { name } = module.file.dynamicSymbols().at(symbolIndex);
+    const defining = this.modules.filter(({ file }) =>
+      file
+        .dynamicSymbols()
+        .findByName(name)
+        .some(({ isDefined }) => isDefined),
+    );
+    return defining.length === 1 && defining[0] === module;
   }
 
   private ownRelocations(module: LoadedModule, kind: DynamicRelocation): Relocation[] {
