@@ -16,6 +16,7 @@ import { fileAddress } from '../elf/loaded-module.js';
 import { findCommand } from './build-unit.js';
 import { searchRoots } from './locate.js';
 import type { ProcessImage } from './observe.js';
+import { isOwnModule } from './own-modules.js';
 import type { PatchOptions } from './report.js';
 import { FileClock, type UnitFiles, unitsWithFiles } from './unit-files.js';
 
@@ -55,7 +56,11 @@ class UnitSearch {
   constructor(image: ProcessImage, options: PatchOptions) {
     this.image = image;
     this.options = options;
-    const modules = selectModules(image.modules, options.module);
+    // Nobody edits the C library, though debug information about it may be installed.
+    const modules =
+      options.module === undefined
+        ? image.modules.filter(isOwnModule)
+        : selectModules(image.modules, options.module);
     this.units = unitsWithFiles(image, modules, this.clock);
     this.known = new Set(this.units.flatMap((unit) => unit.files));
   }
