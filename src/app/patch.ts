@@ -9,12 +9,14 @@ import { type BuiltUnit, buildUnit } from './build-unit.js';
 import { initialiserNotes, reportData } from './data-report.js';
 import { type WantedUnit, searchRoots } from './locate.js';
 import type { ProcessImage } from './observe.js';
+import { withReasons } from './patch-reasons.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
 import type { Selection } from './select-roots.js';
 import { withoutSharedFunctions } from './shared-functions.js';
 import { publishGeneration } from './publish-generation.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
+import { FileClock } from './unit-files.js';
 
 /**
  * Leaves out every optimisation of a caller by what the compiler saw of its callee, which then has
@@ -46,7 +48,11 @@ export async function patchUnits(
   const run = new PatchRun(image, options, watch, onProgress);
   const built = await run.build(request.units, []);
   const all = await run.prepare(built, (unit) => request.selection(unit));
-  const prepared = withoutSharedFunctions(image, all);
+  const decoder = await run.decoder();
+  const clock = new FileClock();
+  const prepared = withoutSharedFunctions(image, all).map((unit) =>
+    withReasons(image, unit, decoder, clock),
+  );
   const changed = prepared.filter((unit) => unit.roots.length > 0);
   const data = await watch.time('link', () => reportData(image, prepared));
   const notes = [
@@ -97,7 +103,7 @@ class PatchRun {
     this.onProgress = onProgress;
   }
 
-  private decoder(): Promise<Decoder> {
+  decoder(): Promise<Decoder> {
     this.decoding ??= this.image.target.machine.loadDecoder();
     return this.decoding;
   }

@@ -103,7 +103,7 @@ function upload(image: ProcessImage, parts: readonly LinkedPart[]): void {
 
 function reportFunctions(placed: readonly PlacedUnit[]): PatchedFunction[] {
   return placed.flatMap(({ prepared, image: linked }) =>
-    prepared.roots.map(({ fn, live, reason, source, label }) => ({
+    prepared.roots.map(({ fn, live, reason, source, label, why }) => ({
       name: fn.name,
       ...(label === undefined ? {} : { label }),
       module: prepared.wanted.module.path,
@@ -111,6 +111,7 @@ function reportFunctions(placed: readonly PlacedUnit[]): PatchedFunction[] {
       body: hex(linked.addressOf(fn) ?? live.address),
       ...(source === undefined ? {} : { source }),
       reason: reason === 'new' ? 'changed' : reason,
+      ...(why === undefined ? {} : { why }),
     })),
   );
 }

@@ -16,6 +16,8 @@ export interface PatchedFunction {
   readonly source?: string;
   /** Why it is part of the patch. */
   readonly reason: 'requested' | 'clone' | 'inlined' | 'changed' | 'rolled-back';
+  /** Why it differs from the code that ran: `body`, `constant`, `inlined helper square`, `clone of f`. */
+  readonly why?: string;
 }
 
 /** Milliseconds of each stage, as far as it ran. */

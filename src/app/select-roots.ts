@@ -25,6 +25,8 @@ export interface PatchRoot {
   readonly reason: Body['reason'];
   /** `file:line` of the definition. */
   readonly source: string | undefined;
+  /** Why it differs, for people: `body`, `inlined helper square`. */
+  readonly why?: string;
   /** Its name in the source, where its symbol has another. */
   readonly label: string | undefined;
 }
@@ -54,18 +56,24 @@ export interface RootInput {
 export function selectRoots(input: RootInput): PatchRoot[] {
   const { states, selection, edited } = input;
   const roots: PatchRoot[] = [];
-  const add = ({ fn, live }: FunctionState, reason: PatchRoot['reason']): void => {
+  const add = (
+    { fn, live }: FunctionState,
+    reason: PatchRoot['reason'],
+    more: Pick<PatchRoot, 'why'> = {},
+  ): void => {
     // Names of one entry are one function.
     if (live === undefined || roots.some((root) => root.live.address === live.address)) return;
     // Closures that are there keep their code, and no file is initialised twice.
     if (input.isRenewed(fn.name) || isInitialiser(fn.name)) return;
-    roots.push({ fn, live, reason, source: sourceOf(edited, fn), label: labelOf(edited, fn) });
+    const [source, label] = [sourceOf(edited, fn), labelOf(edited, fn)];
+    roots.push({ fn, live, reason, source, label, ...more });
   };
   const differing = states.filter((state) => state.live !== undefined && !state.comparison.same);
   if (selection !== 'changed' && 'again' in selection) {
     for (const state of states) {
       const before = selection.again.find(({ fn }) => fn.name === state.fn.name);
-      if (before !== undefined) add(state, before.reason);
+      if (before !== undefined)
+        add(state, before.reason, before.why === undefined ? {} : { why: before.why });
     }
     return roots;
   }

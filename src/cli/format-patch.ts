@@ -24,7 +24,7 @@ function functionRow(patched: PatchedFunction, look: Look): string[] {
     patched.label ?? patched.name,
     patched.source ?? '',
     `${patched.entry} ${arrow(look)} ${target}`,
-    WHY[patched.reason],
+    patched.why ?? WHY[patched.reason],
   ];
 }
 

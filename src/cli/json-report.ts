@@ -7,7 +7,8 @@ export function patchJson(report: PatchReport): object {
     ok: true,
     pid,
     generation,
-    functions,
+    // The reason that people read is the one that says more.
+    functions: functions.map(({ why, ...each }) => ({ ...each, reason: why ?? each.reason })),
     ...(data === undefined ? {} : { data }),
     notes,
     timingsMs,

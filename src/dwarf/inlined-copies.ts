@@ -3,6 +3,7 @@
  * code it is in: when f is inlined in g and g in main, main has a copy of each.
  * @see DWARF 5, 3.3.8.2
  */
+import type { VaddrRange } from '../core/address.js';
 import { DW_AT, DW_TAG } from './constants.js';
 import { type Entity, entityOf } from './entity.js';
 import type { FunctionEntry } from './functions.js';
@@ -15,6 +16,8 @@ export interface InlinedCopy {
   readonly caller: FunctionEntry;
   /** Line of the call that the copy replaces. */
   readonly callLine: number | undefined;
+  /** Where the copy is. */
+  readonly ranges: () => readonly VaddrRange[];
 }
 
 /** @param functions those of the same unit
@@ -35,7 +38,12 @@ export function readInlinedCopies(
     const caller = bodies.get(around[index] ?? -1);
     if (caller === undefined) return;
     const die = unit.dieAtIndex(index);
-    copies.push({ callee: entityOf(die), caller, callLine: die.constant(DW_AT.call_line) });
+    copies.push({
+      callee: entityOf(die),
+      caller,
+      callLine: die.constant(DW_AT.call_line),
+      ranges: () => unit.rangesOf(unit.dieAtIndex(index)),
+    });
   });
   return copies;
 }

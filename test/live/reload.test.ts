@@ -1,7 +1,7 @@
 /** `hcr reload`: what was edited is found, and patched in one transaction. */
 import { mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refusalOf, reload, rollBack } from '../support/hcr.js';
+import { refusalOf, reload, rollBack, runHcr } from '../support/hcr.js';
 import { type InlineProgram, MAIN_C, buildInline } from '../support/inline-program.js';
 import { NOTHING, changesDuring } from '../support/memory-snapshot.js';
 import { type Target } from '../support/target.js';
@@ -213,4 +213,38 @@ it('--module restricts it to one shared object', async () => {
   await target.waitForLine(/^lib 1 main 1$/);
   expect(names(await reload(target.pid))).toEqual(['in_main', 'show']);
   await target.waitForLine(/^lib 2 main 2$/);
+});
+
+it('--dry-run gives each function its reason, in the table and in JSON, and changes nothing', async () => {
+  using program = await buildInline({
+    'main.c': MAIN_C,
+    'show.c': `#include <stdio.h>
+#include "square.h"
+static int twice(int x);
+__attribute__((noinline)) static int helped(int x) { return square(x) + 1; }
+__attribute__((noinline)) static const char *text(int x) { return x > 0 ? "old text" : ""; }
+__attribute__((noinline)) static int twice(int x) { return x * 2; }
+void show(void) { printf("%d %s %d", helped(getchar()), text(helped(2)), twice(helped(3))); }
+`,
+    'square.h': 'static inline int square(int x) { return x * x; }\n',
+  });
+  await using target = await program.start();
+  program.edit('square.h', 'x * x', 'x * x * 3');
+  program.edit('show.c', 'old text', 'new text');
+  program.edit('show.c', 'return x * 2', 'return x * 2 + 1');
+  const changes = await changesDuring(target.pid, async () => {
+    const report = await reload(target.pid, ['--dry-run']);
+    expect(new Map(report.functions.map(({ name, reason }) => [name, reason as string]))).toEqual(
+      new Map([
+        ['helped', 'inlined helper square'],
+        ['text', 'constant'],
+        ['twice', 'body'],
+      ]),
+    );
+    const { stdout } = await runHcr(['reload', target.pid, '--dry-run']);
+    expect(stdout).toMatch(/Would patch 3 functions/);
+    expect(stdout).toMatch(/helped .*inlined helper square$/m);
+    expect(stdout).toMatch(/text .*constant$/m);
+  });
+  expect(changes).toEqual(NOTHING);
 });
