@@ -42,8 +42,10 @@ export class CodeComparer {
     return compareInstructions(code, decoder, this.context.machine.patterns, this.targets);
   }
 
-  /** Compares a constant with the live one at an address. */
+  /** Whether new code can use the live constant at an address in place of its own. A table of
+   *  labels (`&&label`) belongs to one body of its function: the live one leads into the old body. */
   compareConstant(section: Section, address: Addr): boolean {
+    if (this.targets.holdsLabels(section)) return false;
     return this.compareDatum(section, 0, this.context.unit.object.bytesOf(section).length, address);
   }
 

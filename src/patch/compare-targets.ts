@@ -99,6 +99,16 @@ export class TargetComparer {
     return this.references.get(section);
   }
 
+  /** Whether a constant, or one that it points at, has addresses of code that is linked anew. */
+  holdsLabels(section: Section, seen = new Set<Section>()): boolean {
+    seen.add(section);
+    return (this.referencesOf(section) ?? []).some(({ binding }) => {
+      if (binding.kind !== 'fresh') return false;
+      if (isCode(binding.section)) return true;
+      return !seen.has(binding.section) && this.holdsLabels(binding.section, seen);
+    });
+  }
+
   /** Whether the live field means what the reference means. */
   compare(reference: Reference, field: Field): Comparison {
     const { rule, binding } = reference;

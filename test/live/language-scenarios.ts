@@ -20,6 +20,8 @@ export interface Scenario {
   readonly edits: readonly Edit[];
   readonly old: Rule;
   readonly new: Rule;
+  /** True when it calls functions that the program did not. */
+  readonly imports?: boolean;
   /** Lines on the program's error output that the new code prints. */
   readonly complains?: RegExp;
 }
@@ -164,6 +166,7 @@ int calls_helpers(int x)
   {
     claim: 'libc functions and data that the program never imported are found',
     functions: ['new_imports'],
+    imports: true,
     edits: [
       {
         file: 'new_imports.c',
@@ -190,6 +193,7 @@ int calls_helpers(int x)
   {
     claim: 'functions of a library that is linked are found',
     functions: ['math'],
+    imports: true,
     edits: [{ file: 'math.c', from: 'sin(x)', to: 'cos(x) + sqrt(x) + floor(x / 2)' }],
     old: is('math', (x) => Math.sin(x).toFixed(4)),
     new: is('math', (x) => (Math.cos(x) + Math.sqrt(x) + Math.floor(x / 2)).toFixed(4)),

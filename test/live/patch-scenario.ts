@@ -31,6 +31,34 @@ export async function readUntilNew(
   throw new Error(`the new code never ran; the last line was ${JSON.stringify(previous)}`);
 }
 
+/** Reads lines that are right by the `old` or the `new` rule of each scenario, in whatever mixture,
+ *  until one is right by a rule that only a line of a finished patch can be. */
+export async function readUntilAll(
+  target: Target,
+  scenarios: readonly Scenario[],
+  version: 'old' | 'new',
+): Promise<Tick> {
+  let previous = await nextTick(target);
+  let missing = scenarios;
+  for (let line = 0; line < MAX_LINES; line++) {
+    const tick = await nextTick(target);
+    const before = previous;
+    const wrong = scenarios.filter(
+      (scenario) => !scenario.old(tick, before) && !scenario.new(tick, before),
+    );
+    expect(
+      wrong.map(({ claim }) => claim),
+      JSON.stringify([before, tick]),
+    ).toEqual([]);
+    missing = scenarios.filter((scenario) => !scenario[version](tick, before));
+    if (missing.length === 0) return tick;
+    previous = tick;
+  }
+  throw new Error(
+    `the ${version} code never ran: ${missing.map(({ claim }) => claim).join(', ')}; the last line was ${JSON.stringify(previous)}`,
+  );
+}
+
 /** Reads as many lines as x has values; all must be right. */
 export async function readRound(target: Target, last: Tick, rule: Rule): Promise<Tick> {
   let previous = last;

@@ -28,25 +28,22 @@ const LINKERS = ['bfd', 'gold', 'lld'] as const;
 type Linker = (typeof LINKERS)[number];
 
 /** Flags that real builds use, and the linkers to try them with. */
-const FLAGS: readonly { readonly flags: string; readonly linkers: readonly Linker[] }[] = [
-  {
-    flags: '-ffunction-sections -fdata-sections -Wl,--gc-sections -Wl,--export-dynamic',
-    linkers: LINKERS,
-  },
-  { flags: '-ffunction-sections -Wl,--icf=all', linkers: ['gold', 'lld'] },
-  { flags: '-Wl,-O2', linkers: ['bfd', 'lld'] },
-  { flags: '-Wl,--emit-relocs', linkers: LINKERS },
-  { flags: '-Wl,-z,now -Wl,-z,relro', linkers: ['bfd', 'lld'] },
-  { flags: '-Wl,-Bsymbolic', linkers: ['bfd'] },
-  { flags: '-fno-semantic-interposition', linkers: ['bfd'] },
-  { flags: '-fmerge-all-constants', linkers: ['lld'] },
-  { flags: '-fno-plt', linkers: ['bfd', 'lld'] },
-  { flags: '-fcf-protection -Wl,-z,ibtplt', linkers: ['bfd'] },
-  { flags: '-fvisibility=hidden', linkers: LINKERS },
-  { flags: '-fstack-protector-strong -D_FORTIFY_SOURCE=2', linkers: ['bfd'] },
-  { flags: '-fno-omit-frame-pointer -fstack-clash-protection', linkers: ['bfd'] },
-  { flags: '-march=x86-64-v3 -funroll-loops -ffast-math', linkers: ['lld'] },
-  { flags: '-g3 -gdwarf-4', linkers: ['bfd'] },
+const FLAGS: readonly (readonly [flags: string, linkers: readonly Linker[]])[] = [
+  ['-ffunction-sections -fdata-sections -Wl,--gc-sections -Wl,--export-dynamic', LINKERS],
+  ['-ffunction-sections -Wl,--icf=all', ['gold', 'lld']],
+  ['-Wl,-O2', ['bfd', 'lld']],
+  ['-Wl,--emit-relocs', LINKERS],
+  ['-Wl,-z,now -Wl,-z,relro', ['bfd', 'lld']],
+  ['-Wl,-Bsymbolic', ['bfd']],
+  ['-fno-semantic-interposition', ['bfd']],
+  ['-fmerge-all-constants', ['lld']],
+  ['-fno-plt', ['bfd', 'lld']],
+  ['-fcf-protection -Wl,-z,ibtplt', ['bfd']],
+  ['-fvisibility=hidden', LINKERS],
+  ['-fstack-protector-strong -D_FORTIFY_SOURCE=2', ['bfd']],
+  ['-fno-omit-frame-pointer -fstack-clash-protection', ['bfd']],
+  ['-march=x86-64-v3 -funroll-loops -ffast-math', ['lld']],
+  ['-g3 -gdwarf-4', ['bfd']],
 ];
 const LIBRARY = 'libparts.so';
 
@@ -131,12 +128,13 @@ describe('a program that nobody has edited has no function that differs', () => 
   describe.each(LINKERS)('linked by %s', (linker) => {
     // gold does not know --no-dynamic-linker.
     const cells = BUILDS.filter(({ kind }) => linker !== 'gold' || kind.name !== 'static-PIE');
-    it.each(cells)('$compiler $level $kind.name', async ({ compiler, level, kind }) => {
+    const titled = cells.map((build) => [build.title, build] as const);
+    it.each(titled)('%s', async (_, { compiler, level, kind }) => {
       expect(await differing([compiler, linker, kind], [level])).toEqual([]);
     });
   });
 
-  describe.each(FLAGS)('built with $flags', ({ flags, linkers }) => {
+  describe.each(FLAGS)('built with %s', (flags, linkers) => {
     const words = flags.split(' ');
     const ldflags = words.filter((word) => word.startsWith('-Wl,'));
     const cflags = words.filter((word) => !ldflags.includes(word));
@@ -145,10 +143,10 @@ describe('a program that nobody has edited has no function that differs', () => 
       linkers.map((linker, j) => {
         const kind = KINDS.find(({ name }) => name === ((i + j) % 2 === 0 ? 'PIE' : '.so'));
         if (kind === undefined) throw new Error('no such kind');
-        return { compiler, linker, kind };
+        return [compiler, linker, kind.name, kind] as const;
       }),
     );
-    it.each(cells)('$compiler, $linker, $kind.name', async ({ compiler, linker, kind }) => {
+    it.each(cells)('%s, %s, %s', async (compiler, linker, _, kind) => {
       expect(await differing([compiler, linker, kind], ['-O2', ...cflags], ldflags)).toEqual([]);
     });
   });

@@ -1,6 +1,7 @@
 /** The ways in which users build: each compiler, each level, each kind of program. */
 
 export interface Build {
+  readonly title: string;
   readonly compiler: 'gcc' | 'clang';
   readonly level: string;
   readonly kind: Kind;
@@ -28,6 +29,12 @@ export const KINDS: readonly Kind[] = [
 
 export const BUILDS: readonly Build[] = COMPILERS.flatMap((compiler) =>
   LEVELS.flatMap((level) =>
-    KINDS.map((kind) => ({ compiler, level, kind, cflags: `${level} ${kind.cflags}` })),
+    KINDS.map((kind) => ({
+      title: `${compiler} ${level} ${kind.name}`,
+      compiler,
+      level,
+      kind,
+      cflags: `${level} ${kind.cflags}`,
+    })),
   ),
 );

@@ -9,6 +9,9 @@ import { REPOSITORY } from './repository.js';
 const run = promisify(execFile);
 
 export interface BuildOptions {
+  /** Another target of its Makefile that makes `main`. */
+  readonly target?: string;
+  readonly cc?: string;
   readonly cxx?: string;
   readonly cxxflags?: string;
   readonly cflags?: string;
@@ -39,13 +42,16 @@ export class Fixture implements Disposable {
 
   async build(options: BuildOptions = {}): Promise<void> {
     const variables = [
+      ...(options.cc === undefined ? [] : [`CC=${options.cc}`]),
       ...(options.cxx === undefined ? [] : [`CXX=${options.cxx}`]),
       ...(options.cxxflags === undefined ? [] : [`CXXFLAGS=${options.cxxflags}`]),
       ...(options.cflags === undefined ? [] : [`CFLAGS=${options.cflags}`]),
       ...(options.ldflags === undefined ? [] : [`LDFLAGS=${options.ldflags}`]),
       ...(options.variables ?? []),
     ];
-    await run('make', ['-s', '-B', 'main', ...variables], { cwd: this.directory });
+    await run('make', ['-s', '-j2', '-B', options.target ?? 'main', ...variables], {
+      cwd: this.directory,
+    });
   }
 
   /** Runs a program in its folder, as a user would in a shell. */
