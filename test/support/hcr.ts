@@ -16,6 +16,8 @@ export interface HcrOutcome {
 export interface HcrOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Where a compilation alone takes a minute. */
+  readonly patienceMs?: number;
   /** Words before the command, such as those of strace or setpriv. */
   readonly under?: readonly string[];
 }
@@ -34,7 +36,7 @@ export async function runHcr(
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
+    timeout: options.patienceMs ?? PATIENCE_MS,
     killSignal: 'SIGKILL',
   });
   let stdout = '';
