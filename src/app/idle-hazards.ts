@@ -2,27 +2,49 @@
  * Functions that hand each other data of a type whose layout changes. An old frame of one that
  * calls another would hand old data to new code, so no such frame may be left.
  */
-import { type Addr, type AddrRange, offsetBy } from '../core/address.js';
-import type { LiveUnit } from '../link/live-unit.js';
-import type { Body } from '../patch/ledger.js';
+import { type Addr, type AddrRange, offsetBy, vaddr } from '../core/address.js';
+import { liveAddress } from '../elf/loaded-module.js';
+import { type Body, type EntryRecord, type Ledger, bodiesAt } from '../patch/ledger.js';
 import type { Hazard } from '../patch/safety.js';
-import type { PreparedUnit } from './prepare-unit.js';
+import type { ProcessImage } from './observe.js';
 import type { PatchRoot } from './select-roots.js';
 
-/** @param bodies those that run now */
+/** @param ledger what is live is its current generation
+ *  @param entries of such functions */
 export function idleHazards(
-  { idle, live }: PreparedUnit,
-  bodies: ReadonlyMap<Addr, Body>,
+  image: ProcessImage,
+  ledger: Ledger,
+  entries: ReadonlySet<Addr>,
 ): Hazard[] {
-  return idle.flatMap((root) => {
-    const { name } = root.fn;
-    const cold = bodies.get(root.live.address)?.cold ?? originalColdParts(live, name);
-    return [liveRange(root, bodies), ...cold].map((range) => ({
-      range,
-      function: name,
-      why: 'shares-data' as const,
-    }));
-  });
+  const bodies = bodiesAt(ledger, ledger.current);
+  return ledger.entries
+    .filter(({ entry }) => entries.has(entry))
+    .flatMap((record) => {
+      const { entry, name, sizeBytes } = record;
+      const body = bodies.get(entry);
+      const start = body?.start ?? entry;
+      const whole = { start, end: offsetBy(start, body?.sizeBytes ?? sizeBytes) };
+      return [whole, ...(body?.cold ?? coldParts(image, record))].map((range) => ({
+        range,
+        function: name,
+        why: 'shares-data' as const,
+      }));
+    });
+}
+
+/** Of the original; those of a function of the same name in another unit do no harm. */
+function coldParts({ modules }: ProcessImage, { name, module: path }: EntryRecord): AddrRange[] {
+  return modules
+    .filter((module) => module.path === path)
+    .flatMap((module) =>
+      module.file
+        .symbols()
+        .findByName(`${name}.cold`)
+        .map(({ value, sizeBytes }) => {
+          const start = liveAddress(module, vaddr(value));
+          return { start, end: offsetBy(start, sizeBytes) };
+        }),
+    );
 }
 
 /** The code that runs for a function now: its body, or the original. */
@@ -30,11 +52,4 @@ export function liveRange(root: PatchRoot, bodies: ReadonlyMap<Addr, Body>): Add
   const body = bodies.get(root.live.address);
   const start = body?.start ?? root.live.address;
   return { start, end: offsetBy(start, body?.sizeBytes ?? root.live.sizeBytes) };
-}
-
-function originalColdParts({ functions }: LiveUnit, name: string): AddrRange[] {
-  const part = functions.get(`${name}.cold`);
-  return part === undefined
-    ? []
-    : [{ start: part.address, end: offsetBy(part.address, part.sizeBytes) }];
 }

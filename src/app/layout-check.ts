@@ -23,6 +23,7 @@ import type { VariableEntry } from '../dwarf/variables.js';
 import { liveAddress } from '../elf/loaded-module.js';
 import { datumKind, isAllocated } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
+import type { SharedType } from '../patch/ledger.js';
 import { type ChangedType, compareTypes, declaringFile } from '../dwarf/changed-types.js';
 import type { LinkedCode } from './linked-code.js';
 import type { WantedUnit } from './locate.js';
@@ -45,9 +46,8 @@ export interface LayoutInput {
 export interface LayoutFindings {
   /** `layout-changed`, one for each type. */
   readonly problems: readonly HcrError[];
-  /** Functions that hand data of a changed type to each other: an old frame must not call new
-   *  code with it, so all of them have to be idle when they are replaced. */
-  readonly idle: readonly PatchRoot[];
+  /** Types that may change, because only functions of this patch work on them. */
+  readonly shared: readonly SharedType[];
 }
 
 /** @throws HcrError `malformed-file` */
@@ -55,10 +55,10 @@ export function checkLayouts(input: LayoutInput): LayoutFindings {
   const live = input.wanted.unit;
   const edited = input.edited.debug;
   if (live === undefined || edited === undefined || input.roots.length === 0)
-    return { problems: [], idle: [] };
+    return { problems: [], shared: [] };
   const { changed, unknown } = compareTypes(live.dies, edited.dies);
   const foreign = unknown.filter((type) => mayDifferElsewhere(type, edited, input.wanted));
-  if (changed.length === 0 && foreign.length === 0) return { problems: [], idle: [] };
+  if (changed.length === 0 && foreign.length === 0) return { problems: [], shared: [] };
   return new LayoutCheck(input, live, edited).run(changed, foreign);
 }
 
@@ -81,19 +81,19 @@ class LayoutCheck {
 
   run(changed: readonly ChangedType[], foreign: readonly NamedType[]): LayoutFindings {
     const problems: HcrError[] = [];
-    const idle = new Set<PatchRoot>();
+    const shared: SharedType[] = [];
     const used = changed.filter(({ edited }) => this.isUsedByNewCode(edited));
     for (const type of this.innermostFirst(used)) {
       const users = this.oldUsersOf(type);
       if (users.length > 0)
         problems.push(layoutChanged(type.edited, type.name, type.differences, users));
-      else for (const root of this.sharingRoots(type)) idle.add(root);
+      else shared.push(...this.sharingOf(type));
     }
     for (const type of foreign.filter(({ die }) => this.isUsedByNewCode(die))) {
       const problem = this.compareElsewhere(type);
       if (problem !== undefined) problems.push(problem);
     }
-    return { problems, idle: [...idle] };
+    return { problems, shared };
   }
 
   /** Of a type that nothing declared is of, some code makes use by converting to it. */
@@ -146,12 +146,19 @@ class LayoutCheck {
     return [`perhaps ${listNames(leftAlone)}, compiled differently now`];
   }
 
-  private sharingRoots(type: ChangedType): PatchRoot[] {
+  /** Functions that hand data of a type to each other: an old frame must not call new code with
+   *  it, so all of them have to be idle when they are replaced. */
+  private sharingOf(type: ChangedType): SharedType[] {
     const dies = offsetsOf(type.live);
     const { functions } = this.liveUses.usersOf(dies, 'mentioned');
     const isShared =
       functions.length > 1 || functions.some((entry) => this.liveUses.isPassed(dies, entry));
-    return isShared ? functions.flatMap((entry) => this.rootOf(entry) ?? []) : [];
+    if (!isShared) return [];
+    const { module } = this.input.wanted;
+    const entries = functions.flatMap(({ entry }) =>
+      entry === undefined ? [] : [liveAddress(module, entry)],
+    );
+    return [{ name: displayName(type.edited, type.name), entries }];
   }
 
   private agrees({ entry }: FunctionEntry): boolean {
@@ -222,8 +229,13 @@ function layoutChanged(
   users: readonly string[],
 ): HcrError {
   const who = { what: 'used by', live: listNames(users), edited: 'not part of this patch' };
-  const type = die.has(DW_AT.name) ? typeText(die) : name;
+  const type = displayName(die, name);
   return new HcrError({ code: 'layout-changed', type, differences: [...differences, who] });
+}
+
+/** As the source has it, `struct s` in C. */
+function displayName(die: Die, name: string): string {
+  return die.has(DW_AT.name) ? typeText(die) : name;
 }
 
 function listNames(names: readonly string[]): string {

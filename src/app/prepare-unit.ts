@@ -15,7 +15,7 @@ import { type EditedUnit, readEditedUnit } from '../link/read-object-unit.js';
 import { readLiveUnit } from '../link/read-live-unit.js';
 import { type FunctionState, compareFunctions } from '../patch/changed-functions.js';
 import { CodeComparer } from '../patch/compare-code.js';
-import { type Ledger, bodiesAt, newVariables } from '../patch/ledger.js';
+import { type Ledger, type SharedType, bodiesAt, newVariables } from '../patch/ledger.js';
 import type { BuiltUnit } from './build-unit.js';
 import { renewedClosures } from './closures.js';
 import type { WantedUnit } from './locate.js';
@@ -32,8 +32,8 @@ export interface PreparedUnit {
   readonly roots: readonly PatchRoot[];
   readonly states: readonly FunctionState[];
   readonly linked: LinkedCode;
-  /** Functions of which no old frame may be left when they are replaced. */
-  readonly idle: readonly PatchRoot[];
+  /** Types that change, with the functions that hand each other data of them. */
+  readonly shared: readonly SharedType[];
   readonly notes: readonly string[];
   /** Functions that differ from the running code and are left alone. */
   readonly leftAlone: readonly string[];
@@ -123,9 +123,21 @@ export function prepareUnit(
     ...(renewed.length === 0 ? [] : [RENEWED_NOTE]),
     ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
   ];
-  const { idle } = checks;
+  const { shared } = checks;
   const isAllLive = renewed.length === 0;
-  return { wanted, edited, live, binder, roots, states, linked, idle, notes, leftAlone, isAllLive };
+  return {
+    wanted,
+    edited,
+    live,
+    binder,
+    roots,
+    states,
+    linked,
+    shared,
+    notes,
+    leftAlone,
+    isAllLive,
+  };
 }
 
 const RENEWED_NOTE =

@@ -11,6 +11,7 @@ import {
   type Ledger,
   bodiesAt,
   nextGeneration,
+  sharingBetween,
 } from '../patch/ledger.js';
 import type { LinkedPart } from '../link/link.js';
 import { writesBetween } from '../patch/plan.js';
@@ -64,6 +65,7 @@ export async function publishGeneration(
     bodies,
     blocks: placed.flatMap((unit) => unit.blocks),
     variables: placed.flatMap((unit) => variablesOf(unit)),
+    shared: placed.flatMap(({ prepared }) => prepared.shared),
     frameIndexes: placed.map((unit) => unit.image.frameIndex),
     retired: false,
   };
@@ -83,7 +85,7 @@ export async function publishGeneration(
     );
     const hazards = [
       ...unwinding.hazards,
-      ...placed.flatMap(({ prepared }) => idleHazards(prepared, from)),
+      ...idleHazards(image, planned, sharingBetween(planned, before.current, number)),
     ];
     const transition = { before, planned, to: number, created: true, writes, hazards };
     const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);

@@ -1,9 +1,10 @@
 /** `hcr rollback`: an earlier generation is made live again. Nothing is compiled. */
 import { HcrError } from '../core/failure.js';
 import { hex } from '../core/address.js';
-import { type Ledger, bodiesAt, generationOf } from '../patch/ledger.js';
+import { type Ledger, bodiesAt, generationOf, sharingBetween } from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
+import { idleHazards } from './idle-hazards.js';
 import { openForChange } from './open-for-change.js';
 import { publishRecorded } from './publish-recorded.js';
 import type { PatchReport, PatchedFunction, ReportProgress } from './report.js';
@@ -44,7 +45,8 @@ export async function rollBack(
   }
   await rehearsePublication();
   onProgress({ stage: 'publish' });
-  const transition = { before: ledger, planned: ledger, to, created: false, writes, hazards: [] };
+  const hazards = idleHazards(image, ledger, sharingBetween(ledger, ledger.current, to));
+  const transition = { before: ledger, planned: ledger, to, created: false, writes, hazards };
   const { pauseMicros } = await watch.time('publish', () =>
     publishRecorded(image, transition, [], options.timeoutMs, onProgress),
   );

@@ -8,6 +8,7 @@ import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import { type LayoutFindings, type LayoutInput, checkLayouts } from './layout-check.js';
+import { checkShared } from './shared-types.js';
 import { checkVariables } from './variable-check.js';
 import { type WantedUnit, debugEntryAt } from './locate.js';
 import type { PatchRoot } from './select-roots.js';
@@ -64,9 +65,10 @@ export function checkRoots(input: CheckInput): LayoutFindings {
     problems: [
       ...roots.flatMap((root) => signatures.problem(root) ?? []),
       ...layouts.problems,
+      ...checkShared(input.image.store.ledger, roots, input.agreeing),
       ...checkVariables(wanted, edited, binder, linked),
     ],
-    idle: layouts.idle,
+    shared: layouts.shared,
   };
 }
 

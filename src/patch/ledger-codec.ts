@@ -21,6 +21,7 @@ import {
   type NewVariable,
   type OriginalBytes,
   type Pending,
+  type SharedType,
   type Unwinder,
   blocksInUse,
 } from './ledger.js';
@@ -204,6 +205,12 @@ function readVariable(json: Json): NewVariable {
   };
 }
 
+function readShared(json: Json): SharedType {
+  const entries = json['entries'];
+  if (!Array.isArray(entries)) throw new TypeError('not a list');
+  return { name: text(json['name']), entries: entries.map(address) };
+}
+
 function readGeneration(json: Json): GenerationRecord {
   return {
     number: count(json['number']),
@@ -212,6 +219,7 @@ function readGeneration(json: Json): GenerationRecord {
     bodies: list(json['bodies'], readBody),
     blocks: list(json['blocks'], readBlock),
     variables: list(json['variables'], readVariable),
+    ...(json['shared'] === undefined ? {} : { shared: list(json['shared'], readShared) }),
     frameIndexes: list(json['frameIndexes'] ?? [], readRange),
     retired: flag(json['retired']),
   };

@@ -55,6 +55,14 @@ export interface NewVariable {
   readonly sizeBytes: number;
 }
 
+/** A type that a generation lays out otherwise than the program did, and what code works on data of
+ *  it together. */
+export interface SharedType {
+  readonly name: string;
+  /** Of the functions. */
+  readonly entries: readonly Addr[];
+}
+
 export interface GenerationRecord {
   readonly number: number;
   readonly parent: number;
@@ -64,6 +72,7 @@ export interface GenerationRecord {
   /** The memory it holds; none once that has been given back. */
   readonly blocks: readonly Block[];
   readonly variables: readonly NewVariable[];
+  readonly shared?: readonly SharedType[];
   /** Where its frame descriptions are listed; see src/link/frame-index.ts. */
   readonly frameIndexes: readonly AddrRange[];
   /** True when it cannot be gone back to; see retire. */
@@ -187,4 +196,15 @@ export function blocksInUse({ generations, unwinders }: Ledger): Block[] {
 /** Bytes in use in the areas. */
 export function usedBytes(ledger: Ledger): number {
   return blocksInUse(ledger).reduce((sum, block) => sum + block.sizeBytes, 0);
+}
+
+/** Functions of which no frame may be left when one generation takes the place of another: they hand
+ *  each other data that the two lay out differently. */
+export function sharingBetween(ledger: Ledger, from: number, to: number): ReadonlySet<Addr> {
+  const [before, after] = [lineage(ledger, from), lineage(ledger, to)];
+  const changed = [
+    ...before.filter((generation) => !after.includes(generation)),
+    ...after.filter((generation) => !before.includes(generation)),
+  ];
+  return new Set(changed.flatMap(({ shared = [] }) => shared.flatMap(({ entries }) => entries)));
 }

@@ -333,6 +333,47 @@ describe.each(BUILDS)('built by $compiler $cflags', ({ compiler, variables, cfla
     await rollBack(target.pid, ['--to', '0']);
   });
 
+  it('never hands data of an old frame to new code, or of a new frame to old code', async () => {
+    using _ = edited(fixture, [
+      {
+        file: 'steps.c',
+        changes: [
+          ['int at, by;', 'long far; int by, at;'],
+          ['{x, 2}', '{100, 2, x}'],
+          ['step->at += step->by;', 'step->at += step->by + step->far;'],
+        ],
+      },
+    ]);
+    const readLines = async (last: (offset: number) => boolean): Promise<void> => {
+      for (;;) {
+        const tick = await nextTick(target);
+        const offset = Number(tick['steps']) - Number(tick['x']);
+        expect([4, 204]).toContain(offset);
+        if (last(offset)) return;
+      }
+    };
+    target.lines.skipArrived();
+    await attach(target.pid, ['steps', 'advance']);
+    await readLines((offset) => offset === 204);
+    await rollBack(target.pid);
+    await readLines((offset) => offset === 4);
+  });
+
+  it('refuses to take a shared structure back from one function only', async () => {
+    const [, shared] = HARMLESS;
+    {
+      using _ = edited(fixture, shared?.edits ?? []);
+      await attach(target.pid, ['pairs', 'sum']);
+    }
+    const refusal = await refusalOf(['attach', target.pid, '--func', 'pairs']);
+    expect(refusal).toMatchObject({ code: 'layout-changed', error: { type: 'struct pair' } });
+    expect(refusal.message).toMatch(/sum, as generation \d+ laid it out/);
+    await attach(target.pid, ['pairs', 'sum']);
+    const tick = await tickAfter(target);
+    expect(Number(tick['pairs'])).toBe(2 * Number(tick['x']) + 5);
+    await rollBack(target.pid, ['--to', '0']);
+  });
+
   it('goes on with --unchecked and says what it did not refuse', async () => {
     using _ = edited(fixture, [
       {

@@ -115,6 +115,9 @@ function generations(areas: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
     variables: fc.array(fc.record({ module: text, key: text, start: address, sizeBytes }), {
       maxLength: 3,
     }),
+    shared: fc.array(fc.record({ name: text, entries: fc.array(address, { maxLength: 3 }) }), {
+      maxLength: 2,
+    }),
     frameIndexes: fc.array(
       fc.record({ start: address, sizeBytes }).map(({ start, sizeBytes: bytes }) => ({
         start,
