@@ -128,7 +128,7 @@ class UnitSearch {
     return new Set(
       [...bodiesAt(ledger, ledger.current).values()].flatMap(({ module: path, entry }) => {
         const module = modules.get(path);
-        const unit = module && image.debugInfo(module)?.unitForAddress(fileAddress(module, entry));
+        const unit = module && image.debugInfo(module)?.unitAt(fileAddress(module, entry));
         return unit === undefined ? [] : [unit];
       }),
     );

@@ -79,7 +79,7 @@ function namedIn(image: ProcessImage, module: LoadedModule, wanted: WantedName):
     if (!symbol.name.startsWith('_Z') || isColdPart(symbol.name)) continue;
     if (!wanted.words.every((word) => symbol.name.includes(word))) continue;
     const at = vaddr(symbol.value);
-    const unit = info.unitForAddress(at);
+    const unit = info.unitAt(at);
     const entry = unit?.functions().find((candidate) => candidate.entry === at);
     if (unit === undefined || entry === undefined || !isCalled(entry, wanted)) continue;
     seen.add(symbol.value);

@@ -1,8 +1,6 @@
 /** `hcr functions`: what can be patched. The target is not stopped. */
 import { type Vaddr, hex, vaddr } from '../core/address.js';
 import { isHcrError } from '../core/failure.js';
-import type { DebugInfo } from '../dwarf/debug-info.js';
-import type { Unit } from '../dwarf/unit.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
 import type { SymbolTable } from '../elf/symbols.js';
@@ -106,8 +104,9 @@ function listModule(query: Query, module: LoadedModule): FunctionListing[] {
   for (const symbol of symbols.listed) {
     const source = facts?.bodies.get(symbol.at);
     if (!query.accepts(symbol.name) && !query.accepts(source?.label ?? '')) continue;
-    // Several names of one destructor mean nothing to the user.
-    const meaning = `${source?.label ?? symbol.name} ${symbol.at}`;
+    // Several names of one destructor mean nothing to the user; those of C are all the source's.
+    const label = symbol.name.startsWith('_Z') ? source?.label : undefined;
+    const meaning = `${label ?? symbol.name} ${symbol.at}`;
     if (meanings.has(meaning)) continue;
     meanings.add(meaning);
     const row = rowOf(query, module, symbol, source);
@@ -180,7 +179,7 @@ function factsOf(
     }
     const units = new Set(
       listed.flatMap(({ at }) => {
-        const unit = unitAt(info, at);
+        const unit = info.unitAt(at);
         return unit === undefined ? [] : [unit.offset];
       }),
     );
@@ -201,16 +200,6 @@ function noteAbsent({ notes }: Query, facts: FunctionFacts): FunctionFacts {
     notes.push(others.length === 0 ? first : `${first} So it is for ${others.length} more.`);
   }
   return facts;
-}
-
-/** Undefined where the unit's debug information is in a file that is not there. */
-function unitAt(info: DebugInfo, at: Vaddr): Unit | undefined {
-  try {
-    return info.unitForAddress(at);
-  } catch (error) {
-    if (isHcrError(error, 'debug-file-missing')) return undefined;
-    throw error;
-  }
 }
 
 function rowOf(

@@ -15,6 +15,7 @@ import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
+import { assertDataIsKnown } from './stripped-data.js';
 
 /** @throws HcrError `out-of-reach`, `out-of-memory`, `abi-changed`, and those of binding */
 export function placeUnits(
@@ -28,6 +29,7 @@ export function placeUnits(
     const taken = placed.flatMap((unit) => unit.blocks);
     const plain = placeUnit(image, prepared, new Map(), taken, dryRun);
     assertNoConstructors(plain);
+    assertDataIsKnown(plain);
     const needs = new Map<PatchRoot, KeepingNeed>();
     for (const root of prepared.roots) {
       const need = contractOf(image, plain, root, decoder);

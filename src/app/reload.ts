@@ -27,10 +27,10 @@ export async function reloadChanged(
   const watch = new Stopwatch();
   const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
   using image = opened;
+  const changed = await watch.time('observe', () => changedUnits(image, files, options));
   const absent = image.modules
     .flatMap((module) => image.debugInfo(module)?.absent() ?? [])
     .map(({ message }) => message);
-  const changed = await watch.time('observe', () => changedUnits(image, files, options));
   assertOneUnit(changed, options);
   const request = {
     units: changed.units,

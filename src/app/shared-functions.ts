@@ -39,5 +39,5 @@ export function withoutSharedFunctions(
 }
 
 function ownerOf(image: ProcessImage, { wanted }: PreparedUnit, entry: Addr): Unit | undefined {
-  return image.debugInfo(wanted.module)?.unitForAddress(fileAddress(wanted.module, entry));
+  return image.debugInfo(wanted.module)?.unitAt(fileAddress(wanted.module, entry));
 }

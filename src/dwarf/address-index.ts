@@ -1,9 +1,9 @@
-/** Which unit an address belongs to: ranges sorted by where they start. */
+/** Whose an address is, a unit's or a function's: ranges sorted by where they start. */
 import type { VaddrRange } from '../core/address.js';
 
 export interface OwnedRange extends VaddrRange {
-  /** Where the unit is in `.debug_info`. */
-  readonly unitOffset: number;
+  /** Where the unit is in `.debug_info`, or the number of the function. */
+  readonly owner: number;
 }
 
 export class AddressIndex {
@@ -22,12 +22,12 @@ export class AddressIndex {
     }
   }
 
-  /** The unit of the innermost range around an address. */
+  /** The owner of the innermost range around an address. */
   find(address: number): number | undefined {
     for (let index = this.countStartingUpTo(address) - 1; index >= 0; index--) {
       if ((this.furthestEnds[index] ?? 0) <= address) return undefined;
       const range = this.ranges[index];
-      if (range !== undefined && address < range.end) return range.unitOffset;
+      if (range !== undefined && address < range.end) return range.owner;
     }
     return undefined;
   }

@@ -47,6 +47,6 @@ function readSet(
     const length = readAddress(reader, addressBytes);
     if (start === 0 && length === 0) return;
     const range = liveRange(start, (start ?? 0) + (length ?? 0));
-    if (range !== undefined) ranges.push({ ...range, unitOffset });
+    if (range !== undefined) ranges.push({ ...range, owner: unitOffset });
   }
 }

@@ -114,6 +114,16 @@ export class DebugInfo {
     return unit;
   }
 
+  /** As {@link unitForAddress}, but `undefined` also where the information is not there. */
+  unitAt(address: Vaddr): Unit | undefined {
+    try {
+      return this.unitForAddress(address);
+    } catch (error) {
+      if (isHcrError(error, 'debug-file-missing')) return undefined;
+      throw error;
+    }
+  }
+
   /** Units, those of single types included, whose entries may use one of some names. Of those that
    *  are split off nothing is known without reading them. */
   unitsNaming(names: readonly string[]): readonly UnitDies[] {
@@ -134,7 +144,7 @@ export class DebugInfo {
     const ranges = section === undefined ? [] : readAranges(section);
     return {
       index: new AddressIndex(ranges),
-      units: new Set(ranges.map(({ unitOffset }) => unitOffset)),
+      units: new Set(ranges.map(({ owner }) => owner)),
     };
   }
 
@@ -143,7 +153,7 @@ export class DebugInfo {
     for (const header of this.info.headers()) {
       if (!mayHaveCode(header) || covered.has(header.offset)) continue;
       for (const range of this.info.enter(header).codeRanges()) {
-        ranges.push({ ...range, unitOffset: header.offset });
+        ranges.push({ ...range, owner: header.offset });
       }
     }
     return new AddressIndex(ranges);

@@ -4,6 +4,7 @@
  * @see DWARF 5, 3.1.1
  */
 import type { Vaddr, VaddrRange } from '../core/address.js';
+import { AddressIndex } from './address-index.js';
 import { DW_AT } from './constants.js';
 import { type FunctionEntry, readFunctions } from './functions.js';
 import { type InlinedCopy, readInlinedCopies } from './inlined-copies.js';
@@ -24,6 +25,7 @@ export class Unit {
   private functionsOnce: readonly FunctionEntry[] | undefined;
   private inlinedCopiesOnce: readonly InlinedCopy[] | undefined;
   private variablesOnce: readonly VariableEntry[] | undefined;
+  private functionIndexOnce: AddressIndex | undefined;
   private rangesOnce: readonly VaddrRange[] | undefined;
 
   constructor(dies: UnitDies) {
@@ -100,9 +102,18 @@ export class Unit {
   /** The function whose code contains an address, with the copies inlined into it counted as its
    *  own. */
   functionAt(address: Vaddr): FunctionEntry | undefined {
-    return this.functions().find((entry) =>
-      entry.ranges().some(({ start, end }) => address >= start && address < end),
+    this.functionIndexOnce ??= this.indexFunctions();
+    const index = this.functionIndexOnce.find(address);
+    return index === undefined ? undefined : this.functions()[index];
+  }
+
+  /** By number of the function. Of several for the same code, as after the linker has folded
+   *  equal functions, the first counts. */
+  private indexFunctions(): AddressIndex {
+    const ranges = this.functions().flatMap((entry, owner) =>
+      entry.ranges().map((range) => ({ ...range, owner })),
     );
+    return new AddressIndex(ranges.reverse());
   }
 
   /** The source line of the instruction at an address. */

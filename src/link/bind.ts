@@ -296,14 +296,23 @@ export class Binder {
     if (kind === 'thread-local') return this.bindThreadLocal(section, offset);
     let base = this.sections.get(section);
     if (!this.sections.has(section)) {
-      // A constant may lead back to itself; meanwhile it is one that is linked anew.
-      this.sections.set(section, undefined);
-      base = kind === 'writable' ? this.liveBase(section) : this.liveConstant(section);
+      base = kind === 'writable' ? this.liveBase(section) : this.constantBase(section);
       this.sections.set(section, base);
     }
     if (base === undefined) return { kind: 'fresh', section, offset };
     const name = objectsIn(this.context.unit.object, section)[0]?.name ?? section.name;
     return { kind: 'live', address: offsetBy(base, offset), name, symbol: undefined };
+  }
+
+  private constantBase(section: Section): Addr | undefined {
+    // It may lead back to itself; meanwhile it is one that is linked anew.
+    this.sections.set(section, undefined);
+    try {
+      return this.liveConstant(section);
+    } finally {
+      // Who asks again after a refusal is to be refused again.
+      this.sections.delete(section);
+    }
   }
 
   private bindThreadLocal(section: Section, offset: number): Binding {

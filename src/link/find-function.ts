@@ -72,10 +72,7 @@ export function findFunction(modules: readonly LoadedModule[], text: string): Fo
       code: 'function-not-found',
       function: text,
       near: nearNames(modules, name),
-      where:
-        modules.length === 1
-          ? (modules[0]?.name ?? 'the program')
-          : 'the program and its libraries',
+      where: describePlaces(modules),
     });
   }
   if (others.length === 0) return found;
@@ -90,6 +87,16 @@ export function findFunction(modules: readonly LoadedModule[], text: string): Fo
     ),
     modules: labels,
   });
+}
+
+function describePlaces(modules: readonly LoadedModule[]): string {
+  const [first, ...others] = modules;
+  if (first === undefined) return 'the program';
+  const places = others.length === 0 ? first.name : 'the program and its libraries';
+  const isStripped = first.isExecutable && first.file.symbols().count <= 1;
+  return isStripped
+    ? `${places} (${first.name} is stripped: only what it exports has a name)`
+    : places;
 }
 
 function matchesFile(fn: FoundFunction, file: string): boolean {

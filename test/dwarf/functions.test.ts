@@ -141,6 +141,19 @@ test('an address inside a function leads to it', () => {
   );
 });
 
+test.each(['o2', 'dwarf4'] as const)('of %s any number of questions are answered', (name) => {
+  // Lists of ranges are read from the file once, however often they are asked for.
+  const unit = samples.unit(name, 'main.c');
+  const partlyCold = samples.function(name, 'main.c', 'partly_cold');
+  const wanted = partlyCold.ranges();
+  expect(wanted.length).toBeGreaterThan(1);
+  for (let times = 0; times < 20_000; times++) {
+    if (partlyCold.ranges().length !== wanted.length) expect.fail('other ranges');
+    const address = wanted[times % wanted.length]?.start ?? expect.fail('no range');
+    if (unit.functionAt(address)?.entry !== partlyCold.entry) expect.fail('another function');
+  }
+});
+
 test('code that the linker discarded has no entry', () => {
   const path = samples.build(
     'discarded.c',
