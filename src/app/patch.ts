@@ -192,8 +192,15 @@ class PatchRun {
 
   async publish(units: readonly PreparedUnit[]) {
     const { machine } = this.image.target;
-    const flags = units.some(callsOutdatedCode) ? INDEPENDENT_FLAGS : [];
-    const independent = flags.length === 0 ? units : await this.again(units, flags);
+    let flags = units.some(callsOutdatedCode) ? INDEPENDENT_FLAGS : [];
+    let independent = units;
+    try {
+      if (flags.length > 0) independent = await this.again(units, flags);
+    } catch (error) {
+      // clang does not know the flag, and keeps to the convention at calls of what it does not inline.
+      if (!isHcrError(error, 'compile-failed')) throw error;
+      flags = [];
+    }
     try {
       return await this.publishOnce(independent);
     } catch (error) {

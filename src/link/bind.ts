@@ -10,7 +10,7 @@
  * - What only this compilation knows (clones, parts, string constants, switch tables, `CSWTCH.1`)
  *   is fresh: it is linked into the patch area.
  */
-import { type Addr, offsetBy } from '../core/address.js';
+import { type Addr, contains, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { STB, STT, STV } from '../elf/constants.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
@@ -154,6 +154,12 @@ export class Binder {
   /** The live function, clone or part that this one is the new version of. */
   liveVersion(fn: ObjectFunction): LiveSymbol | undefined {
     return this.liveEntry(fn) ?? this.context.live.functions.get(fn.name);
+  }
+
+  /** Whether a live function came from this unit, or was added to it by an earlier patch. */
+  ownsLive({ address, module }: LiveSymbol): boolean {
+    const isOriginal = contains(module.range, address);
+    return !isOriginal || this.context.live.owns(address);
   }
 
   /** Names a new function in the ledger. */

@@ -113,10 +113,10 @@ export class LiveSymbols {
     const own = this.inModule(name, home);
     if (query.ownOnly === true) return own;
     if (own !== undefined && query.version === undefined && !isInterposable(name, home)) return own;
-    const version = query.version ?? importedVersion(name, home);
+    const version = query.version ?? this.importedVersion(name, home);
     const found = this.inScope(name, home, version);
     if (found?.kind === 'thread-local') return found;
-    const stored = query.version === undefined ? this.storedFor(name, home, found) : undefined;
+    const stored = this.storedFor(name, home, found, version);
     if (stored === undefined && this.bindsItself(name, home, own, found)) return own;
     if (stored === 0 && query.isWeak === true) return 'absent';
     if (stored === undefined || stored === 0 || stored === found?.address)
@@ -169,6 +169,25 @@ export class LiveSymbols {
     return others.length === 0 && !isDynamic;
   }
 
+  /** The version of a name that the module was linked with. Parts of it may ask for an old one by
+   *  name; the others mean the default. */
+  private importedVersion(name: string, home: LoadedModule): string | undefined {
+    const versions = home.file
+      .dynamicSymbols()
+      .findByName(name)
+      .filter(({ isDefined }) => !isDefined)
+      .map(({ version }) => version);
+    if (versions.length <= 1) return versions[0];
+    const defaults = this.scope.orderFor(home).flatMap(({ file }) =>
+      file
+        .dynamicSymbols()
+        .findByName(name)
+        .filter(({ isDefaultVersion }) => isDefaultVersion)
+        .map(({ version }) => version),
+    );
+    return versions.find((version) => defaults.includes(version)) ?? versions[0];
+  }
+
   private inScope(
     name: string,
     home: LoadedModule,
@@ -186,8 +205,9 @@ export class LiveSymbols {
     name: string,
     home: LoadedModule,
     found: LiveSymbol | undefined,
+    version: string | undefined,
   ): Addr | undefined {
-    const stored = this.stored.of(name, home);
+    const stored = this.stored.of(name, home, version);
     if (stored !== undefined || found === undefined || !isUnique(name, found.module)) return stored;
     for (const module of this.modules) {
       if (module.loader?.namespace !== home.loader?.namespace) continue;
@@ -300,14 +320,6 @@ function isUnique(name: string, module: LoadedModule): boolean {
     .dynamicSymbols()
     .findByName(name)
     .some(({ isDefined, binding }) => isDefined && binding === STB.GNU_UNIQUE);
-}
-
-/** The version that the module was linked against, where it imports the name. */
-function importedVersion(name: string, module: LoadedModule): string | undefined {
-  return module.file
-    .dynamicSymbols()
-    .findByName(name)
-    .find(({ isDefined }) => !isDefined)?.version;
 }
 
 /** What a module exports under a name: in the version asked for, else the default one. */

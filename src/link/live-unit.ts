@@ -29,6 +29,9 @@ export interface LiveUnit {
   readonly objects: ReadonlyMap<string, LiveSymbol>;
   /** Static variables by scoped name; empty without debug information. */
   readonly variables: ReadonlyMap<string, LiveVariable>;
+  /** Whether code at an address is the unit's own; true of all where debug information does not
+   *  tell. */
+  readonly owns: (address: Addr) => boolean;
 }
 
 /** `n.12` taken apart; undefined for a name that the compiler did not number. */

@@ -14,6 +14,9 @@ export interface ObjectFunction {
   readonly offset: number;
   readonly sizeBytes: number;
   readonly isLocal: boolean;
+  /** Whether another unit's definition may have taken its place in the program; copies of inline
+   *  functions are all the same one. */
+  readonly isReplaceable: boolean;
 }
 
 export type DatumKind = 'writable' | 'constant' | 'thread-local';
@@ -57,6 +60,7 @@ export function readObjectFunctions(object: ObjectFile): ObjectFunction[] {
       offset: symbol.value,
       sizeBytes: symbol.sizeBytes,
       isLocal: symbol.binding === STB.LOCAL,
+      isReplaceable: symbol.binding === STB.WEAK && object.groupOf(section)?.isComdat !== true,
     });
   }
   return functions;

@@ -39,7 +39,10 @@ export function readLiveUnit(
     if (type === STT.FUNC || type === STT.GNU_IFUNC) functions.set(name, live);
     if (type === STT.OBJECT || type === STT.TLS) objects.set(name, live);
   }
-  return { module, name: sourceName, functions, objects, variables };
+  const owns = (address: Addr): boolean =>
+    unit === undefined ||
+    unit.ranges.some((range) => contains(range, fileAddress(module, address)));
+  return { module, name: sourceName, functions, objects, variables, owns };
 }
 
 function readVariables(module: LoadedModule, unit: Unit): Map<string, LiveVariable> {

@@ -20,10 +20,14 @@ export class StoredAddresses {
   }
 
   /** The address that a module's slots hold for a name; 0 for a weak name that nothing defines.
-   *  Undefined when it has no slot for it, or none that is bound yet. */
-  of(name: string, module: LoadedModule): Addr | undefined {
-    const table = module.file.dynamicSymbols();
-    for (const { index, isDefined, value } of table.findByName(name)) {
+   *  Undefined when it has no slot for it, or none that is bound yet.
+   *  @param version only slots for this version of the name count */
+  of(name: string, module: LoadedModule, version?: string): Addr | undefined {
+    const symbols = module.file
+      .dynamicSymbols()
+      .findByName(name)
+      .filter((symbol) => version === undefined || symbol.version === version);
+    for (const { index, isDefined, value } of symbols) {
       for (const { type, offset, addend } of this.relocationsOf(module).get(index) ?? []) {
         const kind = this.relocations.dynamicKind(type);
         if (kind !== 'address' && kind !== 'call-slot') continue;

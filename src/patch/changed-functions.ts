@@ -32,6 +32,8 @@ export function compareFunctions(input: DiffInput): FunctionState[] {
   const states = new Map<ObjectFunction, FunctionState>();
   for (const fn of input.unit.functions) {
     const live = input.binder.liveVersion(fn);
+    // A weak function whose place a stronger one has is not in the program.
+    if (live !== undefined && fn.isReplaceable && !input.binder.ownsLive(live)) continue;
     states.set(fn, {
       fn,
       live,

@@ -132,6 +132,43 @@ describe('of several libraries', () => {
   });
 });
 
+describe('several copies of one library', () => {
+  it('are patched one by one, and each keeps its own state', async () => {
+    using fixture = new Fixture('library-copies');
+    await fixture.run('make', '-s', 'main');
+    const paths = [fixture.path('libvalue.so'), fixture.path('other/libvalue.so')];
+    await using target = await startTarget(fixture.program, paths);
+    await target.waitForLine(/^values 1000000 1000000 1000000$/);
+    // strlen is in the libc of each namespace, which the library did not ask for it before.
+    fixture.edit('value.c', '+ 0;', '+ (long)strlen("seven..") + EDIT++;');
+    fixture.edit(
+      'value.c',
+      '#include <stdlib.h>',
+      '#include <stdlib.h>\n#include <string.h>\nstatic long EDIT;',
+    );
+    const refusal = await refusalOf(['attach', target.pid, '--func', 'value']);
+    const modules = refusal.error['modules'] as string[];
+    expect(modules).toHaveLength(3);
+    expect(refusal.hint).toContain('--module');
+    const isCopy = (path: string): boolean => path.includes('@');
+    const order = [
+      modules.find((path) => path === paths[0]),
+      modules.find(isCopy),
+      modules.find((path) => path === paths[1]),
+    ];
+    const expected = ['1000000', '1000000', '1000000'];
+    for (const [i, module] of order.entries()) {
+      await attach(target.pid, ['value'], ['--module', module ?? '']);
+      // It counts its own calls from here on.
+      expected[i] = '(?!1000000\\b)1\\d{6}';
+      target.lines.skipArrived();
+      await target.waitForLine(new RegExp(`^values ${expected.join(' ')}$`));
+    }
+    await rollBack(target.pid, ['--to', '0']);
+    await target.waitForLine(/^values 1000000 1000000 1000000$/);
+  });
+});
+
 describe('a name that nothing loaded defines', () => {
   it('is refused with the library of the system that has it', async () => {
     using fixture = new Fixture('shared-objects');

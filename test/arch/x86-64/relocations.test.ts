@@ -80,6 +80,7 @@ function expectSameAsLd(object: string, linked: string, section: string): Readon
   const theirs = shop.section(linked, section);
   const ours = shop.section(object, section).slice();
   const base = symbols.get(section)?.value ?? 0;
+  const got = symbols.get('_GLOBAL_OFFSET_TABLE_')?.value ?? NaN;
   const seen = new Set<string>();
   for (const { offset, type, symbol, A } of recordsOf(object, section)) {
     const rule = relocations.rule(type);
@@ -92,7 +93,10 @@ function expectSameAsLd(object: string, linked: string, section: string): Readon
     let S: number;
     switch (rule.needs) {
       case 'address':
-        S = symbol === '' ? 0 : target.value;
+        S = (symbol === '' ? 0 : target.value) - (rule.fromGotBase ? got : 0);
+        break;
+      case 'got-base':
+        S = got;
         break;
       case 'size':
         S = target.size;
@@ -174,6 +178,46 @@ object: .skip 24
     }
     expectSameAsLd(object, linked, '.data');
     expectSameAsLd(object, linked, '.rodata');
+  });
+
+  it('counts from the base of the GOT', () => {
+    const object = assemble(
+      'large',
+      `
+      .globl _start, object, near
+      .text
+_start:
+1:    movabs $_GLOBAL_OFFSET_TABLE_-1b, %r11
+      lea _GLOBAL_OFFSET_TABLE_(%rip), %rbx
+      movabs $object@GOTOFF, %rax
+      movabs $object@GOTOFF+12, %rax
+      movabs $object@GOT, %rax
+      movabs $near@PLTOFF, %rax
+      .quad object@GOTPLT
+      .long object@GOT
+near: ret
+      .data
+      .skip 32
+object: .quad 0
+`,
+    );
+    const linked = link('large', ['-Ttext=0x401000']);
+    const seen = expectSameAsLd(object, linked, '.text');
+    const names = ['GOTPC64', 'GOTPC32', 'GOTOFF64', 'GOT64', 'PLTOFF64', 'GOTPLT64', 'GOT32'];
+    expect([...seen].sort()).toEqual(names.map((name) => `R_X86_64_${name}`).sort());
+    const symbols = symbolsOf(linked);
+    const text = shop.section(linked, '.text');
+    const slots = shop.section(linked, '.got');
+    const base = symbols.get('_GLOBAL_OFFSET_TABLE_')?.value ?? NaN;
+    for (const { offset, type, A } of recordsOf(object, '.text')) {
+      const S = relocations.read(type, text, offset, { A, P: 0x401000 + offset }) + base;
+      const { needs, fromGotBase } = relocations.rule(type) ?? {};
+      if (needs === 'branch') expect(S).toBe(symbols.get('near')?.value);
+      if (needs !== 'got' || fromGotBase !== true) continue;
+      const at = S - (symbols.get('.got')?.value ?? NaN);
+      const held = new DataView(slots.buffer).getBigUint64(at, true);
+      expect(Number(held)).toBe(symbols.get('object')?.value);
+    }
   });
 
   it('finds GOT slots that hold the address of their symbol', () => {
