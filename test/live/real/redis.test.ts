@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TemporaryTree } from '../../build/temporary-tree.js';
 import { EditedSource } from '../../support/edited-source.js';
-import { attach, rollBack } from '../../support/hcr.js';
+import { attach, reload, rollBack } from '../../support/hcr.js';
 import { buildRealProgram } from '../../support/real-program.js';
 import { type Target, startTarget } from '../../support/target.js';
 
@@ -119,6 +119,37 @@ describe('redis-server, of whose requests none fails,', () => {
     await redis.work();
     expect(await redis.ask('append', 'text', long)).toBe('4000');
     expect(await redis.ask('setrange', 'other', '999', 'xx')).toBe('1001');
+    expect(redis.isWell).toBe(true);
+  });
+
+  it('runs what a reload finds edited in two files, and what it finds undone', async () => {
+    await using redis = await BusyServer.start();
+    await redis.work();
+    const long = 'x'.repeat(2000);
+    expect(await redis.ask('append', 'text', long)).toBe('2000');
+    const reloadBoth = async (): Promise<readonly string[]> => {
+      const files = ['server.c', 't_string.c'];
+      const report = await reload(redis.server.pid, [...files, ...CFLAGS], { cwd: source });
+      return report.functions.map(({ name }) => name).sort();
+    };
+    const changed = ['appendCommand', 'pingCommand', 'setrangeCommand'];
+    {
+      using server = new EditedSource(join(source, 'server.c'));
+      using strings = new EditedSource(join(source, 't_string.c'));
+      server.replace('addReply(c,shared.pong);', 'addReplyBulkCString(c,"PONG, live");');
+      strings.replace(
+        'if (total > server.proto_max_bulk_len ||',
+        'if (total > 1000 || total > server.proto_max_bulk_len ||',
+      );
+      expect(await reloadBoth()).toEqual(changed);
+    }
+    await redis.work();
+    expect(await redis.ask('ping')).toBe('PONG, live');
+    expect(await redis.ask('append', 'text', long)).toMatch(/^ERR string exceeds/);
+    expect(await reloadBoth()).toEqual(changed);
+    await redis.work();
+    expect(await redis.ask('ping')).toBe('PONG');
+    expect(await redis.ask('append', 'text', long)).toBe('4000');
     expect(redis.isWell).toBe(true);
   });
 });
