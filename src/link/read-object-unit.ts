@@ -29,6 +29,7 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
   const info = openObjectDebugInfo(object, machine.relocations);
   const units = info === undefined ? [] : [...info.info.units()];
   const variables = new Map<string, VariableEntry>();
+  const names = new Map<string, string>();
   const entries = new Map<string, FunctionEntry>();
   const key = (sectionIndex: number, offset: number): string => `${sectionIndex}:${offset}`;
   for (const unit of units) {
@@ -36,7 +37,9 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
       const { location } = variable;
       if (location === undefined) continue;
       const place = info?.sectionAt(location.kind === 'static' ? location.vaddr : location.offset);
-      if (place !== undefined) variables.set(key(place.sectionIndex, place.offset), variable);
+      if (place === undefined) continue;
+      variables.set(key(place.sectionIndex, place.offset), variable);
+      names.set(key(place.sectionIndex, place.offset), scopedNameOf(variable));
     }
     for (const entry of unit.functions()) {
       const place = entry.entry === undefined ? undefined : info?.sectionAt(entry.entry);
@@ -56,10 +59,7 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
     unit: {
       object,
       functions: readObjectFunctions(object),
-      scopedName: (section, offset) => {
-        const variable = variableAt(section, offset);
-        return variable && scopedNameOf(variable);
-      },
+      scopedName: (section, offset) => names.get(key(section.index, offset)),
     },
     sourceName,
     debug: units[0],
