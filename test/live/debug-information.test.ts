@@ -38,6 +38,11 @@ const separate = (folder: string): string =>
 const FORMS: readonly Form[] = COMPILERS.flatMap((compiler): Form[] => [
   { name: 'DWARF 4', compiler, cflags: '-gdwarf-4' },
   { name: 'DWARF 5', compiler, cflags: '-gdwarf-5' },
+  {
+    name: 'DWARF 5, in a program of packed relative relocations',
+    compiler,
+    cflags: '-gdwarf-5 -Wl,-z,pack-relative-relocs',
+  },
   { name: 'DWARF 4 in .dwo files', compiler, cflags: '-gdwarf-4 -gsplit-dwarf' },
   { name: 'DWARF 5 in .dwo files', compiler, cflags: '-gdwarf-5 -gsplit-dwarf' },
   {
