@@ -21,7 +21,7 @@ import { renewedClosures } from './closures.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { type LinkedCode, linkedCode } from './linked-code.js';
-import { SignatureCheck, assertNotFolded, checkRoots } from './root-checks.js';
+import { SignatureCheck, aliasesOf, assertNotFolded, checkRoots } from './root-checks.js';
 import { type PatchRoot, type Selection, selectRoots } from './select-roots.js';
 
 export interface PreparedUnit {
@@ -120,6 +120,7 @@ export function prepareUnit(
   const notes = [
     ...built.notes,
     ...neighbourNotes(leftAlone, selection),
+    ...aliasNotes(roots, edited),
     ...(renewed.length === 0 ? [] : [RENEWED_NOTE]),
     ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
   ];
@@ -138,6 +139,16 @@ export function prepareUnit(
     leftAlone,
     isAllLive,
   };
+}
+
+/** One entry has one body: whoever calls it by another name gets that too. */
+function aliasNotes(roots: readonly PatchRoot[], edited: EditedUnit): string[] {
+  return roots.flatMap((root) => {
+    const aliases = aliasesOf(root, edited);
+    return aliases.length === 0
+      ? []
+      : [`${root.fn.name} is also called ${aliases.join(', ')}: the new code runs by every name.`];
+  });
 }
 
 const RENEWED_NOTE =

@@ -4,6 +4,8 @@ import { type Difference, HcrError } from '../core/failure.js';
 import { compareSignatures, signatureOf } from '../dwarf/signature.js';
 import type { Binder } from '../link/bind.js';
 import { STT } from '../elf/constants.js';
+import type { ElfSymbol } from '../elf/symbols.js';
+import { isCompilerMade } from '../link/live-unit.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
@@ -72,24 +74,44 @@ export function checkRoots(input: CheckInput): LayoutFindings {
   };
 }
 
-/** The compiler or the linker may have merged functions with the same code. They have one entry, so
- *  a redirect would change them all.
- *  @throws HcrError `function-not-patchable` */
-export function assertNotFolded({ fn, live }: PatchRoot, edited: EditedUnit): void {
+/** Other symbols of the program at the entry of a function. */
+function namesBeside({ fn, live }: PatchRoot): readonly ElfSymbol[] {
   const { file, bias } = live.module;
-  const others = file
-    .symbols()
+  const table = file.symbols();
+  const here = table
     .findAddress((live.address - bias) as Vaddr)
-    .filter(
-      (symbol) =>
-        symbol.type === STT.FUNC && symbol.value + bias === live.address && symbol.name !== fn.name,
-    );
-  const apart = others.filter(({ name }) =>
-    edited.unit.functions.some(
-      (other) =>
-        other.name === name && (other.section !== fn.section || other.offset !== fn.offset),
-    ),
+    .filter(({ type, value }) => type === STT.FUNC && value + bias === live.address);
+  const own = here.findIndex(({ name }) => name === fn.name);
+  return here.filter(({ name }, i) => i !== own && !isCompilerMade(name));
+}
+
+/** Names that the source gives to the same function (`__attribute__((alias))`), for people. Those
+ *  of constructors and destructors, which nobody wrote, are left out. */
+export function aliasesOf(root: PatchRoot, edited: EditedUnit): string[] {
+  const names = namesBeside(root).map(({ name }) => name);
+  return [...new Set(names)].filter(
+    (name) => name !== root.fn.name && !name.startsWith('_Z') && isSamePlace(name, root, edited),
   );
+}
+
+function isSamePlace(name: string, { fn }: PatchRoot, edited: EditedUnit): boolean {
+  return edited.unit.functions.some(
+    (other) => other.name === name && other.section === fn.section && other.offset === fn.offset,
+  );
+}
+
+/** The compiler or the linker may have merged functions with the same code, of several sources too.
+ *  They have one entry, so a redirect would change them all.
+ *  @throws HcrError `function-not-patchable` */
+export function assertNotFolded(root: PatchRoot, edited: EditedUnit): void {
+  const { fn, live } = root;
+  const table = live.module.file.symbols();
+  const apart = namesBeside(root).filter((symbol) => {
+    const name = symbol.name.replace(/@.*$/, '');
+    // Two of one name at one place are one function, unless they are private to two sources.
+    if (name === fn.name) return fn.isLocal && table.fileOf(symbol) !== undefined;
+    return !isSamePlace(name, root, edited);
+  });
   if (apart.length === 0) return;
   throw new HcrError({
     code: 'function-not-patchable',
