@@ -41,7 +41,11 @@ export async function buildUnit(
   return { bytes: built.bytes, what: command.source, command, notes };
 }
 
-/** How a unit is compiled. @throws HcrError as `discoverCompileCommand`, and `no-debug-info` */
+/** What gcc calls the unit that link-time optimisation makes. */
+const MERGED_BY_LTO = '<artificial>';
+
+/** How a unit is compiled. @throws HcrError as `discoverCompileCommand`, `no-debug-info`, and
+ *  `function-not-patchable` after gcc's link-time optimisation */
 export function findCommand(
   wanted: WantedUnit,
   options: PatchOptions,
@@ -52,7 +56,16 @@ export function findCommand(
     const failure = { module: module.path, function: names.join(', ') };
     throw wanted.absent ?? new HcrError({ code: 'no-debug-info', ...failure });
   }
-  return discoverCompileCommand({
+  if (unit?.name === MERGED_BY_LTO) {
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: names.length > 0 ? names.join(', ') : `the code of ${module.name}`,
+      reason:
+        'link-time optimisation compiled several files into one, so no source by itself gives this code',
+      advice: 'Build the program without -flto (gcc), or link only its other files with it.',
+    });
+  }
+  const command = discoverCompileCommand({
     ...(unit === undefined
       ? {}
       : {
@@ -74,4 +87,18 @@ export function findCommand(
     },
     searchRoots: roots,
   });
+  if (command.args.some((flag) => COUNTING.test(flag))) {
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: names.length > 0 ? names.join(', ') : command.source,
+      reason:
+        'it was built to count what runs (--coverage, -fprofile-generate), and the counters of edited code do not fit those of the program',
+      advice: 'Build the program without these flags.',
+    });
+  }
+  return command;
 }
+
+/** Instrumentation whose counters lie in arrays that are as long as the code has branches. */
+const COUNTING =
+  /^(--?coverage|-fprofile-(arcs|generate|instr-generate)|-fcs-profile-generate|-fcoverage-mapping)/;

@@ -7,6 +7,8 @@ import { rehearsePublication } from '../ptrace/rehearse.js';
 import { assertBuildMatches } from './build-match.js';
 import { type BuiltUnit, buildUnit } from './build-unit.js';
 import { initialiserNotes, reportData } from './data-report.js';
+import { withDiffs } from './function-diff.js';
+import { guessesFor } from './guess-flags.js';
 import { type WantedUnit, searchRoots } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { withReasons } from './patch-reasons.js';
@@ -24,9 +26,6 @@ import { FileClock } from './unit-files.js';
  * @see gcc's manual, -flive-patching
  */
 const INDEPENDENT_FLAGS = ['-flive-patching=inline-clone'];
-
-/** Tried after the usual one. */
-const OTHER_LEVELS = ['-O1', '-O3', '-Os'];
 
 export interface PatchRequest {
   readonly units: readonly WantedUnit[];
@@ -50,9 +49,9 @@ export async function patchUnits(
   const all = await run.prepare(built, (unit) => request.selection(unit));
   const decoder = await run.decoder();
   const clock = new FileClock();
-  const prepared = withoutSharedFunctions(image, all).map((unit) =>
-    withReasons(image, unit, decoder, clock),
-  );
+  const prepared = withoutSharedFunctions(image, all)
+    .map((unit) => withReasons(image, unit, decoder, clock))
+    .map((unit) => (options.diff === true ? withDiffs(image, unit, decoder) : unit));
   const changed = prepared.filter((unit) => unit.roots.length > 0);
   const data = await watch.time('link', () => reportData(image, prepared));
   const notes = [
@@ -87,8 +86,8 @@ class PatchRun {
   private readonly options: PatchOptions;
   private readonly watch: Stopwatch;
   private readonly onProgress: ReportProgress;
-  /** Levels of optimisation found for units whose producer records none. */
-  private readonly levels = new Map<WantedUnit, readonly string[]>();
+  /** Flags found for units by comparing, where nothing records them. */
+  private readonly guessed = new Map<WantedUnit, readonly string[]>();
   private decoding: Promise<Decoder> | undefined;
 
   constructor(
@@ -126,7 +125,7 @@ class PatchRun {
           unit,
           options,
           roots,
-          [...extraFlags, ...(this.levels.get(unit) ?? [])],
+          [...extraFlags, ...(this.guessed.get(unit) ?? [])],
           onProgress,
         ),
       }));
@@ -154,8 +153,7 @@ class PatchRun {
           prepareUnit(image, unit, object, selected, options, decoder);
         let object = first;
         let prepared = prepareOne(object);
-        if (isNew && object.object.command?.guessesLevel === true)
-          [object, prepared] = await this.atBestLevel(object, prepared, prepareOne);
+        if (isNew) [object, prepared] = await this.nearest(object, prepared, prepareOne);
         if (isNew)
           await assertBuildMatches(image, prepared, object.object, options, selected, decoder);
         units.push(prepared);
@@ -164,30 +162,28 @@ class PatchRun {
     });
   }
 
-  /** The version whose code is nearest to the program's, where the level of optimisation is not on
-   *  record. */
-  private async atBestLevel(
+  /** The version whose code is nearest to the program's, where something that shapes code is on
+   *  no record. */
+  private async nearest(
     object: UnitObject,
     prepared: PreparedUnit,
     prepareOne: (object: UnitObject) => PreparedUnit,
   ): Promise<[UnitObject, PreparedUnit]> {
-    const distance = ({ states }: PreparedUnit): number =>
-      states.filter(({ live, comparison }) => live !== undefined && !comparison.same).length;
     const { unit } = object;
-    let best: { readonly level: readonly string[]; readonly made: [UnitObject, PreparedUnit] } = {
-      level: [],
-      made: [object, prepared],
-    };
-    for (const level of OTHER_LEVELS) {
-      // One function is what was edited.
-      if (distance(best.made[1]) <= 1) break;
-      const [built] = await this.build([unit], [level]);
+    let made: [UnitObject, PreparedUnit] = [object, prepared];
+    let chosen: readonly string[] = [];
+    for (const guess of guessesFor(object.object, prepared)) {
+      if (!guess.worthTrying(made[1])) continue;
+      const flags = [...chosen, ...guess.flags];
+      const [built] = await this.build([unit], flags);
       if (built === undefined) break;
       const other = prepareOne(built);
-      if (distance(other) < distance(best.made[1])) best = { level: [level], made: [built, other] };
+      if (!guess.isBetter(other, made[1])) continue;
+      made = [built, other];
+      chosen = flags;
     }
-    this.levels.set(unit, best.level);
-    return best.made;
+    this.guessed.set(unit, chosen);
+    return made;
   }
 
   async publish(units: readonly PreparedUnit[]) {

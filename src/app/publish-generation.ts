@@ -105,7 +105,7 @@ function upload(image: ProcessImage, parts: readonly LinkedPart[]): void {
 
 function reportFunctions(placed: readonly PlacedUnit[]): PatchedFunction[] {
   return placed.flatMap(({ prepared, image: linked }) =>
-    prepared.roots.map(({ fn, live, reason, source, label, why }) => ({
+    prepared.roots.map(({ fn, live, reason, source, label, why, diff }) => ({
       name: fn.name,
       ...(label === undefined ? {} : { label }),
       module: prepared.wanted.module.path,
@@ -114,6 +114,7 @@ function reportFunctions(placed: readonly PlacedUnit[]): PatchedFunction[] {
       ...(source === undefined ? {} : { source }),
       reason: reason === 'new' ? 'changed' : reason,
       ...(why === undefined ? {} : { why }),
+      ...(diff === undefined ? {} : { diff }),
     })),
   );
 }

@@ -1,4 +1,5 @@
 /** What the verbs of hcr answer: plain values, printed by `src/cli` as text or as JSON. */
+import type { DiffRow } from '../patch/diff-lines.js';
 import type { Failure, HcrError } from '../core/failure.js';
 
 /** A function as a result names it. Addresses are `0x…` strings: results are for people and JSON. */
@@ -18,6 +19,8 @@ export interface PatchedFunction {
   readonly reason: 'requested' | 'clone' | 'inlined' | 'changed' | 'rolled-back';
   /** Why it differs from the code that ran: `body`, `constant`, `inlined helper square`, `clone of f`. */
   readonly why?: string;
+  /** Instructions before and after, with --diff. */
+  readonly diff?: readonly DiffRow[];
 }
 
 /** Milliseconds of each stage, as far as it ran. */
@@ -172,6 +175,8 @@ export interface PatchOptions {
   readonly cc?: string;
   readonly cflags?: string;
   readonly module?: string;
+  /** Report the code of each function before and after. */
+  readonly diff?: boolean;
   readonly dryRun: boolean;
   readonly unchecked: boolean;
   /** How long to wait for a safe moment, in milliseconds. */

@@ -14,6 +14,7 @@ import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import type { FunctionState } from '../patch/changed-functions.js';
+import type { DiffRow } from '../patch/diff-lines.js';
 import type { Body } from '../patch/ledger.js';
 import { isLocalTo } from './closures.js';
 import { type WantedUnit, debugEntryAt } from './locate.js';
@@ -27,6 +28,8 @@ export interface PatchRoot {
   readonly source: string | undefined;
   /** Why it differs, for people: `body`, `inlined helper square`. */
   readonly why?: string;
+  /** Its code before and after, when that was asked for. */
+  readonly diff?: readonly DiffRow[];
   /** Its name in the source, where its symbol has another. */
   readonly label: string | undefined;
 }
@@ -59,7 +62,7 @@ export function selectRoots(input: RootInput): PatchRoot[] {
   const add = (
     { fn, live }: FunctionState,
     reason: PatchRoot['reason'],
-    more: Pick<PatchRoot, 'why'> = {},
+    more: Pick<PatchRoot, 'why' | 'diff'> = {},
   ): void => {
     // Names of one entry are one function.
     if (live === undefined || roots.some((root) => root.live.address === live.address)) return;
@@ -72,8 +75,13 @@ export function selectRoots(input: RootInput): PatchRoot[] {
   if (selection !== 'changed' && 'again' in selection) {
     for (const state of states) {
       const before = selection.again.find(({ fn }) => fn.name === state.fn.name);
-      if (before !== undefined)
-        add(state, before.reason, before.why === undefined ? {} : { why: before.why });
+      if (before !== undefined) {
+        const { why, diff } = before;
+        add(state, before.reason, {
+          ...(why === undefined ? {} : { why }),
+          ...(diff === undefined ? {} : { diff }),
+        });
+      }
     }
     return roots;
   }

@@ -5,6 +5,7 @@ import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
   addBuildOptions,
+  addDiffOption,
   addFunctionOption,
   addOutputOptions,
   addTransactionOptions,
@@ -59,6 +60,7 @@ export function addAttach(program: Command, context: CommandContext): void {
     .argument('<pid>', 'process id', parsePid);
   addFunctionOption(command);
   addBuildOptions(command);
+  addDiffOption(command);
   addTransactionOptions(command);
   addOutputOptions(command)
     .addHelpText('after', EXAMPLES)

@@ -6,6 +6,7 @@ import type {
   ReportedDatum,
   Timings,
 } from '../app/report.js';
+import { formatDiff } from './format-diff.js';
 import { arrow, type Look, paint } from './look.js';
 import { count, formatMicros, formatMs } from './quantity.js';
 import { layOutTable } from './table.js';
@@ -88,6 +89,11 @@ export function formatPatch(report: PatchReport, verb: 'patch' | 'rollback', loo
   return [
     paint(look, changed ? ['bold', 'green'] : 'bold', headline(report, verb)),
     ...formatFunctionTable(report.functions, look),
+    ...report.functions.flatMap(({ name, label, diff }) =>
+      diff === undefined
+        ? []
+        : [paint(look, 'bold', `  ${label ?? name}:`), ...formatDiff(diff, look)],
+    ),
     ...(report.data === undefined ? [] : formatData(report.data)),
     paint(look, 'dim', `${stood}; ${formatTimings(report.timingsMs)}.`),
     ...formatNotes(report.notes, look),

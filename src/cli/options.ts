@@ -30,6 +30,10 @@ export function addTransactionOptions(command: Command): Command {
     );
 }
 
+export function addDiffOption(command: Command): Command {
+  return command.option('--diff', 'show the code of each function before and after');
+}
+
 export function addFunctionOption(command: Command): Command {
   return command.option(
     '--func <name>',
@@ -59,6 +63,7 @@ export function readPatchOptions(raw: RawPatchOptions): PatchOptions {
   const texts = TEXTS.flatMap((key) => (raw[key] === undefined ? [] : [[key, raw[key]] as const]));
   return {
     ...(Object.fromEntries(texts) as Partial<Record<(typeof TEXTS)[number], string>>),
+    ...(raw.diff === true ? { diff: true } : {}),
     dryRun: raw.dryRun ?? false,
     unchecked: raw.unchecked ?? false,
     timeoutMs: raw.timeout,

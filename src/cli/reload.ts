@@ -4,6 +4,7 @@ import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
   addBuildOptions,
+  addDiffOption,
   addOutputOptions,
   addTransactionOptions,
   examples,
@@ -15,6 +16,7 @@ const EXAMPLES = examples(
   'hcr reload 4711                  patch whatever was edited since the program was built',
   'hcr reload 4711 net.c util.h     only what is made of these files',
   'hcr reload 4711 --dry-run        see what would be patched, and why',
+  'hcr reload 4711 --dry-run --diff  and the code before and after',
 );
 
 async function reload(
@@ -48,6 +50,7 @@ export function addReload(program: Command, context: CommandContext): void {
     .argument('<pid>', 'process id', parsePid)
     .argument('[file...]', 'sources or headers to look at');
   addBuildOptions(command);
+  addDiffOption(command);
   addTransactionOptions(command);
   addOutputOptions(command)
     .addHelpText('after', EXAMPLES)

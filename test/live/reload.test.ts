@@ -248,3 +248,32 @@ void show(void) { printf("%d %s %d", helped(getchar()), text(helped(2)), twice(h
   });
   expect(changes).toEqual(NOTHING);
 });
+
+describe('--diff', () => {
+  it('shows old against new code of each function, with names, and patches nothing with --dry-run', async () => {
+    using program = await buildInline({
+      'main.c': MAIN_C,
+      'show.c': `#include <stdio.h>
+void show(void) { printf("old %d", 5); puts(""); }
+`,
+    });
+    await using target = await program.start();
+    program.edit('show.c', '"old %d", 5', '"new %d", 6');
+    const changes = await changesDuring(target.pid, async () => {
+      const report = await reload(target.pid, ['--dry-run', '--diff']);
+      const rows = report.functions[0]?.diff ?? [];
+      const changed = rows.filter(({ op }) => op !== 'same');
+      expect(changed.map((row) => row.old).join('\n')).toMatch(/\$5.*|"old %d"/);
+      expect(changed.map((row) => row.new).join('\n')).toMatch(/"new %d"/);
+      // Calls are the same by name, wherever they lead.
+      expect(rows).toContainEqual(
+        expect.objectContaining({ op: 'same', new: expect.stringMatching(/call.* printf/) }),
+      );
+      const { stdout } = await runHcr(['reload', target.pid, '--dry-run', '--diff']);
+      expect(stdout).toMatch(/^ {2}show:$/m);
+      expect(stdout).toMatch(/^ {4}- .*"old %d"/m);
+      expect(stdout).toMatch(/^ {4}\+ .*"new %d"/m);
+    });
+    expect(changes).toEqual(NOTHING);
+  });
+});

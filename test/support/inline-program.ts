@@ -59,7 +59,9 @@ export async function buildInline(
     const objects = sources.map((name) => `${name}.o`);
     for (const [i, source] of sources.entries())
       await program.run(compiler, ...flags, '-c', '-o', objects[i] ?? '', source);
-    await program.run(compiler, ...flags, '-o', 'main', ...objects);
+    // The language is the sources' only.
+    const linking = flags.filter((flag, i) => flag !== '-x' && flags[i - 1] !== '-x');
+    await program.run(compiler, ...linking, '-o', 'main', ...objects);
     return program;
   } catch (error) {
     program[Symbol.dispose]();
