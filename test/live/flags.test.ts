@@ -2,10 +2,24 @@
  * Programs built with the flags that real builds use: a small function is patched in each and its
  * new result seen, through a direct call and through a pointer that was taken before.
  */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { refusalOf, reload, rollBack } from '../support/hcr.js';
 import { MAIN_C, buildInline } from '../support/inline-program.js';
 import { NOTHING, changesDuring } from '../support/memory-snapshot.js';
+
+const ENDBR64 = 'f30f1efa';
+
+function codeAt(pid: number, address: string, lengthBytes: number): string {
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  try {
+    const bytes = Buffer.alloc(lengthBytes);
+    readSync(memory, bytes, 0, lengthBytes, Number(address));
+    return bytes.toString('hex');
+  } finally {
+    closeSync(memory);
+  }
+}
 
 const FILES = {
   'main.c': MAIN_C,
@@ -65,8 +79,13 @@ describe.each(GCC)('gcc -O2 -g %s', (flags) => {
     await target.waitForLine(/^11 21 2$/);
     program.edit('work.c', '* 10 + 1', '* 10 + 2');
     const report = await reload(target.pid);
-    expect(report.functions.map(({ name }) => name)).toEqual(['work']);
+    expect(report.functions.map(({ name, label }) => label ?? name)).toEqual([
+      flags === '-x c++' ? expect.stringMatching(/work/) : 'work',
+    ]);
     await target.waitForLine(/^12 22 2$/);
+    // Indirect calls must land on it still. @see Intel SDM volume 1, 17.3
+    if (flags === '-fcf-protection')
+      expect(codeAt(target.pid, report.functions[0]?.entry ?? '', 4)).toBe(ENDBR64);
     await rollBack(target.pid);
     target.lines.skipArrived();
     await target.waitForLine(/^11 21 2$/);
