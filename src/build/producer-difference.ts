@@ -18,8 +18,9 @@ export interface ProducerDifference {
 /** What decides nothing about the code, or what hcr sets itself. */
 const NO_MATTER = new RegExp(
   '^-(g|W|w$|I|i(nclude|system|quote|dirafter|macros)|std=|ansi$|pipe$|pthread$|pedantic|save-temps|' +
-    'f(no-)?(function-sections|data-sections|debug|emit-(class|struct)-debug|eliminate-unused-debug|var-tracking|diagnostics|color-diagnostics|' +
-    'message-length|max-errors|lto|fat-lto|use-linker-plugin|file-prefix-map|macro-prefix-map|' +
+    'f(no-)?(function-sections|data-sections|debug|emit-(class|struct)-debug|var-tracking|diagnostics|' +
+    'eliminate-unused-debug|color-diagnostics|' +
+    'message-length|max-errors|lto|fat-lto|use-ld|use-linker-plugin|file-prefix-map|macro-prefix-map|' +
     'random-seed|record-gcc-switches|verbose-asm|checking|live-patching|time-report|permissive|' +
     'asynchronous-unwind-tables|unwind-tables|profile-(generate|arcs)|test-coverage|dump)|' +
     '-coverage$|coverage$|resource-dir)',

@@ -266,9 +266,7 @@ void show(void) { printf("old %d", 5); puts(""); }
       expect(changed.map((row) => row.old).join('\n')).toMatch(/\$5.*|"old %d"/);
       expect(changed.map((row) => row.new).join('\n')).toMatch(/"new %d"/);
       // Calls are the same by name, wherever they lead.
-      expect(rows).toContainEqual(
-        expect.objectContaining({ op: 'same', new: expect.stringMatching(/call.* printf/) }),
-      );
+      expect(rows.some((row) => row.op === 'same' && /call.* printf/.test(row.new))).toBe(true);
       const { stdout } = await runHcr(['reload', target.pid, '--dry-run', '--diff']);
       expect(stdout).toMatch(/^ {2}show:$/m);
       expect(stdout).toMatch(/^ {4}- .*"old %d"/m);
