@@ -10,7 +10,7 @@ import { type ObjectFunction, datumKind, isCode, objectsIn } from '../link/objec
 import { fingerprintOf } from '../patch/fingerprint.js';
 import type { Body, EntryRecord, Ledger, NewVariable } from '../patch/ledger.js';
 import { OriginalMemory } from '../patch/original-memory.js';
-import { branchesBackInto, chooseRedirect } from '../patch/redirect.js';
+import { type RedirectPlaces, branchesBackInto, chooseRedirect } from '../patch/redirect.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PatchRoot } from './select-roots.js';
@@ -124,9 +124,13 @@ export function newEntry(
         ({ address, bytes }) => start < address + bytes.length && address < start + sizeBytes,
       ),
     );
+  const body = original.read(site.entry, site.sizeBytes);
+  const branchesInto = (places: RedirectPlaces): boolean =>
+    branchesBackInto(body, site.entry, places, decoder);
   const places = chooseRedirect({ ...site, limit }, machine.jumps, machine.pageBytes, original, {
     isTaken,
     isFunctionEnd: (address) => endsFunction(module, address, original, decoder),
+    branchesInto,
   });
   return {
     ...site,
@@ -135,12 +139,7 @@ export function newEntry(
       address,
       bytes: original.read(address, sizeBytes),
     })),
-    branchesBack: branchesBackInto(
-      original.read(site.entry, site.sizeBytes),
-      site.entry,
-      places,
-      decoder,
-    ),
+    branchesBack: branchesInto(places),
   };
 }
 

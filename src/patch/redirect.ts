@@ -34,10 +34,13 @@ export interface Surroundings {
   readonly isTaken: (start: Addr, sizeBytes: number) => boolean;
   /** Whether a function ends right before an address. */
   readonly isFunctionEnd: (address: Addr) => boolean;
+  /** Whether the old body branches to what a redirect would overwrite. */
+  readonly branchesInto: (places: RedirectPlaces) => boolean;
 }
 
 /**
- * Chooses the places.
+ * Chooses the places. With a loop right behind the entry a short jump may leave its head alone,
+ * where a long one would have to wait until nobody is in the loop.
  * @param original reads the original bytes, whatever is patched now
  * @throws HcrError `function-not-patchable` when nothing fits
  */
@@ -48,13 +51,35 @@ export function chooseRedirect(
   original: Memory,
   surroundings: Surroundings,
 ): RedirectPlaces {
+  let first: RedirectPlaces | undefined;
+  for (const places of possibleRedirects(site, jumps, pageBytes, original, surroundings)) {
+    if (!surroundings.branchesInto(places)) return places;
+    first ??= places;
+  }
+  if (first !== undefined) return first;
+  throw new HcrError({
+    code: 'function-not-patchable',
+    function: site.name,
+    reason: `its ${site.sizeBytes} bytes of code do not hold a jump and there is no room beside it`,
+    advice: 'Patch the functions that call it instead.',
+  });
+}
+
+/** The best first. */
+function* possibleRedirects(
+  site: RedirectSite,
+  jumps: Jumps,
+  pageBytes: number,
+  original: Memory,
+  surroundings: Surroundings,
+): Generator<RedirectPlaces> {
   const body = original.read(site.entry, Math.max(0, site.limit - site.entry));
   const pad = jumps.landingPadBytes(body);
   const usable = site.sizeBytes + jumps.paddingBytes(body.subarray(site.sizeBytes));
   for (const skip of pad > 0 ? [pad, 0] : [0]) {
     const at = offsetBy(site.entry, skip);
     if (skip + jumps.nearBytes <= usable && samePage(at, jumps.nearBytes, pageBytes)) {
-      return { kind: 'near', places: [{ address: at, sizeBytes: jumps.nearBytes }] };
+      yield { kind: 'near', places: [{ address: at, sizeBytes: jumps.nearBytes }] };
     }
   }
   for (const skip of pad > 0 ? [pad, 0] : [0]) {
@@ -62,7 +87,7 @@ export function chooseRedirect(
     if (skip + jumps.shortBytes > usable || !samePage(at, jumps.shortBytes, pageBytes)) continue;
     const island = findIsland(at, jumps, pageBytes, original, surroundings);
     if (island === undefined) continue;
-    return {
+    yield {
       kind: 'island',
       places: [
         { address: island, sizeBytes: jumps.nearBytes },
@@ -70,12 +95,6 @@ export function chooseRedirect(
       ],
     };
   }
-  throw new HcrError({
-    code: 'function-not-patchable',
-    function: site.name,
-    reason: `its ${site.sizeBytes} bytes of code do not hold a jump and there is no room beside it`,
-    advice: 'Patch the functions that call it instead.',
-  });
 }
 
 function samePage(start: number, sizeBytes: number, pageBytes: number): boolean {

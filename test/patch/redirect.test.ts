@@ -78,6 +78,8 @@ function choose(code: Assembled, name: string, isTaken: IsTaken = FREE): Redirec
     isTaken,
     isFunctionEnd: (at) =>
       [...code.functions.values()].some((other) => other.entry + other.sizeBytes === at),
+    branchesInto: (places) =>
+      branchesBackInto(code.memory.read(entry, sizeBytes), entry, places, decoder),
   });
 }
 
@@ -158,6 +160,14 @@ describe('chooseRedirect', () => {
       { address: (g?.entry ?? 0) + (g?.sizeBytes ?? 0), sizeBytes: 5 },
       { address: BASE, sizeBytes: 2 },
     ]);
+  });
+
+  it('leaves a loop head right behind the entry alone where an island is near', () => {
+    const loop = ['mov %edi,%eax', '1: dec %eax', 'nop', 'jnz 1b', 'ret'];
+    const near = assemble([fn('f', ...loop), '.nops 9', fn('g', ...LONG)].join('\n'));
+    expect(choose(near, 'f').kind).toBe('island');
+    const alone = assemble([fn('f', ...loop), fn('g', ...LONG)].join('\n'));
+    expect(choose(alone, 'f').kind).toBe('near');
   });
 
   it('finds an island before the function as well', () => {
