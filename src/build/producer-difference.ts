@@ -22,6 +22,7 @@ const NO_MATTER = new RegExp(
     'eliminate-unused-debug|color-diagnostics|' +
     'message-length|max-errors|lto|fat-lto|use-ld|use-linker-plugin|file-prefix-map|macro-prefix-map|' +
     'random-seed|record-gcc-switches|verbose-asm|checking|live-patching|time-report|permissive|' +
+    'emit-class-debug-always|standalone-debug|limit-debug-info|eliminate-unused-debug|' +
     'asynchronous-unwind-tables|unwind-tables|profile-(generate|arcs)|test-coverage|dump)|' +
     '-coverage$|coverage$|resource-dir)',
 );

@@ -16,6 +16,8 @@ export interface CieEntry {
   readonly sizeBytes: number;
   /** How its FDEs encode addresses: a DW_EH_PE number. */
   readonly addressEncoding: number;
+  /** How its FDEs encode the address of their handlers; undefined when they have none. */
+  readonly handlersEncoding: number | undefined;
   /** True when exceptions stop here: there is a personality routine. */
   readonly hasPersonality: boolean;
 }
@@ -31,6 +33,8 @@ export interface FdeEntry {
   readonly startOffset: number;
   /** Size of the code it covers. */
   readonly codeBytes: number;
+  /** Where the address of the table of handlers is (the LSDA), when there may be one. */
+  readonly handlersOffset: number | undefined;
 }
 
 const EXTENDED_LENGTH = 0xffff_ffff;
@@ -38,7 +42,11 @@ const EXTENDED_LENGTH = 0xffff_ffff;
 /** The low bits of a DW_EH_PE number: how wide a value is. The next says that it is signed. */
 const DW_EH_PE = { absptr: 0, data2: 2, data4: 3, data8: 4 } as const;
 const WIDTH_BITS = 0x07;
-const DW_EH_PE_omit = 0xff;
+const SIGNED = 0x08;
+/** The high bits: what a value counts from. */
+const DW_EH_PE_absptr_base = 0x00;
+const DW_EH_PE_pcrel = 0x10;
+export const DW_EH_PE_omit = 0xff;
 
 /** @param bytes the section; a relocatable object's addresses are still 0, their sizes are there
  *  @throws HcrError `malformed-file` */
@@ -71,9 +79,12 @@ export function readCallFrames(
       const startOffset = reader.offset;
       const widthBytes = encodedBytes(reader, cie.addressEncoding);
       const codeBytes = readUnsigned(reader.skip(widthBytes), widthBytes);
+      let handlersOffset: number | undefined;
+      if (cie.handlersEncoding !== undefined && readUleb128(reader) > 0)
+        handlersOffset = reader.offset;
       entries.push({
         ...{ kind: 'fde', offset, sizeBytes, ciePointerOffset: idOffset, cie },
-        ...{ startOffset, codeBytes },
+        ...{ startOffset, codeBytes, handlersOffset },
       });
     }
     reader.seek(end);
@@ -89,6 +100,7 @@ function readCie(reader: ByteReader, offset: number, sizeBytes: number): CieEntr
   if (version === 1) reader.u8();
   else readUleb128(reader); // return address register
   let addressEncoding: number = DW_EH_PE.absptr;
+  let handlersEncoding: number | undefined;
   let hasPersonality = false;
   if (augmentation.startsWith('z')) {
     readUleb128(reader);
@@ -99,14 +111,14 @@ function readCie(reader: ByteReader, offset: number, sizeBytes: number): CieEntr
         hasPersonality = true;
         reader.skip(encodedBytes(reader, reader.u8()));
       } else if (letter === 'L') {
-        reader.u8();
+        handlersEncoding = reader.u8();
       } else if (!'SBG'.includes(letter)) {
         // Unknown, and so is the length of what belongs to it.
         break;
       }
     }
   }
-  return { kind: 'cie', offset, sizeBytes, addressEncoding, hasPersonality };
+  return { kind: 'cie', offset, sizeBytes, addressEncoding, handlersEncoding, hasPersonality };
 }
 
 function encodedBytes(reader: ByteReader, encoding: number): number {
@@ -122,6 +134,33 @@ function encodedBytes(reader: ByteReader, encoding: number): number {
     default:
       return reader.fail(`an address in an unknown encoding (${encoding})`);
   }
+}
+
+/** The address that a field of a linked section holds.
+ *  @param place where the field itself is
+ *  @returns undefined for one that is not given by itself: through a pointer, from another base
+ *  @throws HcrError `malformed-file` */
+export function readEncodedAddress(
+  reader: ByteReader,
+  encoding: number,
+  place: number,
+): number | undefined {
+  const widthBytes = encodedBytes(reader, encoding);
+  const isSigned = (encoding & SIGNED) !== 0;
+  const value = isSigned ? readSigned(reader, widthBytes) : readUnsigned(reader, widthBytes);
+  switch (encoding & ~(WIDTH_BITS | SIGNED)) {
+    case DW_EH_PE_absptr_base:
+      return value;
+    case DW_EH_PE_pcrel:
+      return place + value;
+    default:
+      return undefined;
+  }
+}
+
+function readSigned(reader: ByteReader, widthBytes: number): number {
+  if (widthBytes === 8) return Number(reader.i64());
+  return widthBytes === 4 ? reader.i32() : reader.i16();
 }
 
 function readUnsigned(reader: ByteReader, widthBytes: number): number {

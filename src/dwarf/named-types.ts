@@ -69,9 +69,10 @@ export class NamedTypes {
         if (die?.has(DW_AT.name) === true) add(die, die);
       } else if (tag === DW_TAG.typedef) {
         const naming = this.unit.dieAtIndex(index);
-        const target = naming.reference(DW_AT.type);
-        if (target !== undefined && isRecordOrEnum(target.tag) && !target.has(DW_AT.name))
-          add(naming, target);
+        const named = naming.reference(DW_AT.type);
+        if (named === undefined || !isRecordOrEnum(named.tag) || named.has(DW_AT.name)) return;
+        const target = completeType(named);
+        if (target !== undefined) add(naming, target);
       }
     });
     return found;

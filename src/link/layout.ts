@@ -12,7 +12,7 @@ import { frameIndexBytes } from './frame-index.js';
 import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from './object-unit.js';
 import { type Reference, resolveReference, resolveReferences } from './resolve.js';
 import { SLOT_WORDS, type SlotNeed, slotNeedOf } from './slots.js';
-import { FrameLayout, ObjectFrames, type StubFrame } from './unwind-frames.js';
+import { FrameLayout, type ObjectFrames, type StubFrame, framesOf } from './unwind-frames.js';
 
 export interface Placement {
   readonly part: Part;
@@ -165,7 +165,7 @@ export function layOut(
   binder: Binder,
   machine: Machine,
 ): Layout {
-  const objectFrames = new ObjectFrames(unit);
+  const objectFrames = framesOf(unit);
   const collected = collectReferences(
     roots.map((root) => root.fn.section),
     unit,

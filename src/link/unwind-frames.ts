@@ -51,6 +51,16 @@ interface Described {
   readonly codeOffset: number;
 }
 
+const known = new WeakMap<ObjectUnit, ObjectFrames>();
+
+/** Read once for each object.
+ *  @throws HcrError `malformed-file` */
+export function framesOf(unit: ObjectUnit): ObjectFrames {
+  const frames = known.get(unit) ?? new ObjectFrames(unit);
+  known.set(unit, frames);
+  return frames;
+}
+
 /** What an object says of the frames of its code. */
 export class ObjectFrames {
   private readonly unit: ObjectUnit;
@@ -85,6 +95,22 @@ export class ObjectFrames {
   /** The descriptions of a section's code. */
   of(code: Section): readonly Described[] {
     return this.bySection.get(code) ?? NOTHING;
+  }
+
+  /** The relocation that leads to the handlers of the code at an offset of a section. */
+  handlersOf(
+    code: Section,
+    offset: number,
+  ): { readonly section: Section; readonly at: Relocation } | undefined {
+    const described = this.of(code).find(
+      ({ codeOffset, entry }) => offset >= codeOffset && offset < codeOffset + entry.codeBytes,
+    );
+    const at =
+      described &&
+      this.unit.object
+        .relocationsOf(described.frames)
+        .find((relocation) => relocation.offset === described.entry.handlersOffset);
+    return described && at && { section: described.frames, at };
   }
 
   /** The relocations of the descriptions of a section's code, and of their CIEs. */

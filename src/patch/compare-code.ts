@@ -12,6 +12,7 @@ import { type Addr, offsetBy } from '../core/address.js';
 import type { Section } from '../elf/sections.js';
 import { type ObjectFunction, isZeroFilled } from '../link/object-unit.js';
 import type { Reference } from '../link/resolve.js';
+import { HandlerComparer } from './compare-handlers.js';
 import { compareInstructions } from './compare-instructions.js';
 import { TargetComparer } from './compare-targets.js';
 import { BODY, type CompareContext, type Comparison, SAME, sameBytes } from './comparison.js';
@@ -19,14 +20,21 @@ import { BODY, type CompareContext, type Comparison, SAME, sameBytes } from './c
 export class CodeComparer {
   private readonly context: CompareContext;
   private readonly targets: TargetComparer;
+  private readonly handlers: HandlerComparer;
 
   constructor(context: CompareContext) {
     this.context = context;
     this.targets = new TargetComparer(context);
+    this.handlers = new HandlerComparer(context, this.targets);
   }
 
-  /** Compares a function with the live code at `entry`. */
+  /** Compares a function with the live code at `entry`, and what its exception handlers are for. */
   compareFunction(fn: ObjectFunction, entry: Addr, liveBytes: number): Comparison {
+    const verdict = this.compareBody(fn, entry, liveBytes);
+    return verdict.same && !this.handlers.isSame(fn, entry) ? BODY : verdict;
+  }
+
+  private compareBody(fn: ObjectFunction, entry: Addr, liveBytes: number): Comparison {
     const { unit, original, decoder } = this.context;
     const live = original.tryRead(entry, liveBytes);
     const references = this.targets.referencesWithin(fn.section, fn.offset, fn.sizeBytes);

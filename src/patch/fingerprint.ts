@@ -10,6 +10,8 @@ import type { Addr } from '../core/address.js';
 import type { Section } from '../elf/sections.js';
 import type { Binder, Binding } from '../link/bind.js';
 import { ConstantExtents } from '../link/constant-extents.js';
+import { handledTypes } from '../link/handled-types.js';
+import { framesOf } from '../link/unwind-frames.js';
 import { isColdPart, isCompilerMade, numberedName, sourceName } from '../link/live-unit.js';
 import { type ObjectFunction, type ObjectUnit, datumKind, isCode } from '../link/object-unit.js';
 import {
@@ -67,7 +69,23 @@ class Fingerprint {
   digest(): string {
     const { section, offset, sizeBytes } = this.fn;
     this.add(section, offset, offset + sizeBytes, 0);
+    this.addHandlers();
     return this.hash.digest('hex').slice(0, HEX_DIGITS);
+  }
+
+  /** What its exception handlers are for. */
+  private addHandlers(): void {
+    const { fn, unit, binder, machine } = this;
+    for (const { reference } of handledTypes(
+      fn,
+      unit,
+      framesOf(unit),
+      binder,
+      machine.relocations,
+    )) {
+      this.hash.update('|handles ');
+      this.addMeaning(reference, 0);
+    }
   }
 
   /** Bytes between the relocated fields, and what each of those means. */

@@ -73,6 +73,13 @@ export const CXX_SCENARIOS: readonly Scenario[] = [
     new: is('cleans', (x) => (isOdd(x) ? 'xCAUGHT0' : `x${x}1000`)),
   },
   {
+    claim: 'another type of a handler is a change, though no instruction differs',
+    functions: ['chooses'],
+    edits: [{ file: 'exceptions.cpp', from: 'const std::bad_alloc &', to: 'const Odd &' }],
+    old: is('chooses', (x) => (isOdd(x) ? 'second' : 'none')),
+    new: is('chooses', (x) => (isOdd(x) ? 'first' : 'none')),
+  },
+  {
     claim: 'a virtual method runs its new body through the existing tables',
     functions: ['Strip::area'],
     edits: [{ file: 'virtual.cpp', from: 'return size * 2;', to: 'return size * 3;' }],
