@@ -23,19 +23,23 @@ export function isLocalTo(symbol: string, owner: string): boolean {
   return new RegExp(`Z\\S*?${nestedIn(owner)}`).test(symbol);
 }
 
-/** @returns whether a function belongs to a lambda that is another one than the live one of its
- *  name; always false without debug information
+export interface RenewedClosures {
+  /** Functions of which a lambda was added, or captures something else. */
+  readonly owners: readonly string[];
+  /** Whether a function belongs to a lambda that is another one than the live one of its name. */
+  includes(symbol: string): boolean;
+}
+
+/** Without debug information there are none that are known.
  *  @throws HcrError `malformed-file` */
-export function renewedClosures(
-  live: Unit | undefined,
-  edited: Unit | undefined,
-): (symbol: string) => boolean {
+export function renewedClosures(live: Unit | undefined, edited: Unit | undefined): RenewedClosures {
   const before = closuresByOwner(live);
-  const patterns = [...closuresByOwner(edited)].flatMap(([owner, closures]) => {
+  const owners = [...closuresByOwner(edited)].flatMap(([owner, closures]) => {
     const old = before.get(owner);
-    return old === undefined || old.join() === closures.join() ? [] : [patternOf(owner)];
+    return old === undefined || old.join() === closures.join() ? [] : [owner];
   });
-  return (symbol) => patterns.some((pattern) => pattern.test(symbol));
+  const patterns = owners.map(patternOf);
+  return { owners, includes: (symbol) => patterns.some((pattern) => pattern.test(symbol)) };
 }
 
 /** Fits the symbols of everything that is local to a lambda of a function. */

@@ -7,11 +7,12 @@
 import { HcrError } from '../core/failure.js';
 import type { Section } from '../elf/sections.js';
 import { isInitialiser } from '../link/live-unit.js';
-import { datumKind, isCode, objectsIn } from '../link/object-unit.js';
-import type { PlacedUnit } from './placed-unit.js';
+import type { Layout } from '../link/layout.js';
+import { type ObjectUnit, datumKind, isCode, objectsIn } from '../link/object-unit.js';
+import type { PreparedUnit } from './prepare-unit.js';
 
 /** @throws HcrError `function-not-patchable` that names the object */
-export function assertNoConstructors({ layout, prepared }: PlacedUnit): void {
+export function assertNoConstructors(layout: Layout, prepared: PreparedUnit): void {
   const made = madeByInitialisers(prepared.edited.unit);
   for (const section of layout.sections.keys()) {
     if (isCode(section) || datumKind(section) === 'constant' || !made.has(section)) continue;
@@ -29,7 +30,7 @@ export function assertNoConstructors({ layout, prepared }: PlacedUnit): void {
 }
 
 /** Sections of variables that functions refer to which run before main. */
-function madeByInitialisers(unit: PlacedUnit['layout']['unit']): ReadonlySet<Section> {
+function madeByInitialisers(unit: ObjectUnit): ReadonlySet<Section> {
   const { object, functions } = unit;
   const code = new Set(
     functions.filter(({ name }) => isInitialiser(name)).map(({ section }) => section),

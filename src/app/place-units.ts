@@ -16,6 +16,7 @@ import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
 import { assertDataIsKnown } from './stripped-data.js';
+import { assertUnwindable } from './unwinding.js';
 
 /** @throws HcrError `out-of-reach`, `out-of-memory`, `abi-changed`, and those of binding */
 export function placeUnits(
@@ -27,15 +28,15 @@ export function placeUnits(
   const placed: PlacedUnit[] = [];
   for (const prepared of units) {
     const taken = placed.flatMap((unit) => unit.blocks);
-    const plain = placeUnit(image, prepared, new Map(), taken, dryRun);
-    assertNoConstructors(plain);
-    assertDataIsKnown(plain);
+    const plain = placeUnit(image, prepared, new Map(), taken, decoder, dryRun);
     const needs = new Map<PatchRoot, KeepingNeed>();
     for (const root of prepared.roots) {
       const need = contractOf(image, plain, root, decoder);
       if (need !== undefined) needs.set(root, need);
     }
-    placed.push(needs.size === 0 ? plain : placeUnit(image, prepared, needs, taken, dryRun));
+    placed.push(
+      needs.size === 0 ? plain : placeUnit(image, prepared, needs, taken, decoder, dryRun),
+    );
   }
   return placed;
 }
@@ -45,6 +46,7 @@ function placeUnit(
   prepared: PreparedUnit,
   needs: ReadonlyMap<PatchRoot, KeepingNeed>,
   taken: readonly Block[],
+  decoder: Decoder,
   dryRun: boolean,
 ): PlacedUnit {
   const { machine } = image.target;
@@ -54,6 +56,10 @@ function placeUnit(
     stub: needs.get(root),
   }));
   const layout = layOut(roots, prepared.edited.unit, prepared.binder, machine);
+  // Before anything is asked of the target.
+  assertNoConstructors(layout, prepared);
+  assertDataIsKnown(layout, prepared);
+  assertUnwindable(image, layout, prepared, decoder);
   const blocks = findRoom(image, prepared.wanted.module, layout, taken, dryRun);
   const starts: PartStarts = Object.fromEntries(blocks.map((block) => [block.part, block.start]));
   return { prepared, layout, blocks, image: linkAt(layout, starts, machine) };

@@ -17,7 +17,7 @@ import { type FunctionState, compareFunctions } from '../patch/changed-functions
 import { CodeComparer } from '../patch/compare-code.js';
 import { type Ledger, type SharedType, bodiesAt, newVariables } from '../patch/ledger.js';
 import type { BuiltUnit } from './build-unit.js';
-import { renewedClosures } from './closures.js';
+import { type RenewedClosures, renewedClosures } from './closures.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { type LinkedCode, linkedCode } from './linked-code.js';
@@ -65,7 +65,8 @@ export function prepareUnit(
   const unitName = wanted.sourceName ?? edited.sourceName ?? '';
   const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.inside);
   const signatures = new SignatureCheck(wanted, edited);
-  const isRenewed = renewedClosures(wanted.unit, edited.debug);
+  const renewed = renewedClosures(wanted.unit, edited.debug);
+  const isRenewed = (name: string): boolean => renewed.includes(name);
   const added = addedSymbols(ledger, wanted.module.path);
   const binder: Binder = new Binder({
     unit: edited.unit,
@@ -113,19 +114,15 @@ export function prepareUnit(
   });
   const [problem] = checks.problems;
   if (problem !== undefined && !options.unchecked) throw problem;
-  const renewed = states.filter(
-    ({ fn, live: entry, comparison }) =>
-      entry !== undefined && !comparison.same && isRenewed(fn.name),
-  );
   const notes = [
     ...built.notes,
     ...neighbourNotes(leftAlone, selection),
     ...aliasNotes(roots, edited),
-    ...(renewed.length === 0 ? [] : [RENEWED_NOTE]),
+    ...renewedNotes(renewed, selection),
     ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
   ];
   const { shared } = checks;
-  const isAllLive = renewed.length === 0;
+  const isAllLive = renewed.owners.length === 0;
   return {
     wanted,
     edited,
@@ -151,8 +148,12 @@ function aliasNotes(roots: readonly PatchRoot[], edited: EditedUnit): string[] {
   });
 }
 
-const RENEWED_NOTE =
-  'A lambda was added or captures something else: closures made before keep the code that they have, new ones run the new.';
+function renewedNotes({ owners }: RenewedClosures, selection: Selection): string[] {
+  if (owners.length === 0 || (selection !== 'changed' && 'again' in selection)) return [];
+  return [
+    `In ${owners.join(', ')} a lambda was added or captures something else: closures made before keep the code that they have, new ones run the new.`,
+  ];
+}
 
 /** What earlier patches brought into the process, for this module. */
 function addedSymbols(ledger: Ledger, module: string): AddedSymbols {

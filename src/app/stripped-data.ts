@@ -3,12 +3,13 @@
  * code would get a second one, and the program's state would be lost without a word.
  */
 import { HcrError } from '../core/failure.js';
+import type { Layout } from '../link/layout.js';
 import { datumKind, isCode, objectsIn } from '../link/object-unit.js';
-import type { PlacedUnit } from './placed-unit.js';
+import type { PreparedUnit } from './prepare-unit.js';
 
 /** @throws HcrError `function-not-patchable` when new code brings variables of its own that may be
  *   old ones of the program */
-export function assertDataIsKnown({ prepared, layout }: PlacedUnit): void {
+export function assertDataIsKnown(layout: Layout, prepared: PreparedUnit): void {
   const { wanted, edited, roots } = prepared;
   const { module, unit } = wanted;
   if (unit !== undefined || module.file.symbols().count > 1) return;

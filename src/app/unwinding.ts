@@ -17,6 +17,7 @@ import {
   frameIndexBytes,
 } from '../link/frame-index.js';
 import { type FoundFunction, functionsNamed } from '../link/find-function.js';
+import type { Layout } from '../link/layout.js';
 import type { LinkedPart } from '../link/link.js';
 import type { PartSizes } from '../patch/allocation.js';
 import type { Block, CodeWrite, EntryRecord, Unwinder } from '../patch/ledger.js';
@@ -26,6 +27,7 @@ import type { Hazard } from '../patch/safety.js';
 import { findRoom } from './find-room.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
+import type { PreparedUnit } from './prepare-unit.js';
 import { newEntry } from './record-generation.js';
 
 /** @see gcc libgcc/unwind-dw2-fde.h */
@@ -57,6 +59,67 @@ export function planUnwinding(
   return plan.make();
 }
 
+function lookupsIn({ modules }: ProcessImage): FoundFunction[] {
+  return modules.flatMap((module) => functionsNamed(module, LOOKUP));
+}
+
+/** Whether exceptions will be able to pass through new code.
+ *  @throws HcrError `function-not-patchable` */
+export function assertUnwindable(
+  image: ProcessImage,
+  layout: Layout,
+  prepared: PreparedUnit,
+  decoder: Decoder,
+): void {
+  const { unwinders, entries } = image.store.ledger;
+  const lookups = lookupsIn(image);
+  if (lookups.length === 0 && layout.frames.content.hasPersonality) {
+    throw new HcrError({
+      code: 'function-not-patchable',
+      function: prepared.roots[0]?.fn.name ?? '',
+      reason: `its new code handles exceptions, and no module of the program names libgcc's ${LOOKUP}, through which they could be made to pass`,
+      advice:
+        'Link the program with libgcc (libgcc_s.so, or libgcc_eh.a with its symbols), not with LLVM’s libunwind.',
+    });
+  }
+  for (const { entry, module, sizeBytes } of lookups) {
+    if (unwinders.some((unwinder) => unwinder.entry === entry)) continue;
+    displacedBy(
+      image,
+      newEntry(image, module, { name: LOOKUP, entry, sizeBytes }, entries, decoder),
+      decoder,
+    );
+  }
+}
+
+/** The instructions that the jump at the entry takes the place of: they must mean the same
+ *  elsewhere, and nothing may lead to those after the first.
+ *  @throws HcrError `function-not-patchable` */
+function displacedBy(
+  image: ProcessImage,
+  { originals, branchesBack, entry, sizeBytes }: EntryRecord,
+  decoder: Decoder,
+): { readonly code: Uint8Array; readonly back: Addr } {
+  const place = originals.at(-1) ?? { address: entry, bytes: new Uint8Array() };
+  const original = new OriginalMemory(image.target.memory, image.store.ledger.entries);
+  const body = original.read(place.address, entry + sizeBytes - place.address);
+  let lengthBytes = 0;
+  for (const instruction of decoder.decode(body, place.address)) {
+    if (lengthBytes >= place.bytes.length) break;
+    if (instruction.flow !== 'next' || instruction.pcRelative || branchesBack) {
+      throw new HcrError({
+        code: 'function-not-patchable',
+        function: LOOKUP,
+        reason:
+          'its first instructions cannot be moved, so exceptions could not pass through new code',
+        advice: 'Report the version of libgcc that the program runs with.',
+      });
+    }
+    lengthBytes += instruction.lengthBytes;
+  }
+  return { code: body.slice(0, lengthBytes), back: offsetBy(place.address, lengthBytes) };
+}
+
 class Planner {
   private readonly image: ProcessImage;
   private readonly placed: readonly PlacedUnit[];
@@ -85,8 +148,7 @@ class Planner {
 
   make(): UnwindingPlan {
     const { entries, unwinders, uploads } = this;
-    const lookups = this.image.modules.flatMap((module) => functionsNamed(module, LOOKUP));
-    if (lookups.length === 0) this.assertNotNeeded();
+    const lookups = lookupsIn(this.image);
     for (const lookup of lookups) {
       if (!unwinders.some(({ entry }) => entry === lookup.entry)) this.add(lookup);
     }
@@ -104,26 +166,13 @@ class Planner {
     return { entries, unwinders, uploads, writes, hazards };
   }
 
-  private assertNotNeeded(): void {
-    const { layout, prepared } =
-      this.placed.find((unit) => unit.layout.frames.content.hasPersonality) ?? {};
-    if (layout === undefined) return;
-    throw new HcrError({
-      code: 'function-not-patchable',
-      function: prepared?.roots[0]?.fn.name ?? '',
-      reason: `its new code handles exceptions, and no module of the program names libgcc's ${LOOKUP}, through which they could be made to pass`,
-      advice:
-        'Link the program with libgcc (libgcc_s.so, or libgcc_eh.a with its symbols), not with LLVM’s libunwind.',
-    });
-  }
-
   /** @throws HcrError `function-not-patchable` */
   private add(lookup: FoundFunction): void {
     const { image, entries, decoder } = this;
     const { machine } = image.target;
     const site = { name: LOOKUP, entry: lookup.entry, sizeBytes: lookup.sizeBytes };
     const entry = newEntry(image, lookup.module, site, entries, decoder);
-    const displaced = this.displacedBy(entry);
+    const displaced = displacedBy(image, entry, decoder);
     const blocks = this.room(lookup, {
       data: 0,
       readonly: WORD_BYTES,
@@ -137,33 +186,6 @@ class Planner {
     this.uploads.push({ part: 'readonly', start: slot, bytes: new Uint8Array(WORD_BYTES) });
     entries.push(entry);
     this.unwinders.push({ entry: lookup.entry, search, slot, blocks });
-  }
-
-  /** The instructions that the jump at the entry takes the place of: they must mean the same
-   *  elsewhere, and nothing may lead to those after the first. */
-  private displacedBy({ originals, branchesBack, entry, sizeBytes }: EntryRecord): {
-    readonly code: Uint8Array;
-    readonly back: Addr;
-  } {
-    const place = originals.at(-1) ?? { address: entry, bytes: new Uint8Array() };
-    const { memory } = this.image.target;
-    const original = new OriginalMemory(memory, this.image.store.ledger.entries);
-    const body = original.read(place.address, entry + sizeBytes - place.address);
-    let lengthBytes = 0;
-    for (const instruction of this.decoder.decode(body, place.address)) {
-      if (lengthBytes >= place.bytes.length) break;
-      if (instruction.flow !== 'next' || instruction.pcRelative || branchesBack) {
-        throw new HcrError({
-          code: 'function-not-patchable',
-          function: LOOKUP,
-          reason:
-            'its first instructions cannot be moved, so exceptions could not pass through new code',
-          advice: 'Report the version of libgcc that the program runs with.',
-        });
-      }
-      lengthBytes += instruction.lengthBytes;
-    }
-    return { code: body.slice(0, lengthBytes), back: offsetBy(place.address, lengthBytes) };
   }
 
   private room(near: Pick<FoundFunction, 'module'>, sizeBytes: PartSizes['sizeBytes']): Block[] {

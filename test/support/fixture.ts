@@ -22,6 +22,7 @@ export interface BuildOptions {
 
 export class Fixture implements Disposable {
   readonly directory: string;
+  private readonly originals = new Map<string, string>();
 
   /** A fresh copy, nothing built. */
   constructor(name: string) {
@@ -67,7 +68,14 @@ export class Fixture implements Disposable {
     if (before === undefined || after === undefined || more.length > 0) {
       throw new Error(`${file} does not hold this text exactly once: ${from}`);
     }
+    if (!this.originals.has(file)) this.originals.set(file, before + from + after);
     writeFileSync(path, before + to + after);
+  }
+
+  /** Undoes the edits; what was built stays. */
+  restore(): void {
+    for (const [file, text] of this.originals) writeFileSync(this.path(file), text);
+    this.originals.clear();
   }
 
   [Symbol.dispose](): void {
