@@ -45,27 +45,34 @@ export function findBySourceName(
   const all = own ?? byModule.flat();
   const meanings = new Map(all.map((each) => [meaningOf(each), each]));
   if (meanings.size <= 1) return all;
+  const labels = new Map(
+    all.map(({ found: { module } }) => [module, moduleLabel(module, modules)] as const),
+  );
   throw new HcrError({
     code: 'ambiguous-function',
     function: text,
-    candidates: [...new Set([...meanings.values()].map(candidateName))],
-    modules: [...new Set(all.map(({ found }) => moduleLabel(found.module, modules)))],
+    candidates: [...new Set([...meanings.values()].map((each) => candidateName(each, labels)))],
+    modules: [...new Set(labels.values())],
   });
 }
 
-/** Overloads and functions of different files are different functions; instances of a template
- *  are one. */
+/** Overloads and functions of different files or modules are different functions; instances of a
+ *  template are one. */
 function meaningOf({ unit, entry, found }: NamedFunction): string {
   const { qualifiedName, declFile, declLine } = entry;
   const isTemplate = templateName(qualifiedName) !== qualifiedName.replace(/\s+/g, '');
   const place = isTemplate ? `${declFile ?? ''}:${declLine ?? ''}` : sourceLabel(entry);
   const owner = found.isLocal ? unit.name : '';
-  return `${templateName(qualifiedName)} ${place ?? ''} ${isTemplate ? '' : owner}`;
+  return `${found.module.path} ${templateName(qualifiedName)} ${place ?? ''} ${isTemplate ? '' : owner}`;
 }
 
-function candidateName({ unit, entry, found }: NamedFunction): string {
+function candidateName(
+  { unit, entry, found }: NamedFunction,
+  modules: ReadonlyMap<LoadedModule, string>,
+): string {
   const label = sourceLabel(entry) ?? entry.qualifiedName;
-  return found.isLocal ? `${basename(unit.name)}:${label}` : label;
+  const name = found.isLocal ? `${basename(unit.name)}:${label}` : label;
+  return modules.size > 1 ? `${name} (in ${modules.get(found.module) ?? ''})` : name;
 }
 
 function namedIn(image: ProcessImage, module: LoadedModule, wanted: WantedName): NamedFunction[] {
