@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { REPOSITORY } from './repository.js';
+import { writeAfter } from './write-after.js';
 
 const run = promisify(execFile);
 
@@ -69,7 +70,7 @@ export class Fixture implements Disposable {
       throw new Error(`${file} does not hold this text exactly once: ${from}`);
     }
     if (!this.originals.has(file)) this.originals.set(file, before + from + after);
-    writeFileSync(path, before + to + after);
+    writeAfter(path, before + to + after, this.program);
   }
 
   /** Undoes the edits; what was built stays. */

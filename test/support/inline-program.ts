@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { TemporaryTree } from '../build/temporary-tree.js';
 import { type StartOptions, type Target, startTarget } from './target.js';
+import { writeAfter } from './write-after.js';
 
 const run = promisify(execFile);
 
@@ -43,7 +44,7 @@ export class InlineProgram extends TemporaryTree {
     const [before, after, ...more] = readFileSync(this.at(name), 'utf8').split(from);
     if (before === undefined || after === undefined || more.length > 0)
       throw new Error(`${name} does not hold this text exactly once: ${from}`);
-    this.write(name, before + to + after);
+    writeAfter(this.at(name), before + to + after, this.program);
   }
 }
 
