@@ -6,6 +6,8 @@ const LIVE = 'test/live/**/*.test.ts';
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Two, also where vitest would take one: half of what the tests do is to wait for a program.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,

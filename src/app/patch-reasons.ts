@@ -2,6 +2,7 @@
 import type { Decoder } from '../arch/arch.js';
 import { type Addr, contains } from '../core/address.js';
 import type { InlinedCopy } from '../dwarf/inlined-copies.js';
+import { identityOf } from '../dwarf/source-name.js';
 import { fileAddress } from '../elf/loaded-module.js';
 import { isCompilerMade, sourceName } from '../link/live-unit.js';
 import type { FunctionState } from '../patch/changed-functions.js';
@@ -48,11 +49,14 @@ class Reasons {
   }
 
   /** An inlined function of which an edited copy is what makes the difference, as far as it shows:
-   *  its own body differs too, it stands in another file that was edited, all of its several holders
+   *  the user asked for it, its own body differs too, it stands in another file that was edited, all of its several holders
    *  differ, or the first difference lies in the copy. */
   private helperOf(root: PatchRoot, state: FunctionState): string | undefined {
     const copies = this.copiesIn(root);
     if (copies.length === 0) return undefined;
+    const { names } = this.unit.wanted;
+    const requested = copies.find(({ callee }) => names.includes(identityOf(callee)));
+    if (root.reason === 'inlined' && requested !== undefined) return requested.callee.name;
     const own = this.unit.edited.debugEntryOf(root.fn)?.declFile;
     for (const { callee } of copies) {
       const bodies = this.unit.states.filter(
