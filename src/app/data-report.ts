@@ -93,7 +93,7 @@ class UnitData {
     for (const section of object.sections) {
       if (!isAllocated(section) || isCode(section) || datumKind(section) === 'constant') continue;
       for (const symbol of objectsIn(object, section))
-        if (!isGuard(symbol.name)) yield { section, symbol };
+        if (!isOfCompiler(symbol.name)) yield { section, symbol };
     }
   }
 
@@ -183,8 +183,8 @@ function describeVariable(variable: VariableEntry): ReportedDatum {
   };
 }
 
-/** Belongs to the variable that it guards.
- *  @see Itanium C++ ABI, 3.3.3 and 5.1.5.2 */
-function isGuard(symbolName: string): boolean {
-  return symbolName.startsWith('_ZGV');
+/** Variables that the compiler makes: guards of static locals and of thread-local objects, and the
+ *  places from which exception tables read an address. */
+function isOfCompiler(name: string): boolean {
+  return /^(_ZGV|__tls_guard$|DW\.ref\.)/.test(name);
 }
