@@ -7,22 +7,27 @@ import { nextTick } from '../support/ticks.js';
 import { CXX_SCENARIOS } from './cxx-scenarios.js';
 import { patchAndWatch, readRound } from './patch-scenario.js';
 
+const PROGRAM = 'main';
+const LIBRARY = 'with-library';
+
 const BUILDS = [
-  { cxx: 'g++', cflags: '-O0 -g -fPIE', ldflags: '-pie' },
-  { cxx: 'g++', cflags: '-O2 -g -fno-pie -gdwarf-4', ldflags: '-no-pie' },
-  { cxx: 'g++', cflags: '-O3 -g -fPIE', ldflags: '-pie' },
-  { cxx: 'g++', cflags: '-O2 -g', ldflags: '-static' },
+  { cxx: 'g++', cflags: '-O0 -g -fPIE', ldflags: '-pie', make: PROGRAM },
+  { cxx: 'g++', cflags: '-O2 -g -fno-pie -gdwarf-4', ldflags: '-no-pie', make: PROGRAM },
+  { cxx: 'g++', cflags: '-O3 -g -fPIE', ldflags: '-pie', make: PROGRAM },
+  { cxx: 'g++', cflags: '-O2 -g -fPIC', ldflags: '', make: LIBRARY },
+  { cxx: 'g++', cflags: '-O2 -g', ldflags: '-static', make: PROGRAM },
   // clang keeps its flags only when asked to.
-  { cxx: 'clang++', cflags: '-O0 -g -grecord-command-line -fPIE', ldflags: '-pie' },
-  { cxx: 'clang++', cflags: '-O2 -g -grecord-command-line -fPIE', ldflags: '-pie' },
+  { cxx: 'clang++', cflags: '-O0 -g -grecord-command-line -fPIE', ldflags: '-pie', make: PROGRAM },
+  { cxx: 'clang++', cflags: '-O2 -g -grecord-command-line -fPIE', ldflags: '-pie', make: PROGRAM },
+  { cxx: 'clang++', cflags: '-O1 -g -grecord-command-line -fPIC', ldflags: '', make: LIBRARY },
 ];
 
-describe.each(BUILDS)('$cxx $cflags $ldflags', ({ cxx, cflags, ldflags }) => {
+describe.each(BUILDS)('$cxx $cflags $ldflags: $make', ({ cxx, cflags, ldflags, make }) => {
   let fixture: Fixture;
   let target: Target;
 
   beforeAll(async () => {
-    fixture = await buildFixture('cxx', { cxx, cxxflags: cflags, ldflags });
+    fixture = await buildFixture('cxx', { cxx, cxxflags: cflags, ldflags, target: make });
     target = await startTarget(fixture.program);
   });
   afterAll(async () => {
