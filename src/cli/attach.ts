@@ -1,6 +1,7 @@
 /** `hcr attach`: patch the functions named, once. */
 import type { Command } from 'commander';
 import { HcrError } from '../core/failure.js';
+import { answerPatch } from './answer-patch.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
@@ -35,18 +36,9 @@ async function attach(
       advice: `Name at least one with --func NAME; \`hcr functions ${pid}\` lists them.`,
     });
   }
-  const [{ attachFunctions }, { formatPatch }, { patchJson }] = await Promise.all([
-    import('../app/attach.js'),
-    import('./format-patch.js'),
-    import('./json-report.js'),
-  ]);
-  const report = await context.terminal.whileReporting(options, (progress) =>
+  const { attachFunctions } = await import('../app/attach.js');
+  await answerPatch(context, options, 'patch', (progress) =>
     attachFunctions(pid, names, readPatchOptions(options), progress),
-  );
-  context.terminal.answer(
-    options,
-    () => patchJson(report),
-    (look) => formatPatch(report, 'patch', look),
   );
 }
 

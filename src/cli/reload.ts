@@ -1,5 +1,6 @@
 /** `hcr reload`: patch every function that was edited, without naming any. */
 import type { Command } from 'commander';
+import { answerPatch } from './answer-patch.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
@@ -25,18 +26,9 @@ async function reload(
   files: readonly string[],
   options: RawPatchOptions,
 ): Promise<void> {
-  const [{ reloadChanged }, { formatPatch }, { patchJson }] = await Promise.all([
-    import('../app/reload.js'),
-    import('./format-patch.js'),
-    import('./json-report.js'),
-  ]);
-  const report = await context.terminal.whileReporting(options, (progress) =>
+  const { reloadChanged } = await import('../app/reload.js');
+  await answerPatch(context, options, 'patch', (progress) =>
     reloadChanged(pid, files, readPatchOptions(options), progress),
-  );
-  context.terminal.answer(
-    options,
-    () => patchJson(report),
-    (look) => formatPatch(report, 'patch', look),
   );
 }
 

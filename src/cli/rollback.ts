@@ -1,5 +1,6 @@
 /** `hcr rollback`: make an earlier generation live again. */
 import type { Command } from 'commander';
+import { answerPatch } from './answer-patch.js';
 import { parseGeneration, parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import { addOutputOptions, addTransactionOptions, examples } from './options.js';
@@ -21,24 +22,13 @@ async function rollback(
   pid: number,
   options: RollbackOptions,
 ): Promise<void> {
-  const [{ rollBack }, { formatPatch }, { patchJson }] = await Promise.all([
-    import('../app/rollback.js'),
-    import('./format-patch.js'),
-    import('./json-report.js'),
-  ]);
+  const { rollBack } = await import('../app/rollback.js');
   const choice = {
     ...(options.to === undefined ? {} : { to: options.to }),
     dryRun: options.dryRun ?? false,
     timeoutMs: options.timeout,
   };
-  const report = await context.terminal.whileReporting(options, (progress) =>
-    rollBack(pid, choice, progress),
-  );
-  context.terminal.answer(
-    options,
-    () => patchJson(report),
-    (look) => formatPatch(report, 'rollback', look),
-  );
+  await answerPatch(context, options, 'rollback', (progress) => rollBack(pid, choice, progress));
 }
 
 export function addRollback(program: Command, context: CommandContext): void {
