@@ -5,7 +5,7 @@
  */
 import type { Relocations } from '../arch/arch.js';
 import { type Addr, type Vaddr, addr, contains } from '../core/address.js';
-import type { Memory } from '../core/memory.js';
+import { type Memory, wordAt } from '../core/memory.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { Relocation } from '../elf/relocations.js';
 
@@ -31,7 +31,7 @@ export class StoredAddresses {
       for (const { type, offset, addend } of this.relocationsOf(module).get(index) ?? []) {
         const kind = this.relocations.dynamicKind(type);
         if (kind !== 'address' && kind !== 'call-slot') continue;
-        const stored = this.wordAt(liveAddress(module, offset as Vaddr));
+        const stored = wordAt(this.memory, liveAddress(module, offset as Vaddr));
         if (stored === undefined) continue;
         const found = stored - (kind === 'address' ? addend : 0);
         if (found < 0 || !Number.isSafeInteger(found)) continue;
@@ -63,7 +63,7 @@ export class StoredAddresses {
       ({ type, addend }) =>
         this.relocations.dynamicKind(type) === 'resolved' && addend === (at as number),
     );
-    const value = found && this.wordAt(liveAddress(module, found.offset as Vaddr));
+    const value = found && wordAt(this.memory, liveAddress(module, found.offset as Vaddr));
     const isCode = value !== undefined && contains(module.range, value);
     return isCode && value !== resolver ? addr(value) : undefined;
   }
@@ -75,12 +75,6 @@ export class StoredAddresses {
       this.bySymbol.set(module, found);
     }
     return found;
-  }
-
-  private wordAt(address: Addr): number | undefined {
-    const bytes = this.memory.tryRead(address, 8);
-    if (bytes === undefined) return undefined;
-    return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   }
 }
 

@@ -13,7 +13,7 @@
  */
 import type { DynamicRelocation, Relocations, ThreadLocals } from '../arch/arch.js';
 import { type Addr, type Vaddr, offsetBy } from '../core/address.js';
-import type { Memory } from '../core/memory.js';
+import { type Memory, signedWordAt } from '../core/memory.js';
 import { PT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress, liveSymbolAddress } from '../elf/loaded-module.js';
 import type { Relocation } from '../elf/relocations.js';
@@ -119,7 +119,7 @@ export class ThreadStorage {
 
   private linkMapWord({ loader }: LoadedModule, offset: number | undefined): number | undefined {
     if (loader === undefined || offset === undefined) return undefined;
-    return this.wordAt(offsetBy(loader.linkMap, offset));
+    return signedWordAt(this.memory, offsetBy(loader.linkMap, offset));
   }
 
   /** The id that the module's own code hands to `__tls_get_addr`, for itself or for a variable that
@@ -128,7 +128,7 @@ export class ThreadStorage {
     const found = this.ownRelocations(module, 'tls-module').find(
       ({ symbolIndex }) => symbolIndex === 0 || this.isOnlyIn(module, symbolIndex),
     );
-    return found && this.wordAt(liveAddress(module, found.offset as Vaddr));
+    return found && signedWordAt(this.memory, liveAddress(module, found.offset as Vaddr));
   }
 
   private isOnlyIn(module: LoadedModule, symbolIndex: number): boolean {
@@ -146,12 +146,6 @@ export class ThreadStorage {
     return module.file
       .dynamicRelocations()
       .filter(({ type }) => this.relocations.dynamicKind(type) === kind);
-  }
-
-  private wordAt(address: Addr): number | undefined {
-    const bytes = this.memory.tryRead(address, 8);
-    if (bytes === undefined) return undefined;
-    return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true));
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import type { RelaxedTlsAccess } from '../arch/arch.js';
 import { type Addr, type Vaddr, addr, contains, offsetBy } from '../core/address.js';
+import { signedWordAt, wordAt } from '../core/memory.js';
 import { isHcrError } from '../core/failure.js';
 import { DT } from '../elf/constants.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
@@ -33,7 +34,6 @@ import {
 import { LiveLabels } from './live-labels.js';
 
 const PLT_ENTRY_BYTES = 16;
-const POINTER_BYTES = 8;
 /** Constants may refer to constants, and in a circle. */
 const MAX_DEPTH = 16;
 
@@ -310,19 +310,11 @@ export class TargetComparer {
   }
 
   private pointerAt(address: number): number | undefined {
-    const bytes = this.context.original.tryRead(addr(address), POINTER_BYTES);
-    return bytes === undefined
-      ? undefined
-      : Number(new DataView(bytes.buffer).getBigUint64(0, true));
+    return wordAt(this.context.original, addr(address));
   }
 
-  private readonly wordAt = (address: number): number | undefined => {
-    if (address <= 0) return undefined;
-    const bytes = this.context.original.tryRead(addr(address), POINTER_BYTES);
-    return bytes === undefined
-      ? undefined
-      : Number(new DataView(bytes.buffer).getBigInt64(0, true));
-  };
+  private readonly wordAt = (address: number): number | undefined =>
+    address <= 0 ? undefined : signedWordAt(this.context.original, addr(address));
 }
 
 /** The linker rewrites accesses through 32-bit fields only. */

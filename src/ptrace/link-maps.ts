@@ -9,7 +9,7 @@
  * @see glibc <link.h> for r_debug, r_debug_extended and link_map; sysdeps/generic/ldsodefs.h
  */
 import { type Addr, addr, offsetBy } from '../core/address.js';
-import type { Memory } from '../core/memory.js';
+import { type Memory, wordAt } from '../core/memory.js';
 import { DT, PT } from '../elf/constants.js';
 import {
   type LoadedModule,
@@ -59,7 +59,7 @@ function readLinkMaps(modules: readonly LoadedModule[], memory: Memory): LinkMap
       found.push({ linkMap: at, namespace, order, isGlobal: globals?.has(at), dynamic });
     }
     debug =
-      (wordAt(memory, debug, 4) ?? 0) >= VERSION_WITH_NAMESPACES
+      (halfWordAt(memory, debug) ?? 0) >= VERSION_WITH_NAMESPACES
         ? pointerAt(memory, offsetBy(debug, R_DEBUG.next))
         : undefined;
   }
@@ -110,11 +110,11 @@ function globalScope(
   const namespaces = loader && liveSymbolAddress(loader, '_rtld_global');
   if (namespaces === undefined) return undefined;
   const first = pointerAt(memory, namespaces);
-  const count = wordAt(memory, offsetBy(namespaces, 8), 4);
+  const count = halfWordAt(memory, offsetBy(namespaces, 8));
   if (first === undefined || first !== chain[0]?.at || count !== chain.length) return undefined;
   const scope = pointerAt(memory, offsetBy(namespaces, 16));
   const list = scope && pointerAt(memory, scope);
-  const length = scope && wordAt(memory, offsetBy(scope, 8), 4);
+  const length = scope && halfWordAt(memory, offsetBy(scope, 8));
   if (list === undefined || length === undefined || length > chain.length) return undefined;
   const known = new Set(chain.map(({ at }) => at));
   const found = new Set<Addr>();
@@ -126,16 +126,15 @@ function globalScope(
   return found.has(first) ? found : undefined;
 }
 
-function wordAt(memory: Memory, address: Addr, sizeBytes: 4 | 8): number | undefined {
-  const bytes = memory.tryRead(address, sizeBytes);
+function halfWordAt(memory: Memory, address: Addr): number | undefined {
+  const bytes = memory.tryRead(address, 4);
   if (bytes === undefined) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return sizeBytes === 4 ? view.getUint32(0, true) : Number(view.getBigUint64(0, true));
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
 }
 
 /** Undefined for a null pointer, and where nothing is mapped. */
 function pointerAt(memory: Memory, address: Addr): Addr | undefined {
-  const value = wordAt(memory, address, 8);
+  const value = wordAt(memory, address);
   return value === undefined || value === 0 || !Number.isSafeInteger(value)
     ? undefined
     : addr(value);
