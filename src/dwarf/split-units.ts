@@ -4,6 +4,7 @@
  */
 import { HcrError, isHcrError } from '../core/failure.js';
 import type { CompanionFiles, ElfFile } from '../elf/elf-file.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import { DW_AT } from './constants.js';
 import { SplitFile, splitIdOf } from './split-file.js';
 import type { UnitDies } from './unit-dies.js';
@@ -53,8 +54,7 @@ export class SplitUnits {
 
 /** A package that cannot be read is as good as none: the files it was made of may be there. */
 function openPackage(elf: ElfFile | undefined, offsets: OffsetSpace): SplitFile | undefined {
-  const opened = elf && attempt(() => new SplitFile(elf, offsets));
-  return opened instanceof HcrError ? undefined : opened;
+  return elf && unlessMalformed(() => new SplitFile(elf, offsets));
 }
 
 function attempt<T>(read: () => T): T | HcrError {

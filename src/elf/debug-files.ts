@@ -11,10 +11,10 @@
  */
 import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { isHcrError } from '../core/failure.js';
 import { readDebugLink, readSupplementaryLink, supplementaryId } from './debug-links.js';
 import { type CompanionFiles, ElfFile, openElf, type SupplementaryFile } from './elf-file.js';
 import { reopenFile } from './file-bytes.js';
+import { unlessMalformed } from './malformed.js';
 
 export interface FilePlace {
   /** As the process sees it. */
@@ -101,7 +101,7 @@ class DebugFiles implements CompanionFiles {
     for (const path of paths.flatMap((one) => this.bothViews(one))) {
       if (seen.has(path)) continue;
       seen.add(path);
-      const file = attempt(() => new ElfFile(reopenFile(path), path));
+      const file = unlessMalformed(() => new ElfFile(reopenFile(path), path));
       if (file !== undefined) yield file;
     }
   }
@@ -117,7 +117,7 @@ class DebugFiles implements CompanionFiles {
   }
 
   private buildId(): string | undefined {
-    return attempt(() => this.file.buildId());
+    return unlessMalformed(() => this.file.buildId());
   }
 
   private byBuildId(id: string | undefined): ElfFile | undefined {
@@ -131,7 +131,7 @@ class DebugFiles implements CompanionFiles {
   }
 
   private byLink(): ElfFile | undefined {
-    const link = attempt(() => readDebugLink(this.file));
+    const link = unlessMalformed(() => readDebugLink(this.file));
     if (link === undefined) return undefined;
     const own = this.buildId();
     // Two files of one build id are of one link, so that to read all of one for its checksum
@@ -189,21 +189,11 @@ function openIf(
   belongs: (file: ElfFile) => boolean,
   companionsOf?: (file: ElfFile) => CompanionFiles,
 ): ElfFile | undefined {
-  const file = attempt(() => openElf(path, path, companionsOf));
+  const file = unlessMalformed(() => openElf(path, path, companionsOf));
   if (file === undefined) return undefined;
-  if (attempt(() => belongs(file)) === true) return file;
+  if (unlessMalformed(() => belongs(file)) === true) return file;
   file[Symbol.dispose]();
   return undefined;
-}
-
-/** Undefined for what is not there or damaged: then the next place is tried. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isHcrError(error, 'malformed-file')) return undefined;
-    throw error;
-  }
 }
 
 /** Told by the names of what is open: a path below /proc/pid/root has no other true name. */

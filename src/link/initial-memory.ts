@@ -6,10 +6,11 @@
  */
 import type { Relocations } from '../arch/arch.js';
 import { type Addr, contains, vaddr } from '../core/address.js';
-import { HcrError, isHcrError } from '../core/failure.js';
+import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import { DT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import type { Relocation } from '../elf/relocations.js';
 import type { LiveSymbols } from './live-symbols.js';
 
@@ -36,13 +37,8 @@ export class InitialMemory implements Memory {
     const module = this.symbols.modules.find(({ range }) => contains(range, address));
     if (module === undefined) return undefined;
     const start = fileAddress(module, address);
-    let bytes: Uint8Array;
-    try {
-      bytes = module.file.readAtVaddr(start, lengthBytes).slice();
-    } catch (error) {
-      if (isHcrError(error, 'malformed-file')) return undefined;
-      throw error;
-    }
+    const bytes = unlessMalformed(() => module.file.readAtVaddr(start, lengthBytes).slice());
+    if (bytes === undefined) return undefined;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const pointers = this.pointersOf(module);
     const first = Math.ceil(start / POINTER_BYTES) * POINTER_BYTES;

@@ -11,11 +11,11 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Pid } from '../core/address.js';
 import { ByteReader } from '../core/byte-reader.js';
-import { isHcrError } from '../core/failure.js';
 import { ET } from '../elf/constants.js';
 import { openElf } from '../elf/elf-file.js';
 import { exportsName } from '../elf/exported-names.js';
 import { openFile } from '../elf/file-bytes.js';
+import { unlessMalformed } from '../elf/malformed.js';
 
 const CACHE = 'etc/ld.so.cache';
 const CACHE_MAGIC = 'glibc-ld.so.cache1.1';
@@ -46,7 +46,7 @@ export function findInstalledLibrary(
 /** Linker scripts and damaged files have no names. */
 function hasName(path: string, name: string, elfMachine: number): boolean {
   return (
-    orUndefined(() => {
+    unlessMalformed(() => {
       using file = openElf(path);
       const { type, machine } = file.header;
       return type === ET.DYN && machine === elfMachine && exportsName(file, name);
@@ -56,22 +56,13 @@ function hasName(path: string, name: string, elfMachine: number): boolean {
 
 /** Paths of the libraries in the cache; undefined when there is none that can be read. */
 function readCache(path: string): string[] | undefined {
-  return orUndefined(() => {
+  return unlessMalformed(() => {
     using file = openFile(path);
     const bytes = file.read(0, Math.min(file.sizeBytes, MAX_CACHE_BYTES));
     // Caches of old systems begin with another format.
     const start = Buffer.from(bytes.buffer).indexOf(CACHE_MAGIC);
     return start < 0 ? undefined : readEntries(bytes.subarray(start));
   });
-}
-
-function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isHcrError(error, 'malformed-file')) return undefined;
-    throw error;
-  }
 }
 
 function readEntries(cache: Uint8Array): string[] {
