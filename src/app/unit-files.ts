@@ -2,9 +2,8 @@
  * The translation units of a process with the files they were made from, as far as the program's
  * own debug information names them. It leaves out headers that only define macros.
  */
-import { type Stats, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { isDirectory, realPath } from '../build/file-kind.js';
+import { isDirectory, realPath, statOf } from '../build/file-kind.js';
 import { type LocatedSource, locateSource } from '../build/source-search.js';
 import { isHcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
@@ -99,13 +98,5 @@ export class FileClock {
       this.realPaths.set(path, real);
     }
     return real;
-  }
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
   }
 }

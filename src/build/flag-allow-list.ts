@@ -24,7 +24,7 @@ const drop = (reason: DropReason): Verdict => ({ keep: false, reason });
 const PLAIN_VALUE = /^[A-Za-z0-9._+,:-]+$/;
 const LETTERS = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** Any text that can stand in an argument vector. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+// Control characters are what is refused.
 const PRINTABLE = /^[^\u0000-\u001f\u007f]*$/;
 
 /** Alone on the command line, with nothing to vary. */

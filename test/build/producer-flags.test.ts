@@ -205,7 +205,7 @@ describe('no flag outside the allow-list survives', () => {
         const { flags } = parseProducer(`${who} ${words.join(' ')}`);
         for (let i = 0; i < flags.length; i += 1) {
           const flag = flags[i] ?? '';
-          // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the claim
+          // that is the claim
           expect(flag).not.toMatch(/[\u0000-\u001f]/);
           if (PATH_FLAGS.includes(flag)) {
             expect(flags[i + 1]).toMatch(/^[^@-]/);
