@@ -6,8 +6,7 @@ import type { ProcessImage } from './observe.js';
 
 const WORD_BYTES = 8;
 
-/** Where it is. It belongs to no generation: the
- *  one that it was made for may be gone. */
+/** Where it is. It belongs to no generation: the one that it was made for may be gone. */
 export function indexInUse({ target, store }: ProcessImage): Block[] {
   const littleEndian = true;
   const starts = store.ledger.unwinders.map(({ slot }) =>

@@ -16,7 +16,7 @@ import {
   encodeFrameIndex,
   frameIndexBytes,
 } from '../link/frame-index.js';
-import { type FoundFunction, functionsNamed } from '../link/find-function.js';
+import { type FoundFunction, symbolsNamed } from '../link/find-function.js';
 import type { Layout } from '../link/layout.js';
 import type { LinkedPart } from '../link/link.js';
 import type { PartSizes } from '../patch/allocation.js';
@@ -60,7 +60,7 @@ export function planUnwinding(
 }
 
 function lookupsIn({ modules }: ProcessImage): FoundFunction[] {
-  return modules.flatMap((module) => functionsNamed(module, LOOKUP));
+  return modules.flatMap((module) => symbolsNamed(module, LOOKUP));
 }
 
 /** Whether exceptions will be able to pass through new code.

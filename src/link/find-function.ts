@@ -59,13 +59,13 @@ export function selectModules(
  */
 export function findFunction(modules: readonly LoadedModule[], text: string): FoundFunction {
   const { file, name } = splitFunctionName(text);
-  const byModule = modules
-    .map((module) =>
-      functionsNamed(module, name).filter((fn) => file === undefined || matchesFile(fn, file)),
-    )
-    .filter((candidates) => candidates.length > 0);
-  const own = byModule.find(([fn]) => fn?.module.isExecutable);
-  const candidates = own ?? byModule.flat();
+  const inModules = (isExecutable: boolean): FoundFunction[] =>
+    modules
+      .filter((module) => module.isExecutable === isExecutable)
+      .flatMap((module) => functionsNamed(module, name))
+      .filter((fn) => file === undefined || matchesFile(fn, file));
+  const own = inModules(true);
+  const candidates = own.length > 0 ? own : inModules(false);
   const [found, ...others] = candidates;
   if (found === undefined) {
     throw new HcrError({
@@ -109,6 +109,12 @@ function candidateName(fn: FoundFunction): string {
 
 /** Functions of a module by exact name; aliases at one address count once. */
 export function functionsNamed(module: LoadedModule, name: string): FoundFunction[] {
+  const found = symbolsNamed(module, name);
+  return found.length > 0 ? found : clonesOf(module, name);
+}
+
+/** As {@link functionsNamed}, but for clones, which takes a walk through all symbols. */
+export function symbolsNamed(module: LoadedModule, name: string): FoundFunction[] {
   const table = module.file.symbols();
   const found = new Map<Vaddr, FoundFunction>();
   for (const symbols of [table, module.file.dynamicSymbols()]) {
@@ -123,7 +129,7 @@ export function functionsNamed(module: LoadedModule, name: string): FoundFunctio
     }
     if (found.size > 0) break;
   }
-  return found.size > 0 ? [...found.values()] : clonesOf(module, name);
+  return [...found.values()];
 }
 
 /** A static function of which the compiler kept only clones (`f.isra.0`), one for each source. */
