@@ -7,11 +7,10 @@
  * closures call, and old closures keep the old.
  * @see Itanium C++ ABI, 5.1.8 (closure types) and 5.1.7 (local entities)
  */
-import { DW_AT } from '../dwarf/constants.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
 import { readMembers } from '../dwarf/members.js';
 import { typeKey } from '../dwarf/type-key.js';
-import { parameterDies, readType, typeOf, withoutAliases } from '../dwarf/types.js';
+import { declaredParameters, readType, typeOf, withoutAliases } from '../dwarf/types.js';
 import type { Unit } from '../dwarf/unit.js';
 
 /** Whether a function is local to another one, or an instance of a template for something local to
@@ -78,11 +77,7 @@ function closuresByOwner(unit: Unit | undefined): ReadonlyMap<string, readonly s
 
 /** What the closure holds and where, and what it is called with. */
 function shapeOf(entry: FunctionEntry): string {
-  const lists = entry
-    .declaration()
-    .origins([DW_AT.specification])
-    .map((die) => parameterDies(die).entries);
-  const [object, ...parameters] = lists.find((entries) => entries.length > 0) ?? [];
+  const [object, ...parameters] = declaredParameters(entry.declaration()).entries;
   const pointer = object && readType(withoutAliases(typeOf(object)));
   const record = pointer?.kind === 'pointer' ? withoutAliases(pointer.target) : undefined;
   const captures = record === undefined ? [] : readMembers(record);

@@ -11,7 +11,14 @@ import type { ElfSymbol } from '../elf/symbols.js';
 import { variableKey } from '../link/bind.js';
 import { InitialMemory } from '../link/initial-memory.js';
 import type { LiveVariable } from '../link/live-unit.js';
-import { datumKind, isAllocated, isCode, isZeroFilled, objectsIn } from '../link/object-unit.js';
+import {
+  datumKind,
+  datumKindAt,
+  isAllocated,
+  isCode,
+  isZeroFilled,
+  objectsIn,
+} from '../link/object-unit.js';
 import { scopedNameOf } from '../link/read-live-unit.js';
 import { CodeComparer } from '../patch/compare-code.js';
 import { newVariables } from '../patch/ledger.js';
@@ -138,14 +145,7 @@ class UnitData {
 
   private isWritable({ location }: VariableEntry): boolean {
     if (location?.kind !== 'static') return true;
-    const at = location.vaddr;
-    const section = this.unit.wanted.module.file.sections.find(
-      (candidate) =>
-        isAllocated(candidate) &&
-        at >= candidate.address &&
-        at < candidate.address + candidate.sizeBytes,
-    );
-    return section === undefined || datumKind(section) !== 'constant';
+    return datumKindAt(this.unit.wanted.module.file, location.vaddr) !== 'constant';
   }
 
   /** Those of variables that earlier patches brought and that only this unit can have. */

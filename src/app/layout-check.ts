@@ -5,8 +5,8 @@
  * Who uses a type is told by debug information. Where that leaves open who else has data of the
  * type, on the heap or behind a `void *`, somebody is taken to have some.
  */
-import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { statOf } from '../build/file-kind.js';
 import type { Addr } from '../core/address.js';
 import { type Difference, HcrError } from '../core/failure.js';
 import { compareLayouts } from '../dwarf/compare-layouts.js';
@@ -21,7 +21,7 @@ import { TypeUses } from '../dwarf/type-uses.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { liveAddress } from '../elf/loaded-module.js';
-import { datumKind, isAllocated } from '../link/object-unit.js';
+import { datumKindAt } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import type { SharedType } from '../patch/ledger.js';
 import { type ChangedType, compareTypes, declaringFile } from '../dwarf/changed-types.js';
@@ -175,15 +175,10 @@ class LayoutCheck {
 
   /** A constant is not kept: new code has its own. */
   private isConstant({ location }: VariableEntry): boolean {
-    if (location?.kind !== 'static') return false;
-    const { vaddr } = location;
-    const section = this.input.wanted.module.file.sections.find(
-      (candidate) =>
-        isAllocated(candidate) &&
-        vaddr >= candidate.address &&
-        vaddr < candidate.address + candidate.sizeBytes,
+    return (
+      location?.kind === 'static' &&
+      datumKindAt(this.input.wanted.module.file, location.vaddr) === 'constant'
     );
-    return section !== undefined && datumKind(section) === 'constant';
   }
 
   /** Other units of the program that know the type from the same header. */
@@ -272,15 +267,6 @@ function unitName(die: Die): string {
 function mayDifferElsewhere({ die }: NamedType, edited: Unit, { module }: WantedUnit): boolean {
   const file = declaringFile(die);
   if (file === undefined || file.startsWith('/usr/') || isSourceOf(edited, file)) return false;
-  const written = modificationTime(resolve(edited.compDir ?? '/', file));
-  const built = modificationTime(module.path);
-  return written === undefined || built === undefined || written > built;
-}
-
-function modificationTime(path: string): number | undefined {
-  try {
-    return statSync(path).mtimeMs;
-  } catch {
-    return undefined;
-  }
+  const writtenAtMs = statOf(resolve(edited.compDir ?? '/', file))?.mtimeMs;
+  return writtenAtMs === undefined || writtenAtMs > module.writtenAtMs;
 }

@@ -5,7 +5,7 @@ import type { VariableEntry } from '../dwarf/variables.js';
 import type { Section } from '../elf/sections.js';
 import type { Binder } from '../link/bind.js';
 import { collectReferences } from '../link/layout.js';
-import { ObjectFrames } from '../link/unwind-frames.js';
+import { framesOf } from '../link/unwind-frames.js';
 import { objectsIn } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import type { Reference } from '../link/resolve.js';
@@ -31,7 +31,7 @@ export function linkedCode(
   const { sections, references } = collectReferences(
     roots.map(({ fn }) => fn.section),
     unit,
-    new ObjectFrames(unit),
+    framesOf(unit),
     binder,
     machine,
   );
@@ -52,5 +52,5 @@ export function linkedCode(
 
 /** The section of the object that a reference leads to. */
 export function sectionOf({ symbol }: Reference, edited: EditedUnit): Section | undefined {
-  return symbol.home === 'section' ? edited.unit.object.sections[symbol.sectionIndex] : undefined;
+  return edited.unit.object.sectionOf(symbol);
 }

@@ -38,8 +38,7 @@ function madeByInitialisers(unit: ObjectUnit): ReadonlySet<Section> {
   const made = new Set<Section>();
   for (const section of code) {
     for (const { symbolIndex } of object.relocationsOf(section)) {
-      const symbol = object.symbols.at(symbolIndex);
-      const target = symbol.home === 'section' ? object.sections[symbol.sectionIndex] : undefined;
+      const target = object.sectionOf(object.symbols.at(symbolIndex));
       if (target !== undefined && !isCode(target)) made.add(target);
     }
   }

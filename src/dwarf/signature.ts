@@ -4,12 +4,11 @@
  */
 import type { Difference } from '../core/failure.js';
 import { DW_AT, DW_CC } from './constants.js';
-import type { Die } from './die.js';
 import type { FunctionEntry } from './functions.js';
 import { readMembers } from './members.js';
 import { typeKey } from './type-key.js';
 import { parameterList, typeText } from './type-text.js';
-import { parameterDies, readType, type TypeDie, typeOf, withoutAliases } from './types.js';
+import { declaredParameters, readType, type TypeDie, typeOf, withoutAliases } from './types.js';
 
 /** A parameter or what is returned. */
 export interface SignaturePart {
@@ -46,7 +45,7 @@ export interface Signature {
  *  @see DWARF 5, 3.3.1 to 3.3.3 */
 export function signatureOf(entry: FunctionEntry): Signature {
   const origins = entry.declaration().origins([DW_AT.specification]);
-  const { entries, variadic } = declaredParameters(origins);
+  const { entries, variadic } = declaredParameters(entry.declaration());
   const returnType = typeOf(entry.declaration());
   const returns = partOf(returnType);
   const parameters = entries.map((die) => partOf(typeOf(die)));
@@ -125,12 +124,6 @@ export function compareSignatures(live: Signature, edited: Signature): readonly 
     differences.push(whole(`the calling convention of ${live.name}`));
   }
   return differences;
-}
-
-function declaredParameters(origins: readonly Die[]): ReturnType<typeof parameterDies> {
-  const lists = origins.map(parameterDies);
-  const declared = lists.find(({ entries, variadic }) => entries.length > 0 || variadic);
-  return declared ?? { entries: [], variadic: false };
 }
 
 function partOf(die: TypeDie): SignaturePart {

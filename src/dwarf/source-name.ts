@@ -6,7 +6,7 @@ import { DW_AT } from './constants.js';
 import type { Entity } from './entity.js';
 import type { FunctionEntry } from './functions.js';
 import { C_LANGUAGES, parameterList, typeText } from './type-text.js';
-import { parameterDies, readType, typeOf } from './types.js';
+import { declaredParameters, isConstMethod, typeOf } from './types.js';
 
 /** As in the symbol table. */
 export function symbolName({
@@ -37,21 +37,13 @@ function isCxx(entry: FunctionEntry): boolean {
 }
 
 function parametersOf(entry: FunctionEntry): string {
-  const origins = entry.declaration().origins([DW_AT.specification]);
-  const lists = origins.map(parameterDies);
-  const { entries, variadic } = lists.find((list) => list.entries.length > 0) ??
-    lists[0] ?? { entries: [], variadic: false };
-  const [first] = entries;
-  const hidden = first?.flag(DW_AT.artificial) === true ? readType(typeOf(first)) : undefined;
-  const object = hidden?.kind === 'qualified' ? readType(hidden.target) : hidden;
-  const pointee = object?.kind === 'pointer' ? readType(object.target) : undefined;
-  const isConst = pointee?.kind === 'qualified' && pointee.qualifier === 'const';
+  const { entries, variadic } = declaredParameters(entry.declaration());
   const visible = entries.filter((die) => !die.flag(DW_AT.artificial));
   const list = parameterList(
     visible.map((die) => typeText(typeOf(die))),
     variadic,
   );
-  return `(${list === 'void' ? '' : list})${isConst ? ' const' : ''}`;
+  return `(${list === 'void' ? '' : list})${isConstMethod(entries) ? ' const' : ''}`;
 }
 
 /** A function as a user names it: `area`, `Square::area`, `ns::f(int)`, `doubled<int>`. */

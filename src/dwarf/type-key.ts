@@ -67,11 +67,10 @@ class KeyWriter {
     const type = readType(die);
     switch (type.kind) {
       case 'void':
-        return 'void';
       case 'base':
-        return baseKey(type.encoding, type.sizeBytes, type.name);
       case 'enum':
-        return `${type.signed ? 'signed' : 'unsigned'}:${type.sizeBytes ?? '?'}`;
+      case 'other':
+        return plainKey(type);
       case 'pointer':
         return `${type.symbol}${this.pointee(type.target)}`;
       case 'member-pointer':
@@ -85,8 +84,6 @@ class KeyWriter {
         return this.pointee(die);
       case 'record':
         return die === undefined ? '' : this.record(die, type);
-      case 'other':
-        return `other ${type.name}:${type.sizeBytes ?? '?'}`;
     }
   }
 
@@ -118,7 +115,8 @@ class KeyWriter {
   }
 }
 
-function dimensions(type: Extract<Type, { readonly kind: 'array' }>): string {
+/** `[2][3]` of an array, with a mark for a vector. */
+export function dimensions(type: Extract<Type, { readonly kind: 'array' }>): string {
   const counts = type.counts.map((count) => `[${count ?? ''}]`).join('');
   return type.isVector ? `vector${counts}` : counts;
 }
@@ -127,7 +125,23 @@ function shorten(key: string): string {
   return key.length <= MAX_KEY_LENGTH ? key : createHash('sha256').update(key).digest('hex');
 }
 
-export function baseKey(encoding: number, sizeBytes: number, name: string): string {
+/** The key of a type that is made of no other. */
+export function plainKey(
+  type: Extract<Type, { readonly kind: 'void' | 'base' | 'enum' | 'other' }>,
+): string {
+  switch (type.kind) {
+    case 'void':
+      return 'void';
+    case 'base':
+      return baseKey(type.encoding, type.sizeBytes, type.name);
+    case 'enum':
+      return `${type.signed ? 'signed' : 'unsigned'}:${type.sizeBytes ?? '?'}`;
+    case 'other':
+      return `other ${type.name}:${type.sizeBytes ?? '?'}`;
+  }
+}
+
+function baseKey(encoding: number, sizeBytes: number, name: string): string {
   switch (encoding) {
     case DW_ATE.signed:
     case DW_ATE.signed_char:

@@ -8,9 +8,9 @@ import { DW_AT, DW_TAG } from './constants.js';
 import type { Die } from './die.js';
 import { constantOf } from './expression.js';
 import { type Member, readMembers } from './members.js';
-import { baseKey } from './type-key.js';
+import { dimensions, plainKey } from './type-key.js';
 import { typeText } from './type-text.js';
-import { parameterDies, readType, type TypeDie, typeOf, withoutAliases } from './types.js';
+import { isConstMethod, parameterDies, readType, type TypeDie, typeOf } from './types.js';
 
 /** Something in a record at a fixed place. */
 export interface Field {
@@ -120,11 +120,10 @@ export class LayoutReader {
     const type = readType(die);
     switch (type.kind) {
       case 'void':
-        return 'void';
       case 'base':
-        return baseKey(type.encoding, type.sizeBytes, type.name);
       case 'enum':
-        return `${type.signed ? 'signed' : 'unsigned'}:${type.sizeBytes ?? '?'}`;
+      case 'other':
+        return plainKey(type);
       case 'pointer':
         return `${type.symbol === '*' ? '*' : '&'}${this.keyOf(type.target)}`;
       case 'member-pointer':
@@ -133,10 +132,8 @@ export class LayoutReader {
         return this.aliased(type.target, alias);
       case 'alias':
         return this.aliased(type.target, type.name);
-      case 'array': {
-        const counts = type.counts.map((count) => `[${count ?? ''}]`).join('');
-        return `${type.isVector ? 'vector' : ''}${counts}${this.keyOf(type.element)}`;
-      }
+      case 'array':
+        return `${dimensions(type)}${this.keyOf(type.element)}`;
       case 'function': {
         const parameters = type.parameters.map((parameter) => this.keyOf(parameter));
         if (type.variadic) parameters.push('...');
@@ -148,8 +145,6 @@ export class LayoutReader {
           ? this.content(die)
           : `${type.keyword === 'union' ? 'union' : 'struct'} ${name}`;
       }
-      case 'other':
-        return `other ${type.name}:${type.sizeBytes ?? '?'}`;
     }
   }
 
@@ -205,11 +200,5 @@ function methodText(method: Die): string {
   const entries = parameterDies(method).entries;
   const visible = entries.filter((entry) => !entry.flag(DW_AT.artificial));
   const list = visible.map((entry) => typeText(typeOf(entry))).join(', ');
-  const self = entries[0]?.flag(DW_AT.artificial) === true ? typeOf(entries[0]) : undefined;
-  return `${method.text(DW_AT.name) ?? ''}(${list})${isConstantObject(self) ? ' const' : ''}`;
-}
-
-function isConstantObject(self: TypeDie): boolean {
-  const pointer = readType(withoutAliases(self));
-  return pointer.kind === 'pointer' && pointer.target?.tag === DW_TAG.const_type;
+  return `${method.text(DW_AT.name) ?? ''}(${list})${isConstMethod(entries) ? ' const' : ''}`;
 }

@@ -211,6 +211,22 @@ export function parameterDies(die: Die): {
   return { entries, variadic };
 }
 
+/** As {@link parameterDies}, wherever the parameters of a function are listed: at its declaration, or
+ *  at what that specifies.
+ *  @param declaration the entry with the function's own declaration */
+export function declaredParameters(declaration: Die): ReturnType<typeof parameterDies> {
+  const lists = declaration.origins([DW_AT.specification]).map(parameterDies);
+  const declared = lists.find(({ entries, variadic }) => entries.length > 0 || variadic);
+  return declared ?? { entries: [], variadic: false };
+}
+
+/** Whether a method is one of a constant object, by the parameters it has. */
+export function isConstMethod([first]: readonly Die[]): boolean {
+  if (first?.flag(DW_AT.artificial) !== true) return false;
+  const pointer = readType(withoutAliases(typeOf(first)));
+  return pointer.kind === 'pointer' && pointer.target?.tag === DW_TAG.const_type;
+}
+
 function byteSize(die: Die): number | undefined {
   return die.constant(DW_AT.byte_size);
 }

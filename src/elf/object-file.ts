@@ -82,6 +82,11 @@ export class ObjectFile {
     return this.commons.get(index) ?? this.symbols.at(index);
   }
 
+  /** The section that a symbol is defined in. */
+  sectionOf({ home, sectionIndex }: ElfSymbol): Section | undefined {
+    return home === 'section' ? this.sections[sectionIndex] : undefined;
+  }
+
   /** The sections that hold code, in order. With `-ffunction-sections` one per function. */
   get functionSections(): readonly Section[] {
     return this.sections.filter(

@@ -50,7 +50,7 @@ export function handledTypes(
   const { object } = unit;
   const found = frames.handlersOf(fn.section, fn.offset);
   const symbol = found && object.symbols.at(found.at.symbolIndex);
-  const section = symbol?.home === 'section' ? object.sections[symbol.sectionIndex] : undefined;
+  const section = symbol && object.sectionOf(symbol);
   if (found === undefined || symbol === undefined || section === undefined || isCode(section))
     return [];
   const start = symbol.value + found.at.addend;

@@ -3,6 +3,8 @@
  * with the live program's.
  */
 import { SHF, SHT, STB, STT } from '../elf/constants.js';
+import type { Vaddr } from '../core/address.js';
+import type { ElfFile } from '../elf/elf-file.js';
 import type { ObjectFile } from '../elf/object-file.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
@@ -37,6 +39,17 @@ export function isAllocated(section: Section): boolean {
   return (section.flags & SHF.ALLOC) !== 0;
 }
 
+/** What is at an address of a linked file; undefined outside its sections. */
+export function datumKindAt({ sections }: ElfFile, at: Vaddr): DatumKind | undefined {
+  const section = sections.find(
+    (candidate) =>
+      isAllocated(candidate) &&
+      at >= candidate.address &&
+      at < candidate.address + candidate.sizeBytes,
+  );
+  return section && datumKind(section);
+}
+
 /** Pages that are writable only until the dynamic linker has relocated them count as constant. */
 export function datumKind(section: Section): DatumKind {
   if ((section.flags & SHF.TLS) !== 0) return 'thread-local';
@@ -51,8 +64,7 @@ export function isZeroFilled(section: Section): boolean {
 export function readObjectFunctions(object: ObjectFile): ObjectFunction[] {
   const functions: ObjectFunction[] = [];
   for (const symbol of object.symbols) {
-    if (symbol.type !== STT.FUNC || symbol.home !== 'section') continue;
-    const section = object.sections[symbol.sectionIndex];
+    const section = symbol.type === STT.FUNC ? object.sectionOf(symbol) : undefined;
     if (section === undefined) continue;
     functions.push({
       name: symbol.name,

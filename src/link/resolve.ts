@@ -90,7 +90,7 @@ function resolve(
   relocations: Relocations,
 ): Binding {
   const { section, symbol } = reference;
-  const target = symbol.home === 'section' ? unit.object.sections[symbol.sectionIndex] : undefined;
+  const target = unit.object.sectionOf(symbol);
   if (target === undefined || symbol.type !== STT.SECTION || !isCode(target))
     return binder.bind(symbol);
   const label: Binding = { kind: 'fresh', section: target, offset: symbol.value };

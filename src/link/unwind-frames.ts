@@ -84,7 +84,7 @@ export class ObjectFrames {
   private add(frames: Section, entry: FdeEntry, start: Relocation): void {
     const { object } = this.unit;
     const symbol = object.symbols.at(start.symbolIndex);
-    const code = symbol.home === 'section' ? object.sections[symbol.sectionIndex] : undefined;
+    const code = object.sectionOf(symbol);
     if (code === undefined) return;
     const described = { frames, entry, codeOffset: symbol.value + start.addend };
     const known = this.bySection.get(code);
