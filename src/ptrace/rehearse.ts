@@ -6,7 +6,7 @@
  * runs, so it costs nobody any time.
  */
 import { constants } from 'node:os';
-import { addr, pid as toPid } from '../core/address.js';
+import { offsetBy, pid as toPid } from '../core/address.js';
 import type { Hazard } from '../patch/safety.js';
 import { libc } from './libc.js';
 import { TargetProcess } from './process.js';
@@ -30,7 +30,7 @@ export async function rehearsePublication(): Promise<void> {
     const writes = [{ address: code.start, before: bytes, after: bytes }];
     // No thread is there, so that the whole stack is searched.
     const hazard: Hazard = {
-      range: { start: addr(1), end: addr(2) },
+      range: { start: offsetBy(code.start, 1), end: offsetBy(code.start, 5) },
       function: '',
       why: 'overwritten',
     };
