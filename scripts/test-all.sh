@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-readonly PACKAGES=(gcc g++ libc6-dev make binutils clang llvm dwz gdb strace tmux util-linux bsdutils dpkg-dev procps
+readonly PACKAGES=(gcc g++ libc6-dev make binutils clang llvm dwz gdb strace tmux util-linux bsdutils dpkg-dev procps libunwind-dev
   # of the real programs
   cmake libpcre2-dev tcl zlib1g-dev)
 readonly CHECKS=(format:check lint types layers unused)

@@ -16,8 +16,11 @@ import {
   encodeFrameIndex,
   frameIndexBytes,
 } from '../link/frame-index.js';
+import { C_LANGUAGES } from '../dwarf/type-text.js';
+import type { LoadedModule } from '../elf/loaded-module.js';
 import { type FoundFunction, symbolsNamed } from '../link/find-function.js';
 import type { Layout } from '../link/layout.js';
+import { isCode } from '../link/object-unit.js';
 import type { LinkedPart } from '../link/link.js';
 import type { PartSizes } from '../patch/allocation.js';
 import type { Block, CodeWrite, EntryRecord, Unwinder } from '../patch/ledger.js';
@@ -32,6 +35,10 @@ import { newEntry } from './record-generation.js';
 
 /** @see gcc libgcc/unwind-dw2-fde.h */
 const LOOKUP = '_Unwind_Find_FDE';
+/** Every unwinder has it, and it is what a throw calls. @see Itanium C++ ABI, Level I */
+const RAISE = '_Unwind_RaiseException';
+/** How names of C++ begin in a symbol table. @see Itanium C++ ABI, 5.1.2 */
+const MANGLED = '_Z';
 const WORD_BYTES = 8;
 
 export interface UnwindingPlan {
@@ -63,6 +70,38 @@ function lookupsIn({ modules }: ProcessImage): FoundFunction[] {
   return modules.flatMap((module) => symbolsNamed(module, LOOKUP));
 }
 
+/** Modules with an unwinder that looks descriptions up in a way of its own. Which unwinder a throw
+ *  gets to is a matter of link order, so one of them is enough to doubt. */
+function foreignUnwinders({ modules }: ProcessImage): LoadedModule[] {
+  return modules.filter(
+    (module) => symbolsNamed(module, RAISE).length > 0 && symbolsNamed(module, LOOKUP).length === 0,
+  );
+}
+
+/** Whether an exception can come to a frame of the new code: to be handled, or on its way. In C it
+ *  passes only where the compiler was told that it may. */
+function exceptionsMayPass(
+  { linked, wanted, edited }: PreparedUnit,
+  layout: Layout,
+  decoder: Decoder,
+): boolean {
+  if (layout.frames.content.hasPersonality) return true;
+  const { object } = edited.unit;
+  const language = edited.debug?.language ?? wanted.unit?.language;
+  const isC =
+    language === undefined
+      ? ![...object.symbols].some(({ name }) => name.startsWith(MANGLED))
+      : C_LANGUAGES.has(language);
+  if (isC) return false;
+  return [...linked.sections]
+    .filter(isCode)
+    .some((section) =>
+      decoder
+        .decode(object.bytesOf(section), addr(0))
+        .some(({ flow }) => flow === 'call' || flow === 'indirect-call'),
+    );
+}
+
 /** Whether exceptions will be able to pass through new code.
  *  @throws HcrError `function-not-patchable` */
 export function assertUnwindable(
@@ -73,13 +112,21 @@ export function assertUnwindable(
 ): void {
   const { unwinders, entries } = image.store.ledger;
   const lookups = lookupsIn(image);
-  if (lookups.length === 0 && layout.frames.content.hasPersonality) {
+  const [foreign] = foreignUnwinders(image);
+  if (
+    (lookups.length === 0 || foreign !== undefined) &&
+    exceptionsMayPass(prepared, layout, decoder)
+  ) {
+    const why =
+      foreign === undefined
+        ? `no module of the program names libgcc's ${LOOKUP}, through which they could be made to pass`
+        : `the program has another unwinder than libgcc's, in ${foreign.name}, which would end it there`;
     throw new HcrError({
       code: 'function-not-patchable',
       function: prepared.roots[0]?.fn.name ?? '',
-      reason: `its new code handles exceptions, and no module of the program names libgcc's ${LOOKUP}, through which they could be made to pass`,
+      reason: `exceptions may pass through its new code, and ${why}`,
       advice:
-        'Link the program with libgcc (libgcc_s.so, or libgcc_eh.a with its symbols), not with LLVM’s libunwind.',
+        'Link the program with libgcc (libgcc_s.so, or libgcc_eh.a with its symbols), and with no other unwinder such as LLVM’s libunwind.',
     });
   }
   for (const { entry, module, sizeBytes } of lookups) {

@@ -100,3 +100,26 @@ describe('C++ that cannot be patched', () => {
     expect(refusal.hint).toMatch(/--func '\w+::area\(\) const'/);
   });
 });
+
+describe('a program with an unwinder that is not libgcc’s', () => {
+  it('is refused code that exceptions may pass through, and takes what calls nothing', async () => {
+    using fixture = await buildFixture('cxx', {
+      cxxflags: '-O2 -g',
+      ldflags: '-Wl,--no-as-needed -lunwind',
+    });
+    await using target = await startTarget(fixture.program);
+    await nextTick(target);
+    const before = snapshotCode(target.pid);
+    fixture.edit('exceptions.cpp', 'throw Odd(x);', 'throw Odd(x + 50);');
+    const refusal = await refusalOf(['attach', target.pid, '--func', 'refuses_odd']);
+    expect(refusal).toMatchObject({ code: 'function-not-patchable', exitCode: 4 });
+    expect(refusal.message).toContain('libunwind');
+    expect(refusal.hint).toContain('libgcc');
+    expect(snapshotCode(target.pid)).toEqual(before);
+    fixture.restore();
+
+    fixture.edit('virtual.cpp', 'return size * 2;', 'return size * 3;');
+    await attach(target.pid, ['Strip::area']);
+    await nextTick(target);
+  });
+});
