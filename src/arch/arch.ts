@@ -18,6 +18,7 @@ export interface Machine {
   readonly patterns: CodePatterns;
   readonly callingConvention: CallingConvention;
   readonly registers: Registers;
+  readonly unwinding: Unwinding;
   readonly syscalls: SyscallNumbers;
   readonly injection: Injection;
   /** Loads the instruction decoder. Takes tens of milliseconds the first time: do it beside a
@@ -385,6 +386,31 @@ export interface InterruptedSyscall {
   readonly repeatable: boolean;
   /** True when the kernel itself restarts it once the thread runs on. */
   readonly restartedByKernel: boolean;
+}
+
+/** What frame descriptions leave to the machine's ABI. Registers are numbered as DWARF does.
+ *  @see psABI of the machine, "DWARF register number mapping" */
+export interface Unwinding {
+  /** Of the stack pointer, the frame pointer, and what stands for the return address. */
+  readonly stackPointer: number;
+  readonly framePointer: number;
+  readonly returnAddress: number;
+  /** Registers that a function gives back as they were, unless its description says where they are. */
+  readonly preserved: ReadonlySet<number>;
+  /** Contents by number, of the registers that ptrace gives. */
+  values(regs: Uint8Array): readonly bigint[];
+  /** Code that a signal handler returns to, which goes back to what was interrupted. */
+  readonly signalTrampolines: readonly Uint8Array[];
+  /** Where, from the stack pointer in such code, the kernel keeps the interrupted registers: by
+   *  number, in bytes. */
+  readonly signalFrame: ReadonlyMap<number, number>;
+  /** How far, in bytes, the return address of a call is above the stack pointer at the entry of
+   *  the function; undefined where it is in a register. */
+  readonly returnAddressAtEntry: number | undefined;
+  /** Whether the bytes before a return address end in a call. */
+  endsInCall(before: Uint8Array): boolean;
+  /** As many of them are looked at. */
+  readonly callMaxBytes: number;
 }
 
 export interface SyscallNumbers {

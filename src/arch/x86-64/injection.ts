@@ -49,7 +49,7 @@ const RED_ZONE_BYTES = 128;
 const SIGNAL_MASK_BYTES = 8;
 
 /** Offsets in `struct rt_sigframe`. */
-const FRAME = {
+export const FRAME = {
   pretcode: 0,
   uc_flags: 8,
   uc_stack_ss_flags: 32,
@@ -60,7 +60,7 @@ const FRAME = {
 } as const;
 
 /** The 8-byte fields of `struct sigcontext_64` up to the segments, in order. */
-const SIGCONTEXT_FIELDS: readonly RegisterField[] = [
+export const SIGCONTEXT_FIELDS: readonly RegisterField[] = [
   'r8',
   'r9',
   'r10',

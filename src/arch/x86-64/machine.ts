@@ -8,6 +8,7 @@ import { registers } from './registers.js';
 import { relocations } from './relocations.js';
 import { syscalls } from './syscalls.js';
 import { threadLocals } from './thread-locals.js';
+import { unwinding } from './unwinding.js';
 
 const EM_X86_64 = 62;
 
@@ -23,6 +24,7 @@ export const x8664: Machine = {
   patterns,
   callingConvention,
   registers,
+  unwinding,
   syscalls,
   injection,
   loadDecoder: async () => (await import('./decoder.js')).loadDecoder(),
