@@ -4,6 +4,7 @@ import { type CompileCommand, discoverCompileCommand } from '../build/compile-co
 import { compileObject } from '../build/compile.js';
 import { readGivenObject } from '../build/user-build.js';
 import { HcrError } from '../core/failure.js';
+import type { BuildSetting } from './build-setting.js';
 import type { WantedUnit } from './locate.js';
 import type { PatchOptions, ReportProgress } from './report.js';
 
@@ -16,19 +17,19 @@ export interface BuiltUnit {
   readonly notes: readonly string[];
 }
 
-/** @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `no-debug-info`,
- *   `debug-file-missing`, `usage` */
+/** @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `source-not-trusted`,
+ *   `no-debug-info`, `debug-file-missing`, `build-user-denied`, `usage` */
 export async function buildUnit(
   wanted: WantedUnit,
   options: PatchOptions,
-  roots: readonly string[],
+  setting: BuildSetting,
   extraFlags: readonly string[],
   onProgress: ReportProgress,
 ): Promise<BuiltUnit> {
   if (options.object !== undefined) {
     return { bytes: readGivenObject(options.object), what: resolve(options.object), notes: [] };
   }
-  const command = findCommand(wanted, options, roots);
+  const command = findCommand(wanted, options, setting);
   for (const text of command.explanation) onProgress({ stage: 'log', text });
   const built = await compileObject(command, {
     extraFlags,
@@ -49,7 +50,7 @@ const MERGED_BY_LTO = '<artificial>';
 export function findCommand(
   wanted: WantedUnit,
   options: PatchOptions,
-  roots: readonly string[],
+  setting: BuildSetting,
 ): CompileCommand {
   const { unit, names, module } = wanted;
   if (unit === undefined && options.source === undefined) {
@@ -85,7 +86,8 @@ export function findCommand(
         ? {}
         : { compileCommands: options.compileCommands }),
     },
-    searchRoots: roots,
+    searchRoots: setting.roots,
+    ...(setting.user === undefined ? {} : { user: setting.user }),
   });
   if (command.args.some((flag) => COUNTING.test(flag))) {
     throw new HcrError({

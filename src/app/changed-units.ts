@@ -14,7 +14,7 @@ import { selectModules } from '../link/find-function.js';
 import { bodiesAt } from '../patch/ledger.js';
 import { fileAddress } from '../elf/loaded-module.js';
 import { findCommand } from './build-unit.js';
-import { searchRoots } from './locate.js';
+import { type BuildSetting, buildSettingOf } from './build-setting.js';
 import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
 import type { PatchOptions } from './report.js';
@@ -145,19 +145,19 @@ class UnitSearch {
     const left = this.units.filter(
       (unit) => !besides.includes(unit) && texts.mayReach(unit.files, names),
     );
-    const roots = searchRoots(this.image);
+    const setting = buildSettingOf(this.image);
     const found = await inParallel(left, async (unit) => {
-      const dependencies = await this.dependencies(unit, roots);
+      const dependencies = await this.dependencies(unit, setting);
       const hits = headers.filter((header) => dependencies.includes(header));
       return hits.length === 0 ? [] : [{ ...unit, found: hits }];
     });
     return found.flat();
   }
 
-  private async dependencies(unit: UnitFiles, roots: readonly string[]): Promise<string[]> {
+  private async dependencies(unit: UnitFiles, setting: BuildSetting): Promise<string[]> {
     try {
       const { source: _, ...options } = this.options;
-      const found = await dependenciesOf(findCommand(unit, options, roots));
+      const found = await dependenciesOf(findCommand(unit, options, setting));
       if (found !== undefined) return found.map((path) => this.clock.realPath(path));
     } catch (error) {
       // A source that is not on this machine was not edited here.

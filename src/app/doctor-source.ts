@@ -10,7 +10,8 @@ import type { LoadedModule } from '../elf/loaded-module.js';
 import { functionsNamed } from '../link/find-function.js';
 import { startedAtMs } from '../ptrace/process-conditions.js';
 import { ok, refusal, warning } from './condition.js';
-import { searchRoots, unitOf } from './locate.js';
+import { buildSettingOf } from './build-setting.js';
+import { unitOf } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
 import type { Condition } from './report.js';
@@ -124,6 +125,7 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
   const producer = parseProducer(unit.producer ?? '');
   let command: CompileCommand;
   try {
+    const { roots, user } = buildSettingOf(image);
     command = discoverCompileCommand({
       unit: {
         name: unit.name,
@@ -132,7 +134,8 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
         includeDirectories: unit.includeDirectories(),
       },
       overrides: {},
-      searchRoots: searchRoots(image),
+      searchRoots: roots,
+      ...(user === undefined ? {} : { user }),
     });
   } catch (error) {
     return [refusal(name, error, 'warning')];
@@ -148,11 +151,11 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
   ];
 }
 
-async function sameCompiler({ cc }: CompileCommand, producer: Producer): Promise<Condition> {
+async function sameCompiler({ cc, user }: CompileCommand, producer: Producer): Promise<Condition> {
   const name = 'compiler';
   const built = `${producer.compiler} ${producer.version}`.trimEnd();
   try {
-    const { family, version } = await compilerVersion(cc);
+    const { family, version } = await compilerVersion(cc, user);
     const detail = `${cc} is ${family} ${version}`.trimEnd();
     if (
       producer.compiler === 'unknown' ||

@@ -1,7 +1,6 @@
 /** From the names a user gives to the translation units that have to be compiled. */
-import { readlinkSync } from 'node:fs';
 import type { Addr } from '../core/address.js';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
@@ -146,15 +145,4 @@ export function debugEntryAt(
   return unit
     ?.functions()
     .find((entry) => entry.entry !== undefined && entry.entry + module.bias === address);
-}
-
-/** Folders near which a moved source may lie. */
-export function searchRoots(image: ProcessImage): string[] {
-  const roots = [dirname(image.program)];
-  try {
-    roots.push(readlinkSync(`/proc/${image.target.pid}/cwd`));
-  } catch {
-    // Not ours to read: then only the executable's folder counts.
-  }
-  return roots;
 }

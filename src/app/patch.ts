@@ -9,7 +9,8 @@ import { type BuiltUnit, buildUnit } from './build-unit.js';
 import { initialiserNotes, reportData } from './data-report.js';
 import { withDiffs } from './function-diff.js';
 import { guessesFor } from './guess-flags.js';
-import { type WantedUnit, searchRoots } from './locate.js';
+import { buildSettingOf } from './build-setting.js';
+import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { withReasons } from './patch-reasons.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
@@ -109,11 +110,13 @@ class PatchRun {
 
   build(units: readonly WantedUnit[], extraFlags: readonly string[]): Promise<UnitObject[]> {
     const { options, onProgress } = this;
-    const roots = searchRoots(this.image);
+    const buildsNothing = options.object !== undefined && options.build === undefined;
+    const setting = buildsNothing ? { roots: [] } : buildSettingOf(this.image);
     return this.watch.time('build', async () => {
       if (options.build !== undefined && extraFlags.length === 0) {
         await runUserBuild(options.build, {
           directory: process.cwd(),
+          ...(setting.user === undefined ? {} : { user: setting.user }),
           onStart: (command) => {
             onProgress({ stage: 'build', command });
           },
@@ -124,7 +127,7 @@ class PatchRun {
         object: await buildUnit(
           unit,
           options,
-          roots,
+          setting,
           [...extraFlags, ...(this.guessed.get(unit) ?? [])],
           onProgress,
         ),

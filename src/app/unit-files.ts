@@ -8,7 +8,8 @@ import { type LocatedSource, locateSource } from '../build/source-search.js';
 import { isHcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
 import { type LoadedModule, liveAddress } from '../elf/loaded-module.js';
-import { type WantedUnit, searchRoots } from './locate.js';
+import { searchRoots } from './build-setting.js';
+import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
 

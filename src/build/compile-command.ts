@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
+import type { BuildUser } from './build-user.js';
 import type { EntryHints } from './choose-entry.js';
 import {
   type DatabaseFlags,
@@ -19,6 +20,7 @@ import { decideLanguage, driverNames } from './language.js';
 import { type Producer, parseProducer } from './producer-flags.js';
 import { splitShellWords } from './shell-words.js';
 import { type LocatedSource, locateSource } from './source-search.js';
+import { doubtAbout, trustedUsers } from './trusted-path.js';
 
 /** What DWARF says of a translation unit. All of it is hostile input. */
 export interface UnitDescription {
@@ -51,6 +53,8 @@ export interface DiscoveryInput {
   readonly overrides: BuildOverrides;
   /** Absolute folders near which a moved source may lie: the executable's, the target's current. */
   readonly searchRoots: readonly string[];
+  /** With whose rights hcr builds, when not with its own. */
+  readonly user?: BuildUser;
 }
 
 export interface CompileCommand {
@@ -64,6 +68,8 @@ export interface CompileCommand {
   readonly source: string;
   /** The source as the build named it to the compiler, for `__FILE__`; starts in `directory`. */
   readonly input: string;
+  /** With whose rights to run it, when not with those of hcr. */
+  readonly user?: BuildUser;
   readonly origin: 'options' | 'compile_commands.json' | 'dwarf';
   /** True when the level of optimisation is a guess, because nothing records it. */
   readonly guessesLevel: boolean;
@@ -151,8 +157,8 @@ function findDatabase(
   };
   const named = input.overrides.compileCommands;
   return named === undefined
-    ? flagsFromFoundDatabase(sources, hints, explanation)
-    : flagsFromNamedDatabase(named, sources, hints, explanation);
+    ? flagsFromFoundDatabase(sources, hints, explanation, input.user)
+    : flagsFromNamedDatabase(named, sources, hints, explanation, input.user);
 }
 
 /**
@@ -167,7 +173,8 @@ function inputName(source: string, directory: string, name: string | undefined):
 /**
  * Finds the command. Reads files only; starts nothing and changes nothing.
  *
- * @throws HcrError `source-not-found`, `compiler-not-found`, `unsupported-language`,
+ * @throws HcrError `source-not-found`, `source-not-trusted`, `compiler-not-found`,
+ * `build-user-denied`, `unsupported-language`,
  * `no-compile-command` and `malformed-file` for a compile_commands.json that the user named, `usage`
  * for an option that makes no sense
  */
@@ -184,6 +191,9 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
       advice: 'Name the source with --source FILE or a compiled object with --object FILE.',
     });
   }
+  const doubt = given === undefined ? doubtAbout(source, trustedUsers(input.user?.uid)) : undefined;
+  if (doubt !== undefined)
+    throw new HcrError({ code: 'source-not-trusted', source, reason: doubt });
   const place = recorded ?? placeOf(source);
   explanation.push(
     given !== undefined
@@ -198,7 +208,13 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
     database?.args ??
     (unit === undefined
       ? []
-      : flagsFromDwarf(producer, unit.includeDirectories ?? [], place, explanation));
+      : flagsFromDwarf(
+          producer,
+          unit.includeDirectories ?? [],
+          place,
+          trustedUsers(input.user?.uid),
+          explanation,
+        ));
   const guessesLevel =
     database === undefined &&
     unit?.isOptimised === true &&
@@ -214,6 +230,8 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
   const own = splitShellWords(overrides.cflags ?? '', '--cflags option');
   if (own.length > 0) explanation.push('flags of --cflags appended');
   explanation.push(`compiler ${cc}${overrides.cc === undefined ? '' : ', as given'}`);
+  const user = input.user ?? database?.user;
+  if (user !== undefined) explanation.push(`compiled as user ${user.uid}`);
 
   const directory = database?.directory ?? place.directory;
   return {
@@ -232,5 +250,6 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
       database !== undefined ? 'compile_commands.json' : unit !== undefined ? 'dwarf' : 'options',
     guessesLevel,
     explanation,
+    ...(user === undefined ? {} : { user }),
   };
 }

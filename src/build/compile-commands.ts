@@ -3,16 +3,19 @@
  * others leave behind.
  *
  * Such a file is a list of programs to run. One that was found, not named, counts only when it
- * belongs to the user: the path that leads to it comes from the target's binary, or from a folder
- * above it that everyone may write to.
+ * belongs to root, to hcr's user or to whom hcr builds for: the path that leads to it comes from the
+ * target's binary. Named or found, its commands get no more rights than who wrote it has.
  *
  * @see clang "JSON Compilation Database Format Specification"
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
+import { type BuildUser, userOfAccount } from './build-user.js';
 import { isFile, realPath } from './file-kind.js';
+import { readRegularFile } from './regular-file.js';
 import { splitShellWords } from './shell-words.js';
+import { doubtAbout } from './trusted-path.js';
 
 export interface CompileEntry {
   /** As written, perhaps relative to `directory`. */
@@ -28,14 +31,41 @@ const FILE_NAME = 'compile_commands.json';
 const BUILD_FOLDER = /^(build|builddir|_build|out|build-.+|cmake-build-.+)$/;
 const MAX_BYTES = 256 << 20;
 
-/** Whether commands in this file may be run without the user having named it. */
-export function belongsToUser(path: string): boolean {
-  const self = process.geteuid?.() ?? -1;
-  const owners = [0, self];
-  const sudoUid = Number.parseInt(process.env['SUDO_UID'] ?? '', 10);
-  if (self === 0 && sudoUid > 0) owners.push(sudoUid);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && owners.includes(stat.uid) && (stat.mode & 0o002) === 0;
+const WRITABLE_BY_ALL = 0o002;
+const READABLE_BY_ALL = 0o004;
+
+/**
+ * Why not to run commands in this file without the user having named it, as the end of a sentence;
+ * undefined when there is no doubt.
+ *
+ * @param users whose files count
+ * @param builder with whose rights they would be run
+ */
+export function doubtAboutCommands(
+  path: string,
+  users: ReadonlySet<number>,
+  builder: number,
+): string | undefined {
+  let stats: readonly Stats[];
+  try {
+    stats = [lstatSync(path), statSync(path)];
+  } catch {
+    return 'it is gone';
+  }
+  const stranger = stats.find(({ uid }) => !users.has(uid));
+  if (stranger !== undefined) return `it belongs to user ${stranger.uid}`;
+  const [, file] = stats;
+  if (file === undefined || (file.mode & WRITABLE_BY_ALL) !== 0) return 'everybody may write to it';
+  const mayRead = builder === 0 || builder === file.uid || (file.mode & READABLE_BY_ALL) !== 0;
+  if (!mayRead) return `user ${builder}, as whom hcr builds, may not read it`;
+  return doubtAbout(path, users);
+}
+
+/** Whose commands root is about to run, when they are not root's own. */
+export function writerOf(path: string): BuildUser | undefined {
+  if (process.geteuid?.() !== 0) return undefined;
+  const { uid, gid } = statSync(path);
+  return uid === 0 ? undefined : userOfAccount(uid, gid);
 }
 
 function buildFoldersIn(directory: string): string[] {
@@ -70,14 +100,15 @@ function parseList(path: string): readonly unknown[] {
   const fail = (detail: string): never => {
     throw new HcrError({ code: 'malformed-file', what: path, detail });
   };
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isFile()) return fail('there is no such file');
-  if (stat.size > MAX_BYTES) return fail(`${stat.size} bytes are too many`);
+  const text = readRegularFile(path, { maxBytes: MAX_BYTES });
+  if (text === undefined) return fail(`there is no such file, or it has over ${MAX_BYTES} bytes`);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'));
+    parsed = JSON.parse(text.toString('utf8'));
   } catch (cause) {
-    return fail(cause instanceof Error ? cause.message : 'it is not JSON');
+    // What stands there is not repeated: hcr may read more than who sees its messages.
+    const place = /at position \d+/.exec(cause instanceof Error ? cause.message : '')?.[0];
+    return fail(place === undefined ? 'it is not JSON' : `it is not JSON ${place}`);
   }
   return Array.isArray(parsed) ? parsed : fail('it is not a list');
 }

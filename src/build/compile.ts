@@ -1,11 +1,11 @@
 /** Compiles one source into an object, in memory: nothing of it stays on the disk. */
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HcrError } from '../core/failure.js';
 import { classDebugFlags } from './class-debug-flags.js';
 import type { CompileCommand } from './compile-command.js';
 import { isDirectory } from './file-kind.js';
 import { type ProgramOutcome, runProgramToEnd } from './process-group.js';
+import { readRegularFile } from './regular-file.js';
 import { ScratchDirectory } from './scratch-directory.js';
 import { quoteShellWords } from './shell-words.js';
 
@@ -31,6 +31,7 @@ export interface CompiledObject {
 }
 
 const DEFAULT_TIMEOUT_MS = 600_000;
+const MAX_OBJECT_BYTES = 1 << 30;
 
 /** Each function and each datum in a section of its own, so that they can be linked one by one. */
 const SECTION_FLAGS = ['-ffunction-sections', '-fdata-sections'];
@@ -61,34 +62,36 @@ function failed(command: CompileCommand, line: string, outcome: ProgramOutcome):
     command: line,
     diagnostics: said === '' || outcome.exitCode === null ? `${said}\n${fallback}`.trim() : said,
     exitCode: outcome.exitCode,
-    ...(command.origin === 'dwarf' && MISSES_SOMETHING.test(said)
-      ? {
-          advice:
-            'Fix the error and run hcr again; if a header or macro is missing, pass -I and -D with --cflags or name a compile_commands.json, for the debug information does not record them',
-        }
-      : {}),
+    ...adviceFor(command, said),
   });
 }
 
-function readObject(path: string): Uint8Array | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined;
+function adviceFor({ user, origin }: CompileCommand, said: string): { readonly advice?: string } {
+  if (user !== undefined && /Permission denied/.test(said)) {
+    return {
+      advice: `hcr compiled as user ${user.uid}, whose process it is: let that user read the files, or pass an object with --object`,
+    };
   }
+  return origin === 'dwarf' && MISSES_SOMETHING.test(said)
+    ? {
+        advice:
+          'Fix the error and run hcr again; if a header or macro is missing, pass -I and -D with --cflags or name a compile_commands.json, for the debug information does not record them',
+      }
+    : {};
 }
 
 /**
  * Runs the compiler, without a shell, in the folder where the build ran it.
  *
  * @throws HcrError `compile-failed` with the compiler's own words, also when it took too long;
- * `compiler-not-found` when it can't be started
+ * `compiler-not-found` when it can't be started, `build-user-denied`
  */
 export async function compileObject(
   command: CompileCommand,
   options: CompileOptions,
 ): Promise<CompiledObject> {
-  using scratch = new ScratchDirectory();
+  const { user } = command;
+  using scratch = new ScratchDirectory(user);
   const path = join(scratch.path, 'patch.o');
   const there = isDirectory(command.directory);
   const debug = command.args.some((arg) => arg.startsWith('-g')) ? [] : ['-g'];
@@ -108,8 +111,10 @@ export async function compileObject(
     directory: there ? command.directory : dirname(command.source),
     environment: environmentIn(scratch.path),
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    ...(user === undefined ? {} : { user }),
   });
-  const bytes = outcome.exitCode === 0 ? readObject(path) : undefined;
+  const limits = { maxBytes: MAX_OBJECT_BYTES, ...(user && { madeBy: user.uid }) };
+  const bytes = outcome.exitCode === 0 ? readRegularFile(path, limits) : undefined;
   if (bytes === undefined) throw failed(command, line, outcome);
   return {
     path,

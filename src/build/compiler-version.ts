@@ -1,4 +1,5 @@
 /** Asks a compiler who it is. */
+import type { BuildUser } from './build-user.js';
 import { runProgramToEnd } from './process-group.js';
 
 export interface CompilerVersion {
@@ -13,15 +14,17 @@ const TIMEOUT_MS = 10_000;
 
 /**
  * @param cc absolute path of the compiler
+ * @param user with whose rights it runs, when not with those of hcr
  * @throws HcrError `compiler-not-found` when it can't be started
  */
-export async function compilerVersion(cc: string): Promise<CompilerVersion> {
+export async function compilerVersion(cc: string, user?: BuildUser): Promise<CompilerVersion> {
   const { stdout } = await runProgramToEnd({
     program: cc,
     args: ['--version'],
     directory: '/',
     environment: { LC_ALL: 'C' },
     timeoutMs: TIMEOUT_MS,
+    ...(user === undefined ? {} : { user }),
   });
   const banner = stdout.split('\n', 1)[0] ?? '';
   const clang = /\bclang version (\d+(?:\.\d+)*)/.exec(banner);

@@ -43,6 +43,7 @@ export async function dependenciesOf(
     directory,
     environment: { LC_ALL: 'C', DEPENDENCIES_OUTPUT: undefined, SUNPRO_DEPENDENCIES: undefined },
     timeoutMs: TIMEOUT_MS,
+    ...(command.user === undefined ? {} : { user: command.user }),
   });
   if (exitCode !== 0) return undefined;
   return parseDependencyRule(stdout).map((path) => resolve(directory, path));

@@ -12,10 +12,12 @@ function worthTelling({ reason }: DroppedFlag): boolean {
   return reason !== 'warning';
 }
 
+/** @param trusted users whose folders are searched for headers */
 export function flagsFromDwarf(
   producer: Producer,
   includeDirectories: readonly string[],
   located: LocatedSource,
+  trusted: ReadonlySet<number>,
   explanation: string[],
 ): string[] {
   const { flags, dropped, standard, compiler, version } = producer;
@@ -32,6 +34,6 @@ export function flagsFromDwarf(
   return [
     ...(standard === undefined || hasStandard(flags) ? [] : [standard]),
     ...flags,
-    ...(recordsPaths ? [] : includeFallback(includeDirectories, located)),
+    ...(recordsPaths ? [] : includeFallback(includeDirectories, located, trusted)),
   ];
 }

@@ -11,6 +11,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { isDirectory } from './file-kind.js';
 import type { LocatedSource } from './source-search.js';
+import { doubtAbout } from './trusted-path.js';
 
 /** The compiler searches these by itself. */
 const BUILT_IN = [
@@ -64,14 +65,20 @@ export function withoutFoldersNamed(
   );
 }
 
-/** @param recorded include folders of the unit's line table, relative to the compilation's folder */
-export function includeFallback(recorded: readonly string[], located: LocatedSource): string[] {
+/** @param recorded include folders of the unit's line table, relative to the compilation's folder
+ *  @param trusted users whose folders are searched where anybody could have made them */
+export function includeFallback(
+  recorded: readonly string[],
+  located: LocatedSource,
+  trusted: ReadonlySet<number>,
+): string[] {
   const own = [located.directory, dirname(located.source)];
   const folders = recorded
     .slice(0, MAX_FOLDERS)
     .map((folder) => located.toLocal(folder))
     .filter((folder) => isAbsolute(folder) && !BUILT_IN.some((pattern) => pattern.test(folder)))
-    .filter((folder) => !own.includes(folder) && isDirectory(folder));
+    .filter((folder) => !own.includes(folder) && isDirectory(folder))
+    .filter((folder) => doubtAbout(folder, trusted) === undefined);
   const first = folders.filter((folder) => !SYSTEM.test(folder));
   const last = [
     ...own,

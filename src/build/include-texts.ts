@@ -3,9 +3,10 @@
  * look, so that not a thousand units are preprocessed for one macro. It may say yes too often, and
  * never no wrongly: what it cannot follow counts as yes.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { isFile } from './file-kind.js';
+import { readRegularFile } from './regular-file.js';
 
 interface Includes {
   /** Names as they stand in `#include` lines. */
@@ -20,6 +21,8 @@ const FREESTANDING = new Set(
     .concat(['stdnoreturn', 'tgmath'])
     .map((name) => `${name}.h`),
 );
+/** No source that people write is larger. */
+const MAX_TEXT_BYTES = 64 << 20;
 const SYSTEM_FOLDER = '/usr/include';
 
 const INCLUDE =
@@ -101,11 +104,7 @@ function readIncludes(path: string): Includes {
 }
 
 function readText(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
+  return readRegularFile(path, { maxBytes: MAX_TEXT_BYTES })?.toString('latin1') ?? '';
 }
 
 /** The system's include folder, and those in it that are for one machine. */

@@ -2,9 +2,11 @@
  * Runs a program to its end, in a process group of its own, so that a compiler goes together with
  * everything it started: when it takes too long, and when hcr ends.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { HcrError } from '../core/failure.js';
+import { type BuildUser, asBuildUser, withoutInheritedFiles } from './build-user.js';
 
 export interface ProgramRun {
   /** Absolute path, or `/bin/sh`; never looked up, never given to a shell. */
@@ -13,6 +15,8 @@ export interface ProgramRun {
   readonly directory: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
+  /** With whose rights, when not with those of hcr. */
+  readonly user?: BuildUser;
 }
 
 export interface ProgramOutcome {
@@ -62,18 +66,40 @@ class CappedText {
   }
 }
 
-/** @throws HcrError `compiler-not-found` when the program can't be started at all */
+/** In a session of its own, so that hcr's terminal is not the child's. */
+function start({ user, ...run }: ProgramRun): ChildProcessByStdio<null, Readable, Readable> {
+  const files = ['ignore', 'pipe', 'pipe'] as const;
+  const { environment = {} } = run;
+  if (user === undefined) {
+    const env = { ...process.env, ...environment };
+    return spawn(run.program, run.args, {
+      cwd: run.directory,
+      env,
+      stdio: [...files],
+      detached: true,
+    });
+  }
+  const { program, args, directory, environment: env } = asBuildUser(user, { ...run, environment });
+  return withoutInheritedFiles(
+    (more) =>
+      // The first three are as above.
+      spawn(program, args, {
+        cwd: directory,
+        env,
+        stdio: [...files, ...more],
+        detached: true,
+      }) as ChildProcessByStdio<null, Readable, Readable>,
+  );
+}
+
+/** @throws HcrError `compiler-not-found` when the program can't be started at all,
+ *   `build-user-denied` */
 export function runProgramToEnd(run: ProgramRun): Promise<ProgramOutcome> {
   const startedMs = performance.now();
   const stdout = new CappedText();
   const stderr = new CappedText();
   return new Promise((resolve, reject) => {
-    const child = spawn(run.program, run.args, {
-      cwd: run.directory,
-      env: { ...process.env, ...run.environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
+    const child = start(run);
     const leader = child.pid;
     let timedOut = false;
     const timer =

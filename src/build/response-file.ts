@@ -4,8 +4,8 @@
  *
  * @see GCC manual, "Overall Options", @file; libiberty/argv.c buildargv
  */
-import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readRegularFile } from './regular-file.js';
 
 const MAX_BYTES = 16 << 20;
 /** gcc counts expansions too, so that a file naming itself ends. */
@@ -36,33 +36,31 @@ function splitResponse(text: string): string[] {
   return words;
 }
 
-function readResponse(path: string): string[] | undefined {
-  try {
-    const stat = statSync(path);
-    return stat.isFile() && stat.size <= MAX_BYTES
-      ? splitResponse(readFileSync(path, 'utf8'))
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A response file that can't be read stays as it is: the compiler takes it literally as well. */
-export function expandResponseFiles(args: readonly string[], directory: string): string[] {
+/**
+ * A response file that can't be read stays as it is: the compiler takes it literally as well.
+ *
+ * @param madeBy whose the files must be, where hcr may read more than whoever wrote the command
+ */
+export function expandResponseFiles(
+  args: readonly string[],
+  directory: string,
+  madeBy?: number,
+): string[] {
+  const limits = { maxBytes: MAX_BYTES, ...(madeBy === undefined ? {} : { madeBy }) };
   const expanded: string[] = [];
   const pending = args.toReversed();
   for (let expansions = 0; pending.length > 0; ) {
     const arg = pending.pop() ?? '';
-    const words =
+    const text =
       arg.startsWith('@') && expansions < MAX_EXPANSIONS
-        ? readResponse(resolve(directory, arg.slice(1)))
+        ? readRegularFile(resolve(directory, arg.slice(1)), limits)
         : undefined;
-    if (words === undefined) {
+    if (text === undefined) {
       expanded.push(arg);
       continue;
     }
     expansions += 1;
-    for (const word of words.reverse()) pending.push(word);
+    for (const word of splitResponse(text.toString('utf8')).reverse()) pending.push(word);
   }
   return expanded;
 }

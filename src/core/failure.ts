@@ -28,6 +28,15 @@ export type Failure =
       readonly tracerPid: number;
       readonly tracer: string;
     }
+  /** hcr as root would have to build for another user and cannot do it as that user. */
+  | { readonly code: 'build-user-denied'; readonly uid: number; readonly reason: string }
+  /** A file of somebody else lies where the program's debug information says that its source is. */
+  | {
+      readonly code: 'source-not-trusted';
+      readonly source: string;
+      /** The file or folder in doubt, and why. */
+      readonly reason: string;
+    }
   | { readonly code: 'unsupported-machine'; readonly pid: number; readonly machine: string }
   | { readonly code: 'unsupported-target'; readonly pid: number; readonly detail: string }
   | { readonly code: 'no-debug-info'; readonly module: string; readonly function: string }
@@ -196,6 +205,18 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     message: (f) => `Process ${f.pid} is already traced by ${f.tracer} (pid ${f.tracerPid}).`,
     hint: (f) => `Detach or end ${f.tracer} (pid ${f.tracerPid}) first; Linux allows one tracer.`,
     exit: EXIT.cannotAttach,
+  },
+  'build-user-denied': {
+    message: (f) => `hcr cannot build as user ${f.uid}, whose process it is: ${f.reason}.`,
+    hint: () =>
+      'Run hcr as that user, give it what is missing, or pass an object that the user compiled with --object.',
+    exit: EXIT.refused,
+  },
+  'source-not-trusted': {
+    message: (f) =>
+      `The source ${f.source} may not be what the program was built from: ${f.reason}.`,
+    hint: () => 'Look at the file, and if it is the right one name it with --source FILE.',
+    exit: EXIT.refused,
   },
   'unsupported-machine': {
     message: (f) => `Process ${f.pid} runs ${f.machine} code, which hcr cannot patch.`,

@@ -4,14 +4,12 @@
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { pid as toPid } from '../core/address.js';
+import { CAPABILITY, capabilitiesIn, holds } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
 import { openForeignLibrary } from './ffi/open-library.js';
 import { ERRNO, Libc } from './libc.js';
 import { readMaps } from './procfs.js';
 import { PTRACE } from './requests.js';
-
-/** @see capabilities(7) */
-const CAP_SYS_PTRACE = 19n;
 
 export interface Backend {
   readonly name: 'koffi' | 'ffi-rs';
@@ -33,8 +31,8 @@ export function foreignBackends(): Backend[] {
 
 /** Whether hcr may trace processes of other users, and of its own in spite of Yama. */
 export function mayTraceOthers(): boolean {
-  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-  return ((BigInt(`0x${mask ?? '0'}`) >> CAP_SYS_PTRACE) & 1n) === 1n;
+  const status = readFileSync('/proc/self/status', 'latin1');
+  return holds(capabilitiesIn(status, 'CapEff'), CAPABILITY.SYS_PTRACE);
 }
 
 /** Calls that a sandbox around hcr refuses, by name. */

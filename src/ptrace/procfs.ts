@@ -1,6 +1,7 @@
 /** What /proc says about a process. @see proc(5) */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { type AddrRange, type Pid, type Tid, addr, tid } from '../core/address.js';
+import { capabilitiesIn } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
 
 export interface Mapping extends AddrRange {
@@ -112,6 +113,16 @@ export function listThreads(pid: Pid): Tid[] {
   }
 }
 
+/** As hcr's own user namespace numbers users and groups. @see credentials(7) */
+export interface Credentials {
+  /** Real, effective and saved. */
+  readonly uids: readonly number[];
+  readonly gids: readonly number[];
+  /** Supplementary. */
+  readonly groups: readonly number[];
+  readonly permittedCapabilities: bigint;
+}
+
 export interface ProcessStatus {
   readonly name: string;
   /** `R`, `S`, `D`, `T` (stopped), `t` (traced), `Z`, `X`. */
@@ -119,6 +130,7 @@ export interface ProcessStatus {
   readonly threadGroup: number;
   readonly tracerPid: number;
   readonly uid: number;
+  readonly credentials: Credentials;
   readonly threads: number;
   /** 0 none, 1 strict, 2 filter. */
   readonly seccomp: number;
@@ -133,6 +145,7 @@ export interface ProcessStatus {
 function parseStatus(text: string): ProcessStatus {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
+  const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
   const signals = (name: string): bigint => BigInt(`0x${field(name) || '0'}`);
   return {
     name: field('Name'),
@@ -140,6 +153,12 @@ function parseStatus(text: string): ProcessStatus {
     threadGroup: Number(field('Tgid')),
     tracerPid: Number(field('TracerPid')),
     uid: Number(field('Uid').split(/\s+/)[0]),
+    credentials: {
+      uids: numbers('Uid').slice(0, 3),
+      gids: numbers('Gid').slice(0, 3),
+      groups: numbers('Groups'),
+      permittedCapabilities: capabilitiesIn(text, 'CapPrm'),
+    },
     threads: Number(field('Threads')),
     seccomp: Number(field('Seccomp')),
     hasShadowStack: /\bshstk\b/.test(field('x86_Thread_features')),

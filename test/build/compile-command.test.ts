@@ -230,7 +230,7 @@ describe('compile_commands.json', () => {
     chmodSync(tree.at('compile_commands.json'), 0o666);
     const command = discover({ unit: unitIn(tree) });
     expect(command.origin).toBe('dwarf');
-    expect(command.explanation.join('\n')).toContain('belongs to somebody else');
+    expect(command.explanation.join('\n')).toContain('everybody may write to it');
   });
 
   it('is passed over when it is damaged or has nothing on the source', () => {

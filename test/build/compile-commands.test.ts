@@ -1,9 +1,9 @@
-import { chmodSync, symlinkSync } from 'node:fs';
+import { chmodSync, lchownSync, symlinkSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseEntry } from '../../src/build/choose-entry.js';
 import {
-  belongsToUser,
+  doubtAboutCommands,
   findCompileCommands,
   namedCompileCommands,
   readEntriesFor,
@@ -40,13 +40,37 @@ describe('findCompileCommands', () => {
   });
 });
 
-describe('belongsToUser', () => {
+describe('doubtAboutCommands', () => {
+  const own = process.geteuid?.() ?? -1;
+  const STRANGER = 54321;
+
   it('refuses a file that everyone may write to', () => {
     using tree = new TemporaryTree({ 'compile_commands.json': '[]' });
     const path = tree.at('compile_commands.json');
-    expect(belongsToUser(path)).toBe(true);
+    expect(doubtAboutCommands(path, new Set([0, own]), own)).toBeUndefined();
     chmodSync(path, 0o666);
-    expect(belongsToUser(path)).toBe(false);
+    expect(doubtAboutCommands(path, new Set([0, own]), own)).toBe('everybody may write to it');
+  });
+
+  it('refuses a file of somebody else, and a link of somebody else to a file of root', () => {
+    using tree = new TemporaryTree({ 'compile_commands.json': '[]' });
+    const path = tree.at('compile_commands.json');
+    expect(doubtAboutCommands(path, new Set([STRANGER]), STRANGER)).toBe(
+      `it belongs to user ${own}`,
+    );
+    symlinkSync('/etc/passwd', tree.at('link'));
+    if (own !== 0) return;
+    lchownSync(tree.at('link'), STRANGER, STRANGER);
+    expect(doubtAboutCommands(tree.at('link'), new Set([0]), 0)).toBe(
+      `it belongs to user ${STRANGER}`,
+    );
+  });
+
+  it('refuses a file that hcr can read and whom it builds for cannot', () => {
+    using tree = new TemporaryTree({ 'compile_commands.json': '[]' });
+    const path = tree.at('compile_commands.json');
+    chmodSync(path, 0o600);
+    expect(doubtAboutCommands(path, new Set([own]), STRANGER)).toMatch(/may not read it$/);
   });
 });
 

@@ -10,6 +10,8 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
   'no-such-process': { code: 'no-such-process', pid: 4711 },
   'attach-denied': { code: 'attach-denied', pid: 4711, reason: 'another user', advice: 'Be root.' },
   'already-traced': { code: 'already-traced', pid: 4711, tracerPid: 4712, tracer: 'gdb' },
+  'build-user-denied': { code: 'build-user-denied', uid: 1000, reason: 'setpriv is not there' },
+  'source-not-trusted': { code: 'source-not-trusted', source: 'a.c', reason: 'it is in /proc' },
   'unsupported-machine': { code: 'unsupported-machine', pid: 4711, machine: '32-bit x86' },
   'unsupported-target': { code: 'unsupported-target', pid: 4711, detail: 'it has a breakpoint' },
   'no-debug-info': { code: 'no-debug-info', module: '/bin/prog', function: 'f1' },

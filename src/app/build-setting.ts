@@ -1,0 +1,38 @@
+/** What a process itself decides of the way its code is compiled: where to look for sources, and
+ *  with whose rights. */
+import { readlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type BuildUser, buildUserFor } from '../build/build-user.js';
+import { type Credentials, readProcessStatus } from '../ptrace/procfs.js';
+import type { ProcessImage } from './observe.js';
+
+export interface BuildSetting {
+  /** Folders near which a moved source may lie. */
+  readonly roots: readonly string[];
+  /** Absent where hcr builds with its own rights. */
+  readonly user?: BuildUser;
+}
+
+/** @throws HcrError `build-user-denied` */
+export function buildSettingOf(image: ProcessImage): BuildSetting {
+  const user = buildUserFor(ownerOf(readProcessStatus(image.target.pid).credentials));
+  return { roots: searchRoots(image), ...(user === undefined ? {} : { user }) };
+}
+
+/** A process that can take root's ids again is root's: who builds for it decides what root runs. */
+export function ownerOf({ uids, gids, groups }: Credentials): BuildUser {
+  const [uid = 0] = new Set(uids).size === 1 ? uids : [0];
+  const [, gid = 0] = gids;
+  return { uid, gid, groups };
+}
+
+/** Folders near which a moved source may lie. */
+export function searchRoots(image: ProcessImage): string[] {
+  const roots = [dirname(image.program)];
+  try {
+    roots.push(readlinkSync(`/proc/${image.target.pid}/cwd`));
+  } catch {
+    // Not ours to read: then only the executable's folder counts.
+  }
+  return roots;
+}
