@@ -22,6 +22,8 @@ const CACHE_MAGIC = 'glibc-ld.so.cache1.1';
 const CACHE_HEADER_BYTES = 48;
 const MAX_CACHE_BYTES = 1 << 24;
 const MAX_LIBRARIES = 10_000;
+/** PATH_MAX of Linux. */
+const MAX_PATH_BYTES = 4096;
 const FOLDERS = ['lib', 'usr/lib', 'lib64', 'usr/lib64', 'usr/local/lib'];
 
 /** Sanitizers stand in front of half of libc: nobody means them. */
@@ -58,11 +60,17 @@ function hasName(path: string, name: string, elfMachine: number): boolean {
 function readCache(path: string): string[] | undefined {
   return unlessMalformed(() => {
     using file = openFile(path);
-    const bytes = file.read(0, Math.min(file.sizeBytes, MAX_CACHE_BYTES));
-    // Caches of old systems begin with another format.
-    const start = Buffer.from(bytes.buffer).indexOf(CACHE_MAGIC);
-    return start < 0 ? undefined : readEntries(bytes.subarray(start));
+    return readLibraryCache(file.read(0, Math.min(file.sizeBytes, MAX_CACHE_BYTES)));
   });
+}
+
+/** Paths of the libraries in an `ld.so.cache`; undefined when the bytes are none.
+ *  @throws HcrError `malformed-file` when it is cut short */
+export function readLibraryCache(bytes: Uint8Array): string[] | undefined {
+  // Caches of old systems begin with another format.
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = whole.indexOf(CACHE_MAGIC, 0, 'latin1');
+  return start < 0 ? undefined : readEntries(bytes.subarray(start));
 }
 
 function readEntries(cache: Uint8Array): string[] {
@@ -74,8 +82,10 @@ function readEntries(cache: Uint8Array): string[] {
     reader.skip(8); // flags, key
     const value = reader.u32();
     reader.skip(12); // osversion, hwcap
-    const end = cache.indexOf(0, value);
-    if (end > value) paths.add(new TextDecoder().decode(cache.subarray(value, end)));
+    // Many entries may lead into one text that has no end.
+    const path = cache.subarray(value, value + MAX_PATH_BYTES);
+    const lengthBytes = path.indexOf(0);
+    if (lengthBytes > 0) paths.add(new TextDecoder().decode(path.subarray(0, lengthBytes)));
   }
   return [...paths];
 }

@@ -142,11 +142,12 @@ export interface ProcessStatus {
   readonly ignoredSignals: bigint;
 }
 
-function parseStatus(text: string): ProcessStatus {
+export function parseStatus(text: string): ProcessStatus {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
   const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
-  const signals = (name: string): bigint => BigInt(`0x${field(name) || '0'}`);
+  const signals = (name: string): bigint =>
+    BigInt(`0x${/^[0-9a-f]+$/.exec(field(name))?.[0] ?? '0'}`);
   return {
     name: field('Name'),
     state: field('State').charAt(0),
