@@ -1,7 +1,7 @@
 /** The build stage for one translation unit: from what the live program says of it to an object. */
 import { resolve } from 'node:path';
 import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
-import { compileObject } from '../build/compile.js';
+import { type Compile, compileObject } from '../build/compile.js';
 import { readGivenObject } from '../build/user-build.js';
 import { HcrError } from '../core/failure.js';
 import type { BuildSetting } from './build-setting.js';
@@ -25,13 +25,14 @@ export async function buildUnit(
   setting: BuildSetting,
   extraFlags: readonly string[],
   onProgress: ReportProgress,
+  compile: Compile = compileObject,
 ): Promise<BuiltUnit> {
   if (options.object !== undefined) {
     return { bytes: readGivenObject(options.object), what: resolve(options.object), notes: [] };
   }
   const command = findCommand(wanted, options, setting);
   for (const text of command.explanation) onProgress({ stage: 'log', text });
-  const built = await compileObject(command, {
+  const built = await compile(command, {
     extraFlags,
     onStart: (line) => {
       onProgress({ stage: 'build', command: line });

@@ -44,12 +44,13 @@ export async function changedUnits(
   return files.length > 0 ? await search.named(files) : await search.newer();
 }
 
-class UnitSearch {
+export class UnitSearch {
+  /** Every file that the program is known to be made of. */
+  readonly known: ReadonlySet<string>;
   private readonly image: ProcessImage;
   private readonly options: PatchOptions;
   private readonly clock = new FileClock();
   private readonly units: readonly UnitFiles[];
-  private readonly known: ReadonlySet<string>;
   private readonly notes: string[] = [];
   private folderFilesOnce: readonly string[] | undefined;
 
@@ -108,6 +109,18 @@ class UnitSearch {
         throw this.foreign(files[i] ?? file, file);
     }
     return { units: [...direct, ...including], files: wanted, notes: this.notes };
+  }
+
+  /** Units made of some files; those that no unit is made of are left out.
+   *  @param files real paths */
+  async madeOf(files: readonly string[]): Promise<ChangedUnits> {
+    const direct = this.units.filter((unit) => unit.files.some((file) => files.includes(file)));
+    const sources = new Set(this.units.map(({ source }) => source));
+    const headers = files.filter((file) => !sources.has(file) && !SOURCE.test(file));
+    const including = await this.unitsIncluding(headers, direct);
+    const units = [...direct, ...including];
+    const used = new Set(units.flatMap((unit) => ('found' in unit ? unit.found : unit.files)));
+    return { units, files: files.filter((file) => used.has(file)), notes: this.notes };
   }
 
   private foreign(asNamed: string, file: string): HcrError {

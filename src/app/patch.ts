@@ -1,5 +1,6 @@
 /** Build, diff, check, link and publish for units that are known: what attach and reload share. */
 import type { Decoder } from '../arch/arch.js';
+import type { Compile } from '../build/compile.js';
 import { inParallel } from '../build/in-parallel.js';
 import { runUserBuild } from '../build/user-build.js';
 import { type HcrError, isHcrError } from '../core/failure.js';
@@ -35,6 +36,8 @@ export interface PatchRequest {
   /** Said when every one of them runs already. */
   readonly nothingToDo: string;
   readonly notes: readonly string[];
+  /** In place of the compiler, what keeps its objects. */
+  readonly compile?: Compile;
 }
 
 /** @throws HcrError whatever a stage refuses with; the target is as it was */
@@ -45,7 +48,7 @@ export async function patchUnits(
   watch: Stopwatch,
   onProgress: ReportProgress,
 ): Promise<PatchReport> {
-  const run = new PatchRun(image, options, watch, onProgress);
+  const run = new PatchRun(image, request, options, watch, onProgress);
   const built = await run.build(request.units, []);
   const all = await run.prepare(built, (unit) => request.selection(unit));
   const decoder = await run.decoder();
@@ -84,6 +87,7 @@ interface UnitObject {
 /** One attempt to patch, which may have to compile a second time. */
 class PatchRun {
   private readonly image: ProcessImage;
+  private readonly request: PatchRequest;
   private readonly options: PatchOptions;
   private readonly watch: Stopwatch;
   private readonly onProgress: ReportProgress;
@@ -93,11 +97,13 @@ class PatchRun {
 
   constructor(
     image: ProcessImage,
+    request: PatchRequest,
     options: PatchOptions,
     watch: Stopwatch,
     onProgress: ReportProgress,
   ) {
     this.image = image;
+    this.request = request;
     this.options = options;
     this.watch = watch;
     this.onProgress = onProgress;
@@ -130,6 +136,7 @@ class PatchRun {
           setting,
           [...extraFlags, ...(this.guessed.get(unit) ?? [])],
           onProgress,
+          this.request.compile,
         ),
       }));
       // While the compiler runs; a second compilation comes when both are done.

@@ -5,6 +5,8 @@ import { type Exit, Supervisor } from '../ptrace/supervisor.js';
 import { attachFunctions } from './attach.js';
 import { reloadChanged } from './reload.js';
 import type { PatchReport, RunEvent, RunOptions } from './report.js';
+import { WatchSession } from './watch.js';
+import type { WatchListener } from './watch-event.js';
 
 /** Signals that a terminal sends to hcr and its program alike, or a user to hcr alone. */
 const KEYBOARD_SIGNALS = ['SIGINT', 'SIGQUIT'] as const;
@@ -15,6 +17,7 @@ const SAME_KEYSTROKE_MS = 100;
 
 /**
  * Runs until the program ends.
+ * @param onWatch reload with each save as well, and tell of it
  * @returns the program's exit code, or 128 and the number of the signal that ended it
  * @throws HcrError `usage` when the program cannot be started
  */
@@ -22,10 +25,11 @@ export function runProgram(
   command: readonly string[],
   options: RunOptions,
   listener: (event: RunEvent) => void,
+  onWatch?: WatchListener,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     try {
-      new Run(command, options, listener, resolve);
+      new Run(command, options, listener, onWatch, resolve);
     } catch (error) {
       reject(error instanceof Error ? error : new Error(String(error)));
     }
@@ -35,7 +39,9 @@ export function runProgram(
 class Run {
   private readonly options: RunOptions;
   private readonly listener: (event: RunEvent) => void;
+  private readonly onWatch: WatchListener | undefined;
   private readonly supervisor: Supervisor;
+  private watch: WatchSession | undefined;
   private reloading = false;
   private again = false;
   private readonly undo: (() => void)[] = [];
@@ -44,17 +50,21 @@ class Run {
     command: readonly string[],
     options: RunOptions,
     listener: (event: RunEvent) => void,
+    onWatch: WatchListener | undefined,
     done: (exitCode: number) => void,
   ) {
     this.options = options;
     this.listener = listener;
+    this.onWatch = onWatch;
     this.supervisor = new Supervisor(command, signalNumber(options.on), {
       onStart: () => {
         listener({ kind: 'started', pid: this.supervisor.pid });
+        this.startWatch();
       },
       onTrigger: () => void this.reload(),
       onExit: (exit) => {
         for (const undo of this.undo) undo();
+        this.watch?.[Symbol.dispose]();
         listener({ kind: 'exited', ...describeExit(exit) });
         done('code' in exit ? exit.code : 128 + exit.signal);
       },
@@ -65,8 +75,28 @@ class Run {
     this.takeSignals();
   }
 
+  private startWatch(): void {
+    if (this.onWatch === undefined) return;
+    const { functions, patch } = this.options;
+    const { supervisor } = this;
+    try {
+      this.watch = new WatchSession(
+        supervisor.pid,
+        { patch, functions, tracing: supervisor, isStarting: true },
+        this.onWatch,
+      );
+    } catch (error) {
+      if (!(error instanceof HcrError)) throw error;
+      this.listener({ kind: 'refused', error });
+    }
+  }
+
   /** Triggers that come while a reload runs ask for one more, not for many. */
   private async reload(): Promise<void> {
+    if (this.watch !== undefined) {
+      this.watch.reload();
+      return;
+    }
     this.again = true;
     if (this.reloading) return;
     this.reloading = true;

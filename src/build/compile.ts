@@ -1,11 +1,12 @@
 /** Compiles one source into an object, in memory: nothing of it stays on the disk. */
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
 import { classDebugFlags } from './class-debug-flags.js';
 import type { CompileCommand } from './compile-command.js';
+import { parseDependencyRule } from './dependencies.js';
 import { isDirectory } from './file-kind.js';
 import { type ProgramOutcome, runProgramToEnd } from './process-group.js';
-import { readRegularFile } from './regular-file.js';
+import { type ReadLimits, readRegularFile } from './regular-file.js';
 import { ScratchDirectory } from './scratch-directory.js';
 import { quoteShellWords } from './shell-words.js';
 
@@ -18,6 +19,9 @@ export interface CompileOptions {
   readonly timeoutMs?: number;
 }
 
+/** How a source becomes an object: {@link compileObject}, or something that keeps what it made. */
+export type Compile = (command: CompileCommand, options: CompileOptions) => Promise<CompiledObject>;
+
 export interface CompiledObject {
   /** Where the object was while it was compiled, for messages. The file is gone. */
   readonly path: string;
@@ -28,6 +32,9 @@ export interface CompiledObject {
   readonly durationMs: number;
   /** Warnings; empty when there were none. */
   readonly diagnostics: string;
+  /** Absolute paths of the source and of every file that it includes, as the compiler has them;
+   *  empty for one that does not tell. */
+  readonly dependencies: readonly string[];
 }
 
 const DEFAULT_TIMEOUT_MS = 600_000;
@@ -80,6 +87,12 @@ function adviceFor({ user, origin }: CompileCommand, said: string): { readonly a
     : {};
 }
 
+function readDependencies(rule: string, directory: string, limits: ReadLimits): string[] {
+  const text = readRegularFile(rule, limits);
+  if (text === undefined) return [];
+  return parseDependencyRule(text.toString('utf8')).map((path) => resolve(directory, path));
+}
+
 /**
  * Runs the compiler, without a shell, in the folder where the build ran it.
  *
@@ -93,7 +106,9 @@ export async function compileObject(
   const { user } = command;
   using scratch = new ScratchDirectory(user);
   const path = join(scratch.path, 'patch.o');
+  const rule = join(scratch.path, 'patch.d');
   const there = isDirectory(command.directory);
+  const directory = there ? command.directory : dirname(command.source);
   const debug = command.args.some((arg) => arg.startsWith('-g')) ? [] : ['-g'];
   const args = [
     ...debug,
@@ -101,6 +116,7 @@ export async function compileObject(
     ...options.extraFlags,
     ...SECTION_FLAGS,
     ...classDebugFlags(command),
+    ...['-MD', '-MF', rule, '-MT', 'patch'],
     ...['-c', '-o', path, there ? command.input : command.source],
   ];
   const line = quoteShellWords([command.cc, ...args]);
@@ -108,7 +124,7 @@ export async function compileObject(
   const outcome = await runProgramToEnd({
     program: command.cc,
     args,
-    directory: there ? command.directory : dirname(command.source),
+    directory,
     environment: environmentIn(scratch.path),
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     ...(user === undefined ? {} : { user }),
@@ -122,5 +138,6 @@ export async function compileObject(
     command: line,
     durationMs: outcome.durationMs,
     diagnostics: outcome.stderr.trim(),
+    dependencies: readDependencies(rule, directory, limits),
   };
 }

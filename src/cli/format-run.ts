@@ -1,16 +1,14 @@
 /** What `hcr run` says while the program runs: one short line per reload, or one JSON object. */
-import type { RunEvent } from '../app/report.js';
+import type { PatchReport, RunEvent } from '../app/report.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { patchJson } from './json-report.js';
 import { type Look, paint } from './look.js';
 import { formatMicros } from './quantity.js';
 import type { OutputOptions } from './terminal.js';
 
-type Reloaded = Extract<RunEvent, { readonly kind: 'reloaded' }>;
-
 const MAX_NAMES = 5;
 
-function reloadedLine({ report }: Reloaded, look: Look): string {
+function reloadedLine(report: PatchReport, look: Look): string {
   const names = report.functions.filter(({ reason }) => reason !== 'clone').map(({ name }) => name);
   if (report.functions.length === 0) return 'hcr: nothing changed';
   const shown = names.slice(0, MAX_NAMES).join(', ');
@@ -19,6 +17,13 @@ function reloadedLine({ report }: Reloaded, look: Look): string {
   if (report.dryRun) return `hcr: would reload ${what}`;
   const line = `hcr: reloaded ${what} (generation ${report.generation}, stood still ${formatMicros(report.pauseMicros, look)})`;
   return paint(look, 'green', line);
+}
+
+/** A short line, and one more for each note. */
+export function formatReloaded(report: PatchReport, look: Look): string {
+  return [reloadedLine(report, look), ...report.notes.map((note) => `hcr: note: ${note}`)].join(
+    '\n',
+  );
 }
 
 /** undefined for what is not worth a line. */
@@ -32,11 +37,8 @@ export function formatRunEvent(
       return options.verbose === true ? `hcr: started process ${event.pid}` : undefined;
     case 'reloading':
       return options.verbose === true ? 'hcr: reloading' : undefined;
-    case 'reloaded': {
-      if (options.quiet === true) return undefined;
-      const notes = event.report.notes.map((note) => `\nhcr: note: ${note}`).join('');
-      return `${reloadedLine(event, look)}${notes}`;
-    }
+    case 'reloaded':
+      return options.quiet === true ? undefined : formatReloaded(event.report, look);
     case 'refused':
       return formatFailure(event.error, look, options.verbose === true);
     case 'exited':

@@ -12,11 +12,13 @@ import { addRollback } from './rollback.js';
 import { addRun } from './run.js';
 import { addStatus } from './status.js';
 import type { OutputOptions, Terminal } from './terminal.js';
+import { addWatch } from './watch.js';
 
 const AFTER_HELP = `
 Examples:
   hcr attach 4711 --func f1                make the edited f1 live in process 4711
   hcr reload 4711                          make everything live that was edited
+  hcr watch 4711                           the same with each save, until it ends
   hcr status 4711                          what is patched there
   hcr rollback 4711                        undo the last patch
   hcr run --on SIGINT --func f1 -- ./main  Ctrl+C reloads f1
@@ -55,6 +57,7 @@ export function buildProgram(context: CommandContext): Command {
   for (const add of [
     addAttach,
     addReload,
+    addWatch,
     addRun,
     addFunctions,
     addStatus,

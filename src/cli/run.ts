@@ -1,6 +1,7 @@
 /** `hcr run`: start a program under hcr, which reloads it when a signal comes. */
 import type { Command } from 'commander';
 import type { RunEvent } from '../app/report.js';
+import type { WatchEvent } from '../app/watch-event.js';
 import { parseSignal } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
@@ -12,14 +13,17 @@ import {
   type RawPatchOptions,
   readPatchOptions,
 } from './options.js';
+import { PoliteLines } from './polite-lines.js';
 
 interface RunOptions extends RawPatchOptions {
   readonly on?: string;
+  readonly watch?: boolean;
 }
 
 const EXAMPLES = examples(
   'hcr run --on SIGINT --func f1 -- ./main   Ctrl+C reloads f1; ./main does not see the signal',
   'hcr run --on HUP -- ./server --port 80    SIGHUP reloads what was edited',
+  'hcr run --watch -- ./game                 every save goes live',
 );
 
 async function run(
@@ -27,31 +31,53 @@ async function run(
   command: readonly string[],
   options: RunOptions,
 ): Promise<void> {
-  const [{ runProgram }, { formatRunEvent, runEventJson }] = await Promise.all([
+  const [
+    { runProgram },
+    { isScreenTaken },
+    { formatRunEvent, runEventJson },
+    { formatWatchEvent, watchEventJson },
+  ] = await Promise.all([
     import('../app/run.js'),
+    import('../app/terminal-mode.js'),
     import('./format-run.js'),
+    import('./format-watch.js'),
   ]);
   const { stderr, errorLook } = context.terminal;
+  // stdout is the program's, so that even JSON goes to stderr: one object a line.
+  using lines = new PoliteLines(stderr, isScreenTaken);
+  const say = (json: () => object, line: () => string | undefined): void => {
+    const text = options.json === true ? JSON.stringify(json()) : line();
+    if (text !== undefined) lines.write(text);
+  };
   const tell = (event: RunEvent): void => {
-    // stdout is the program's, so that even JSON goes to stderr: one object a line.
-    if (options.json === true) stderr.write(`${JSON.stringify(runEventJson(event))}\n`);
-    else {
-      const line = formatRunEvent(event, errorLook, options);
-      if (line !== undefined) stderr.write(`${line}\n`);
-    }
+    say(
+      () => runEventJson(event),
+      () => formatRunEvent(event, errorLook, options),
+    );
+  };
+  const tellOfWatch = (event: WatchEvent): void => {
+    // Who started it knows what is watched.
+    const isNews = event.kind !== 'watching' || options.verbose === true;
+    say(
+      () => watchEventJson(event),
+      () => (isNews ? formatWatchEvent(event, errorLook, options) : undefined),
+    );
   };
   const choice = {
     ...(options.on === undefined ? {} : { on: options.on }),
     functions: options.func ?? [],
     patch: readPatchOptions(options),
   };
-  context.exitCode = await runProgram(command, choice, tell);
+  context.exitCode =
+    options.watch === true
+      ? await runProgram(command, choice, tell, tellOfWatch)
+      : await runProgram(command, choice, tell);
 }
 
 export function addRun(program: Command, context: CommandContext): void {
   const command = program
     .command('run')
-    .summary('start a program and reload it on a signal')
+    .summary('start a program and reload it on a signal or with each save')
     .description(
       'Starts a program under hcr. It keeps its terminal, input, output and exit code; hcr writes one line per reload to stderr (with --json, one object per event).',
     )
@@ -62,6 +88,7 @@ export function addRun(program: Command, context: CommandContext): void {
       'signal that triggers a reload instead of reaching the program',
       parseSignal,
     )
+    .option('--watch', 'reload with each save of a source or header')
     .passThroughOptions();
   addFunctionOption(command);
   addBuildOptions(command);

@@ -41,6 +41,9 @@ const SPAWN = {
   sigpipe: 13,
 } as const;
 
+/** @see glibc's bits/termios.h */
+const TERMINAL = { settingsBytes: 128, localModesOffset: 12, lines: 2 } as const;
+
 export class Libc {
   readonly backend: ForeignLibrary['name'];
   private readonly library: ForeignLibrary;
@@ -131,6 +134,14 @@ export class Libc {
 
   kill(pid: number, signal: number): number {
     return this.killCall(pid, signal);
+  }
+
+  /** Whether the file is a terminal that does not wait for whole lines. @see termios(3), ICANON */
+  readsSingleKeys(file: number): boolean {
+    const settings = this.allocate(TERMINAL.settingsBytes);
+    if (this.library.bind('tcgetattr', 'int', ['int', 'address'])(file, settings.address) !== 0)
+      return false;
+    return (settings.view.getUint32(TERMINAL.localModesOffset, true) & TERMINAL.lines) === 0;
   }
 
   sleepMicros(micros: number): void {

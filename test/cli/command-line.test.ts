@@ -70,7 +70,7 @@ describe('usage', () => {
     expect(verbs.run).not.toHaveBeenCalled();
   });
 
-  it.each(['attach', 'run', 'functions', 'status', 'rollback', 'doctor'])(
+  it.each(['attach', 'run', 'watch', 'functions', 'status', 'rollback', 'doctor'])(
     '%s --help shows examples',
     async (command) => {
       const { exitCode, stdout, stderr } = await hcr(command, '--help');

@@ -6,10 +6,13 @@ const PATIENCE_MS = 20_000;
 
 /** Asks again and again until the answer is something.
  *  @throws when it is not for long */
-export async function until<T>(what: string, ask: () => T | undefined | false): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const answer = ask();
+    const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await delay(EVERY_MS);

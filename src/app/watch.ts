@@ -1,0 +1,270 @@
+/**
+ * Edit, save, live: what is saved is compiled and patched for as long as the program runs.
+ *
+ * What was saved together goes live together or not at all. What cannot go live waits: it is tried
+ * again with the next save, and does not keep that from going live by itself where no unit is made of
+ * both. Between reloads nothing is attached to the program.
+ */
+import { realPath } from '../build/file-kind.js';
+import { ObjectCache } from '../build/object-cache.js';
+import { pid as toPid } from '../core/address.js';
+import { EXIT, HcrError, isHcrError } from '../core/failure.js';
+import { ProcessLife } from '../ptrace/process-life.js';
+import type { Tracing } from '../ptrace/tracing.js';
+import { type ChangedUnits, UnitSearch } from './changed-units.js';
+import { type WantedUnit, locateUnits } from './locate.js';
+import { ProcessImage } from './observe.js';
+import { openForChange } from './open-for-change.js';
+import { patchUnits } from './patch.js';
+import type { PatchOptions, PatchReport } from './report.js';
+import { Saves } from './saves.js';
+import { Stopwatch } from './stopwatch.js';
+import type { UnitFiles } from './unit-files.js';
+import type { WatchListener } from './watch-event.js';
+
+/** How soon what found no safe moment is tried again. */
+const BUSY_RETRY_MS = 2000;
+
+export interface WatchOptions {
+  readonly patch: PatchOptions;
+  /** Patch these and no others; none means whatever was edited. */
+  readonly functions?: readonly string[];
+  /** For a program that hcr traces all the time. */
+  readonly tracing?: Tracing;
+  /** It was started just now: wait until its libraries are there. */
+  readonly isStarting?: boolean;
+}
+
+/** What one reload is to make live. */
+interface Wanted {
+  /** Saved since the last reload began. */
+  readonly files: readonly string[];
+  /** Whatever else is newer than the program. */
+  readonly everything: boolean;
+}
+
+const quietly = (): void => undefined;
+
+export class WatchSession implements Disposable {
+  private readonly pid: number;
+  private readonly options: WatchOptions;
+  private readonly listener: WatchListener;
+  private readonly saves: Saves;
+  private readonly objects: ObjectCache;
+  private readonly life: ProcessLife;
+  private readonly saved = new Set<string>();
+  /** Saved before, and not live. */
+  private readonly waiting = new Set<string>();
+  /** What the compiler said of sources that do not compile. */
+  private readonly broken = new Map<string, HcrError>();
+  private wantsEverything = false;
+  private wantsRetry = false;
+  private hasNewModules = false;
+  private work: Promise<void> | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private isOver = false;
+
+  /**
+   * Watches from now on; what was edited since the program was built goes live first.
+   * @throws HcrError `no-such-process`, `attach-denied` and the like
+   */
+  constructor(pid: number, options: WatchOptions, listener: WatchListener) {
+    this.pid = pid;
+    this.options = options;
+    this.listener = listener;
+    this.objects = new ObjectCache({
+      onStart: (source, command) => {
+        listener({ kind: 'compiling', source, command });
+      },
+      onEnd: (source, durationMs) => {
+        listener({ kind: 'compiled', source, durationMs });
+      },
+    });
+    this.saves = new Saves((files) => {
+      for (const file of files) this.saved.add(file);
+      this.wake();
+    });
+    try {
+      if (options.isStarting !== true) this.followModules();
+      const events = {
+        onEnd: () => {
+          this.end();
+        },
+        onChange: () => {
+          this.hasNewModules = true;
+          this.reload();
+        },
+      };
+      this.life = new ProcessLife(toPid(pid), events, options.isStarting);
+    } catch (error) {
+      this.saves[Symbol.dispose]();
+      throw error;
+    }
+    if (options.isStarting !== true) this.reload();
+  }
+
+  /** Makes live whatever was edited, as `hcr reload` does. */
+  reload(): void {
+    this.wantsEverything = true;
+    this.wake();
+  }
+
+  /** Ends the watch; resolves when the reload that runs, if any, is done. The program is left as it
+   *  is. */
+  async stop(): Promise<void> {
+    this[Symbol.dispose]();
+    await this.work;
+  }
+
+  [Symbol.dispose](): void {
+    this.isOver = true;
+    clearTimeout(this.retry);
+    this.saves[Symbol.dispose]();
+    this.life[Symbol.dispose]();
+  }
+
+  private end(): void {
+    if (this.isOver) return;
+    this[Symbol.dispose]();
+    this.listener({ kind: 'ended', pid: this.pid });
+  }
+
+  private wake(): void {
+    this.work ??= this.reloadWhileWanted().finally(() => {
+      this.work = undefined;
+    });
+  }
+
+  /** One reload after the other: what is saved meanwhile is the next one's. */
+  private async reloadWhileWanted(): Promise<void> {
+    while (!this.isOver && (this.wantsEverything || this.wantsRetry || this.saved.size > 0)) {
+      const everything = this.wantsEverything;
+      for (const file of everything ? this.saves.take() : []) this.saved.add(file);
+      const wanted = { files: [...this.saved], everything };
+      this.saved.clear();
+      this.wantsEverything = false;
+      this.wantsRetry = false;
+      clearTimeout(this.retry);
+      try {
+        if (this.hasNewModules) this.followModules();
+        await this.reloadOnce(wanted);
+      } catch (error) {
+        this.fail(error, wanted.files);
+      }
+    }
+  }
+
+  private followModules(): void {
+    this.hasNewModules = false;
+    using image = ProcessImage.of(this.pid, this.options.tracing);
+    const { known } = new UnitSearch(image, this.options.patch);
+    this.saves.follow(known);
+    this.listener({
+      kind: 'watching',
+      pid: this.pid,
+      program: image.program,
+      files: this.saves.fileCount,
+      folders: this.saves.folderCount,
+    });
+  }
+
+  private async reloadOnce({ files, everything }: Wanted): Promise<void> {
+    const { patch, tracing } = this.options;
+    const stopwatch = new Stopwatch();
+    const { image: opened, notes } = await openForChange(
+      this.pid,
+      patch,
+      stopwatch,
+      quietly,
+      tracing,
+    );
+    using image = opened;
+    const search = new UnitSearch(image, patch);
+    this.saves.follow(search.known);
+    const fresh = everything ? await search.newer() : await search.madeOf(files);
+    const aside = await search.madeOf([...this.waiting]);
+    if (fresh.units.length === 0 && (files.length > 0 || aside.units.length === 0)) return;
+    if (fresh.files.length > 0) {
+      const units = fresh.units.map(({ source }) => source);
+      this.listener({ kind: 'changed', files: fresh.files, units });
+    }
+    try {
+      await this.makeLive(image, fresh, aside, [...notes, ...fresh.notes], stopwatch);
+    } catch (error) {
+      this.fail(error, fresh.files);
+    }
+  }
+
+  /** @throws HcrError where neither all that is wanted nor what is fresh can go live */
+  private async makeLive(
+    image: ProcessImage,
+    fresh: ChangedUnits,
+    aside: ChangedUnits,
+    notes: readonly string[],
+    stopwatch: Stopwatch,
+  ): Promise<void> {
+    for (const { source } of fresh.units) {
+      this.objects.forget(source);
+      this.broken.delete(source);
+    }
+    const others = aside.units.filter((unit) => !fresh.units.includes(unit));
+    const isApart = others.length > 0 && others.length === aside.units.length;
+    try {
+      // The compiler would say the same again.
+      const [known] = others.flatMap(({ source }) => this.broken.get(source) ?? []);
+      if (known !== undefined) throw known;
+      const report = await this.patch(image, [...fresh.units, ...others], notes, stopwatch);
+      this.waiting.clear();
+      this.listener({ kind: 'patched', report, waiting: [] });
+    } catch (error) {
+      if (!isApart || fresh.units.length === 0 || !isHcrError(error)) throw error;
+      const report = await this.patch(image, fresh.units, notes, stopwatch);
+      this.listener({ kind: 'patched', report, waiting: aside.files });
+    }
+  }
+
+  private patch(
+    image: ProcessImage,
+    units: readonly UnitFiles[],
+    notes: readonly string[],
+    stopwatch: Stopwatch,
+  ): Promise<PatchReport> {
+    const { functions = [], patch } = this.options;
+    const named = new Set(units.map(({ unit }) => unit));
+    const isNamed = ({ unit }: WantedUnit): boolean => unit !== undefined && named.has(unit);
+    const request = {
+      units:
+        functions.length === 0
+          ? units
+          : locateUnits(image, functions, patch.module).filter(isNamed),
+      selection: ({ names }: WantedUnit) =>
+        functions.length === 0 ? ('changed' as const) : { names },
+      nothingToDo: 'The running code is already this.',
+      notes,
+      compile: this.objects.compile,
+    };
+    return patchUnits(image, request, patch, stopwatch, quietly);
+  }
+
+  private fail(thrown: unknown, files: readonly string[]): void {
+    const error =
+      thrown instanceof HcrError
+        ? thrown
+        : new HcrError({ code: 'unexpected', detail: String(thrown) }, { cause: thrown });
+    const { failure } = error;
+    if (failure.code === 'target-exited' || failure.code === 'no-such-process') {
+      this.end();
+      return;
+    }
+    for (const file of files) this.waiting.add(file);
+    if (failure.code === 'compile-failed' && failure.source !== undefined)
+      this.broken.set(realPath(failure.source), error);
+    if (failure.code === 'busy')
+      this.retry = setTimeout(() => {
+        this.wantsRetry = true;
+        this.wake();
+      }, BUSY_RETRY_MS);
+    const isFault = error.exitCode === EXIT.compileFailed || error.exitCode === EXIT.unexpected;
+    this.listener({ kind: isFault ? 'failed' : 'refused', error, files });
+  }
+}
