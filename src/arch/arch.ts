@@ -373,15 +373,18 @@ export interface Registers {
   threadPointer(regs: Uint8Array): number;
   /** Present when the thread stands at a system call that the kernel may restart. */
   interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined;
-  /** A copy from which the same call is made again, unseen by the program. */
+  /** A copy from which the same call is made again, unseen by the program, whatever comes. */
   repeatSyscall(regs: Uint8Array): Uint8Array;
+  /** A copy from which the kernel makes the same call again, or answers EINTR when a handler runs
+   *  first. For a thread that stands where the kernel looks for signals, not at a system call. */
+  restartSyscall(regs: Uint8Array): Uint8Array;
 }
 
 export interface InterruptedSyscall {
   readonly number: number;
   /** The errno it would return, positive (4 for EINTR, 512 to 516 for the kernel's restarts). */
   readonly errno: number;
-  /** False for calls that cannot be made again (connect): leave them as they are, and inject on
+  /** False for calls that cannot be made again (close): leave them as they are, and inject on
    *  another thread if there is one, since a frame can't bring them back either. */
   readonly repeatable: boolean;
   /** True when the kernel itself restarts it once the thread runs on. */

@@ -136,18 +136,12 @@ export interface ProcessStatus {
   readonly seccomp: number;
   /** User-space shadow stacks are on (x86 only). */
   readonly hasShadowStack: boolean;
-  /** Signals pending for the thread or its process and not blocked, as a bit set. */
-  readonly deliverableSignals: bigint;
-  /** Of those, the ones that the process ignores. */
-  readonly ignoredSignals: bigint;
 }
 
 export function parseStatus(text: string): ProcessStatus {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
   const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
-  const signals = (name: string): bigint =>
-    BigInt(`0x${/^[0-9a-f]+$/.exec(field(name))?.[0] ?? '0'}`);
   return {
     name: field('Name'),
     state: field('State').charAt(0),
@@ -163,8 +157,6 @@ export function parseStatus(text: string): ProcessStatus {
     threads: Number(field('Threads')),
     seccomp: Number(field('Seccomp')),
     hasShadowStack: /\bshstk\b/.test(field('x86_Thread_features')),
-    deliverableSignals: (signals('SigPnd') | signals('ShdPnd')) & ~signals('SigBlk'),
-    ignoredSignals: signals('SigIgn'),
   };
 }
 

@@ -240,12 +240,7 @@ export class RemoteCalls implements Disposable {
         this.tracee.writeRegisters(this.original);
       }
       this.target.memory.writeData(this.frame.start, this.overwritten);
-      repeatInterruptedCall(
-        this.target.pid,
-        this.tracee,
-        this.original,
-        this.target.machine.registers,
-      );
+      repeatInterruptedCall(this.tracee, this.original, this.target.machine.registers);
     } catch (error) {
       if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
     } finally {
@@ -307,9 +302,9 @@ function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | u
 function giveBack(target: TargetProcess, tracee: Tracee): void {
   if (tracee.isGone()) return;
   if (tracee.stop === undefined && !interruptAndWait(target, tracee)) return;
-  const { pid, machine, tracing } = target;
+  const { machine, tracing } = target;
   if (tracee.stop?.kind === 'interrupted')
-    repeatInterruptedCall(pid, tracee, tracee.readRegisters(), machine.registers);
+    repeatInterruptedCall(tracee, tracee.readRegisters(), machine.registers);
   tracing.release([tracee]);
 }
 

@@ -173,7 +173,7 @@ export class StoppedWorld implements Disposable {
   resume(): void {
     for (const { tracee, registers } of this.stopped) {
       tolerateDeath(() => {
-        repeatInterruptedCall(this.pid, tracee, registers, this.machineRegisters);
+        repeatInterruptedCall(tracee, registers, this.machineRegisters);
       });
     }
     const tracees = [...this.tracees.values()];

@@ -12,7 +12,8 @@ import { CHANGING_CALLS, type ChangingCall, runKilledAt } from '../support/kill-
 import { type Target, startTarget } from '../support/target.js';
 import { nextTick } from '../support/ticks.js';
 import { until } from '../support/until.js';
-import { type CompiledVersion, compileChurn, waitForTurns, waitsOf } from './threads-fixture.js';
+import type { CompiledVersion } from '../support/compile-versions.js';
+import { compileChurn, waitForTurns, waitsOf } from './threads-fixture.js';
 
 /** A hundred times what hcr needs with so few threads: it does not end. */
 const MAX_KILLS = 5000;

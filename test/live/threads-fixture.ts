@@ -1,4 +1,5 @@
 /** What fixtures/threads prints, and new versions of the function that its threads run. */
+import { type CompiledVersion, compileVersions } from '../support/compile-versions.js';
 import type { Fixture } from '../support/fixture.js';
 import type { Target } from '../support/target.js';
 import { type Tick, nextTick } from '../support/ticks.js';
@@ -34,24 +35,9 @@ export async function waitForTurns(target: Target, turns: number): Promise<Tick>
   }
 }
 
-export interface CompiledVersion {
-  readonly version: number;
-  readonly path: string;
-}
-
-/** Objects of churn.c that return these versions; the source is left as it was.
- *  What they compute is the same, so that a thread's results stay the same. */
-export async function compileChurn(
+/** Objects of churn.c that return these versions. What they compute is the same, so that a thread's
+ *  results stay the same. */
+export const compileChurn = (
   fixture: Fixture,
   versions: readonly number[],
-): Promise<CompiledVersion[]> {
-  const compiled: CompiledVersion[] = [];
-  for (const version of versions) {
-    const object = `churn-${version}.o`;
-    fixture.edit('churn.c', 'return 1;', `return ${version};`);
-    await fixture.run('gcc', '-O2', '-g', '-c', '-o', object, 'churn.c');
-    fixture.edit('churn.c', `return ${version};`, 'return 1;');
-    compiled.push({ version, path: fixture.path(object) });
-  }
-  return compiled;
-}
+): Promise<CompiledVersion[]> => compileVersions(fixture, 'churn.c', versions);

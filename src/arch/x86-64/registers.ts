@@ -19,6 +19,13 @@
  * {@link REPEATABLE} names those calls, after reading what each does before it returns EINTR; for a
  * call that is not in it the answer stays as it is, which is what any debugger does.
  *
+ * Whether a call is made again is left to the kernel: at the stop its answer is changed from EINTR to
+ * ERESTARTNOHAND, which the kernel looks at on the way back to the program, in one step with the
+ * signals that wait by then. Where a handler is to run the program gets its EINTR, as it would have;
+ * where none is, also after a signal that the program ignores (a tracee gets those too), the call is
+ * made again, and a mask that ppoll or epoll_pwait had set is taken back first. Deciding it here, and
+ * moving the pc, would hide a signal that comes between the look and the resumption.
+ *
  * @see ptrace(2), signal(7)
  */
 import { HcrError } from '../../core/failure.js';
@@ -101,9 +108,12 @@ const SYSCALL_INSTRUCTION_BYTES = 2n;
  * - io_getevents, io_pgetevents, io_uring_enter: EINTR only when no event was taken and nothing
  *   was submitted (`read_events`, `io_uring_enter`).
  * - wait4, waitid: no child was reaped.
+ * - connect: on a socket with SO_SNDTIMEO. The kernel itself makes it again where there is no timeout,
+ *   so every protocol bears it: TCP goes on waiting for its handshake, a local socket has not begun
+ *   (`__inet_stream_connect`, `unix_stream_connect`). When the time is up in the end, TCP then says
+ *   EALREADY instead of EINPROGRESS: a connection that failed, where EINTR would fail one that works.
  *
  * Left out on purpose:
- * - connect (42): the handshake has begun; making it again can answer EALREADY or EISCONN.
  * - close (3): the descriptor is gone; a second close could take another thread's new one.
  * - dup2, dup3: the old file of the descriptor may be closed already.
  * - open of a FIFO or device, ioctl, fsync, sendfile, splice, copy_file_range, msync, mount,
@@ -122,6 +132,7 @@ const REPEATABLE: ReadonlyMap<number, string> = new Map([
   [23, 'select'],
   [34, 'pause'],
   [35, 'nanosleep'],
+  [42, 'connect'],
   [43, 'accept'],
   [44, 'sendto'],
   [45, 'recvfrom'],
@@ -207,6 +218,12 @@ function repeatSyscall(regs: Uint8Array): Uint8Array {
   return again;
 }
 
+function restartSyscall(regs: Uint8Array): Uint8Array {
+  const again = regs.slice();
+  writeRegister(again, 'rax', BigInt(-ERESTARTNOHAND));
+  return again;
+}
+
 export const registers: Registers = {
   sizeBytes: REGISTERS_BYTES,
   pc: (regs) => Number(readRegister(regs, 'rip')),
@@ -216,4 +233,5 @@ export const registers: Registers = {
   threadPointer: (regs) => Number(readRegister(regs, 'fs_base')),
   interruptedSyscall,
   repeatSyscall,
+  restartSyscall,
 };

@@ -276,7 +276,7 @@ describe('interrupted calls', () => {
 
   it.each([
     [232, 'epoll_wait', true],
-    [42, 'connect', false],
+    [42, 'connect', true],
     [3, 'close', false],
     [16, 'ioctl', false],
   ])('%i (%s) that answered EINTR may be made again: %s', (number, _, repeatable) => {
@@ -308,5 +308,16 @@ describe('interrupted calls', () => {
     expect(injection.syscallResult(again)).toBe(232);
     expect(registers.interruptedSyscall(again)).toBeUndefined();
     expect(registers.pc(regs)).toBe(0x401002);
+  });
+
+  it('may be left to the kernel, which makes them again unless a handler runs', () => {
+    const regs = at(232, -4);
+    const again = registers.restartSyscall(regs);
+    expect(registers.pc(again)).toBe(0x401002);
+    expect(registers.interruptedSyscall(again)).toMatchObject({
+      number: 232,
+      restartedByKernel: true,
+    });
+    expect(injection.syscallResult(regs)).toBe(-4);
   });
 });
