@@ -4,12 +4,14 @@
  *
  *   spinner THREADS
  *
- * Prints a line when it is ready. Each SIGUSR1 ends a window: it prints the longest gap of the
- * window in which the thread was stopped, the longest of all, and what the patched functions
- * return. A gap counts as a stop when the kernel counted a voluntary switch in it: a tracer's stop
- * is one, and losing the processor to another process is not.
+ * Prints a line when it is ready. Each SIGUSR1 ends a window: it prints of the longest gap of the
+ * window in which the thread was stopped how long that was, and how long it was without the time in
+ * which the thread could have run but had no processor, which the kernel counts; then what the
+ * patched functions return. A gap counts as a stop when the kernel counted a voluntary switch in it:
+ * a tracer's stop is one, and losing the processor to another process is not.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -56,6 +58,22 @@ static long stops(void)
     return usage.ru_nvcsw;
 }
 
+/* Nanoseconds in which this thread waited for a processor. */
+static int64_t waited(void)
+{
+    static int file = -1;
+    char text[64];
+    long long waited_ns = 0;
+    ssize_t bytes;
+
+    if (file < 0)
+        file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    bytes = pread(file, text, sizeof text - 1, 0);
+    text[bytes < 0 ? 0 : bytes] = '\0';
+    sscanf(text, "%*d %lld", &waited_ns);
+    return waited_ns;
+}
+
 static void start_sleepers(int count)
 {
     sigset_t signals;
@@ -79,7 +97,7 @@ static void start_sleepers(int count)
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = end_window};
-    int64_t longest = 0, longest_stop = 0, before, after;
+    int64_t stop = 0, standstill = 0, before, after, known_wait;
     long known_stops;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -88,28 +106,31 @@ int main(int argc, char **argv)
     puts("ready");
     fflush(stdout);
     known_stops = stops();
+    known_wait = waited();
     for (before = now();; before = after) {
         answer();
         answer_by_hand();
         after = now();
         if (after - before > SHORT_GAP_NS) {
-            const int64_t gap = after - before;
+            const int64_t gap = after - before, wait_before = known_wait;
             const long known_before = known_stops;
 
             known_stops = stops();
-            if (gap > longest)
-                longest = gap;
-            if (gap > longest_stop && known_stops != known_before)
-                longest_stop = gap;
+            known_wait = waited();
+            if (gap > stop && known_stops != known_before) {
+                stop = gap;
+                standstill = gap - (known_wait - wait_before);
+            }
             after = now();
         }
         if (window_ends) {
             window_ends = 0;
-            printf("%lld %lld %d %d\n", (long long)longest_stop, (long long)longest, answer(),
+            printf("%lld %lld %d %d\n", (long long)stop, (long long)standstill, answer(),
                    answer_by_hand());
             fflush(stdout);
-            longest = longest_stop = 0;
+            stop = standstill = 0;
             known_stops = stops();
+            known_wait = waited();
             after = now();
         }
     }

@@ -141,7 +141,8 @@ class PatchRun {
       }));
       // While the compiler runs; a second compilation comes when both are done.
       void this.decoder();
-      const rehearses = !options.dryRun && extraFlags.length === 0;
+      const isCompiling = options.object === undefined && extraFlags.length === 0;
+      const rehearses = isCompiling && !options.dryRun;
       const [built] = await Promise.all([builds, rehearses ? rehearsePublication() : undefined]);
       return built;
     });

@@ -8,6 +8,7 @@ import type { CodeWrite, Ledger } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
 import { type Hazard, hazardsOf } from '../patch/safety.js';
 import { type Publication, publishWrites } from '../ptrace/publish.js';
+import { rehearsePublication } from '../ptrace/rehearse.js';
 import type { ProcessImage } from './observe.js';
 import type { ReportProgress } from './report.js';
 
@@ -34,6 +35,7 @@ export async function publishRecorded(
   onProgress: ReportProgress,
 ): Promise<Publication> {
   const { store, target } = image;
+  await rehearsePublication();
   store.save({ ...planned, pending: { from: before.current, to, writes, created } });
   const hazards = [...further, ...hazardsOf(writes, planned.entries)];
   const onWait = (reason: string): void => {

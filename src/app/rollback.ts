@@ -3,7 +3,6 @@ import { HcrError } from '../core/failure.js';
 import { hex } from '../core/address.js';
 import { type Ledger, bodiesAt, generationOf, sharingBetween } from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
-import { rehearsePublication } from '../ptrace/rehearse.js';
 import { idleHazards } from './idle-hazards.js';
 import { openForChange } from './open-for-change.js';
 import { publishRecorded } from './publish-recorded.js';
@@ -43,7 +42,6 @@ export async function rollBack(
       pauseMicros: 0,
     };
   }
-  await rehearsePublication();
   onProgress({ stage: 'publish' });
   const hazards = idleHazards(image, ledger, sharingBetween(ledger, ledger.current, to));
   const transition = { before: ledger, planned: ledger, to, created: false, writes, hazards };

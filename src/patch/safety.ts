@@ -8,8 +8,9 @@
  * Stacks are looked at word by word: what points into a hazard counts as a return address. That
  * can take a dead word for a live one, which makes hcr wait; it never overlooks one.
  */
-import { type Addr, type AddrRange, contains, offsetBy } from '../core/address.js';
+import { type AddrRange, contains, offsetBy } from '../core/address.js';
 import type { CodeWrite, EntryRecord } from './ledger.js';
+import { WordSearch } from './word-search.js';
 
 export interface Hazard {
   readonly range: AddrRange;
@@ -50,25 +51,35 @@ export function hazardsOf(writes: readonly CodeWrite[], entries: readonly EntryR
   return hazards;
 }
 
-/** The threads that are in the way. */
-export function findBusy(threads: Iterable<ThreadPosition>, hazards: readonly Hazard[]): Busy[] {
-  const busy: Busy[] = [];
-  for (const { tid, pc, stack } of threads) {
-    const hazard =
-      hazards.find(({ range }) => contains(range, pc)) ?? hazardOnStack(stack, hazards);
-    if (hazard !== undefined) busy.push({ tid, hazard });
+/** Made ready before the target stands still, so that looking at a thread takes a microsecond. */
+export class HazardSearch {
+  private readonly hazards: readonly Hazard[];
+  private readonly places: WordSearch;
+  private readonly returns: WordSearch;
+
+  constructor(hazards: readonly Hazard[]) {
+    this.hazards = hazards;
+    this.places = new WordSearch(hazards.map(({ range }) => range));
+    this.returns = new WordSearch(
+      hazards.map(({ why, range }) => (why === 'overwritten' ? range : afterStart(range))),
+    );
   }
-  return busy;
+
+  /** What a thread is in the way of. */
+  find({ pc, stack }: ThreadPosition): Hazard | undefined {
+    const at = this.places.has(pc) ? pc : this.returns.first(stack);
+    return at === undefined ? undefined : this.hazards.find(({ range }) => contains(range, at));
+  }
 }
 
-function hazardOnStack(stack: Uint8Array, hazards: readonly Hazard[]): Hazard | undefined {
-  const hit = findReturnInto(
-    stack,
-    hazards.map((hazard) =>
-      hazard.why === 'overwritten' ? hazard.range : afterStart(hazard.range),
-    ),
-  );
-  return hit === undefined ? undefined : hazards.find(({ range }) => contains(range, hit));
+/** The threads that are in the way. */
+export function findBusy(threads: Iterable<ThreadPosition>, search: HazardSearch): Busy[] {
+  const busy: Busy[] = [];
+  for (const thread of threads) {
+    const hazard = search.find(thread);
+    if (hazard !== undefined) busy.push({ tid: thread.tid, hazard });
+  }
+  return busy;
 }
 
 /** No call returns to the start of a function: a word that points there is a function pointer. */
@@ -82,53 +93,6 @@ export function isInside(
   { pc, stack }: Pick<ThreadPosition, 'pc' | 'stack'>,
   bodies: readonly AddrRange[],
 ): AddrRange | undefined {
-  const word = findReturnInto(stack, bodies.map(afterStart));
+  const word = new WordSearch(bodies.map(afterStart)).first(stack);
   return bodies.find((body) => contains(body, pc) || (word !== undefined && contains(body, word)));
-}
-
-/**
- * The first 8-byte word, at multiples of 8, that lies in one of the ranges.
- *
- * The search for the bytes that all addresses of a range have in common runs in native code: many
- * stacks are searched while the target stands, and a loop over their words in JavaScript would take
- * most of that time.
- */
-function findReturnInto(memory: Uint8Array, ranges: readonly AddrRange[]): Addr | undefined {
-  const bytes = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
-  let first: { readonly at: number; readonly word: Addr } | undefined;
-  for (const range of ranges) {
-    for (const { pattern, lowBytes } of commonBytes(range)) {
-      for (let at = bytes.indexOf(pattern); at >= 0; at = bytes.indexOf(pattern, at + 1)) {
-        const start = at - lowBytes;
-        if (start < 0 || start % WORD_BYTES !== 0) continue;
-        const word = bytes.readUInt32LE(start + 4) * 2 ** 32 + bytes.readUInt32LE(start);
-        if (!contains(range, word)) continue;
-        if (first === undefined || start < first.at) first = { at: start, word: word as Addr };
-        break;
-      }
-    }
-  }
-  return first?.word;
-}
-
-const WORD_BYTES = 8;
-/** More searches than this take longer than the false hits of a shorter pattern. */
-const MAX_PATTERNS = 8;
-
-/** The upper bytes that words in a range can have, little-endian, without the `lowBytes` that vary. */
-function commonBytes({
-  start,
-  end,
-}: AddrRange): readonly { readonly pattern: Buffer; readonly lowBytes: number }[] {
-  if (end <= start) return [];
-  for (let lowBytes = 1; ; lowBytes++) {
-    const unit = 256 ** lowBytes;
-    const [first, last] = [Math.floor(start / unit), Math.floor((end - 1) / unit)];
-    if (last - first >= MAX_PATTERNS) continue;
-    return Array.from({ length: last - first + 1 }, (_, i) => {
-      const word = Buffer.alloc(WORD_BYTES);
-      word.writeBigUInt64LE(BigInt(first + i));
-      return { pattern: word.subarray(0, WORD_BYTES - lowBytes), lowBytes };
-    });
-  }
 }

@@ -3,6 +3,7 @@
  * is `-errno`. All calls block the one thread they are made from, which is on purpose: the kernel
  * answers ptrace requests only from the thread that attached.
  */
+import type { AddrRange } from '../core/address.js';
 import type { ForeignFunction, ForeignLibrary } from './ffi/foreign.js';
 import { openForeignLibrary } from './ffi/open-library.js';
 
@@ -32,6 +33,16 @@ export interface NativeBuffer {
 /** Below this V8 may keep the bytes inside its own heap, where they move. */
 const OFF_HEAP_MIN_BYTES = 4096;
 
+/** UIO_MAXIOV of linux/uio.h. */
+export const MAX_VECTORS = 1024;
+/** `struct iovec`: address and length. */
+const VECTOR_BYTES = 16;
+
+const PR_SET_TIMERSLACK = 29;
+
+/** `struct statx`, the same on every machine, and two flags. @see linux/stat.h, linux/fcntl.h */
+const STATX = { sizeBytes: 256, linksOffset: 16, links: 4, emptyPath: 0x1000 } as const;
+
 /** @see glibc's spawn.h */
 const SPAWN = {
   attributesBytes: 512,
@@ -54,10 +65,15 @@ export class Libc {
   private readonly writev: ForeignFunction;
   private readonly usleepCall: ForeignFunction;
   private readonly yieldCall: ForeignFunction;
+  private readonly prctlCall: ForeignFunction;
+  private readonly getPolicy: ForeignFunction;
+  private readonly setPolicy: ForeignFunction;
+  private readonly statxCall: ForeignFunction;
   private readonly spawnCall: ForeignFunction;
   private readonly killCall: ForeignFunction;
   private readonly status: NativeBuffer;
   private readonly vectors: NativeBuffer;
+  private readonly emptyString: NativeBuffer;
 
   constructor(library: ForeignLibrary) {
     this.backend = library.name;
@@ -70,6 +86,10 @@ export class Libc {
     this.writev = library.bind('process_vm_writev', 'long', vector);
     this.usleepCall = library.bind('usleep', 'int', ['int']);
     this.yieldCall = library.bind('sched_yield', 'int', []);
+    this.prctlCall = library.bind('prctl', 'int', ['int', 'long', 'long', 'long', 'long']);
+    this.getPolicy = library.bind('sched_getscheduler', 'int', ['int']);
+    this.setPolicy = library.bind('sched_setscheduler', 'int', ['int', 'int', 'address']);
+    this.statxCall = library.bind('statx', 'int', ['int', 'address', 'int', 'int', 'address']);
     this.killCall = library.bind('kill', 'int', ['int', 'int']);
     this.spawnCall = library.bind('posix_spawnp', 'int', [
       'address',
@@ -79,13 +99,14 @@ export class Libc {
       'address',
       'address',
     ]);
-    this.status = this.allocate(8);
-    this.vectors = this.allocate(32);
+    this.emptyString = this.allocate(1);
+    this.status = this.allocate(STATX.sizeBytes);
+    this.vectors = this.allocate((1 + MAX_VECTORS) * VECTOR_BYTES);
   }
 
   /** Memory of hcr's own that foreign code may be pointed at. */
   allocate(lengthBytes: number): NativeBuffer {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(lengthBytes, OFF_HEAP_MIN_BYTES)).fill(0);
+    const bytes = Buffer.alloc(Math.max(lengthBytes, OFF_HEAP_MIN_BYTES));
     return {
       bytes,
       view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
@@ -112,24 +133,56 @@ export class Libc {
 
   /** @returns bytes copied, or a negative errno. @see process_vm_readv(2) */
   processVmReadv(tid: number, remote: number, local: NativeBuffer, lengthBytes: number): number {
-    this.describe(remote, local, lengthBytes);
-    const at = this.vectors.address;
-    return this.readv(tid, at, 1, at + 16, 1, 0);
+    this.describe(0, local.address, lengthBytes);
+    this.describe(1, remote, lengthBytes);
+    return this.copyVectors(this.readv, tid, 1);
+  }
+
+  /** Copies several ranges, at most {@link MAX_VECTORS}, one behind the other to `local`, where there
+   *  is room for `lengthBytes`, which is what they have in all.
+   *  @returns bytes copied, or a negative errno. @see process_vm_readv(2) */
+  processVmReadvMany(
+    tid: number,
+    remotes: readonly AddrRange[],
+    local: number,
+    lengthBytes: number,
+  ): number {
+    this.describe(0, local, lengthBytes);
+    for (let i = 0; i < remotes.length; i++) {
+      const { start, end } = remotes[i] as AddrRange;
+      this.describe(i + 1, start, end - start);
+    }
+    return this.copyVectors(this.readv, tid, remotes.length);
   }
 
   /** @returns bytes copied, or a negative errno. @see process_vm_writev(2) */
   processVmWritev(tid: number, remote: number, local: NativeBuffer, lengthBytes: number): number {
-    this.describe(remote, local, lengthBytes);
-    const at = this.vectors.address;
-    return this.writev(tid, at, 1, at + 16, 1, 0);
+    this.describe(0, local.address, lengthBytes);
+    this.describe(1, remote, lengthBytes);
+    return this.copyVectors(this.writev, tid, 1);
   }
 
-  private describe(remote: number, local: NativeBuffer, lengthBytes: number): void {
+  private copyVectors(call: ForeignFunction, tid: number, remotes: number): number {
+    const local = this.vectors.address;
+    return call(tid, local, 1, local + VECTOR_BYTES, remotes, 0);
+  }
+
+  /** Fills in one `struct iovec`. Halves of words, because a bigint would have to be made of each. */
+  private describe(index: number, address: number, lengthBytes: number): void {
     const { view } = this.vectors;
-    view.setBigUint64(0, BigInt(local.address), true);
-    view.setBigUint64(8, BigInt(lengthBytes), true);
-    view.setBigUint64(16, BigInt(remote), true);
-    view.setBigUint64(24, BigInt(lengthBytes), true);
+    const at = index * VECTOR_BYTES;
+    view.setUint32(at, address % 2 ** 32, true);
+    view.setUint32(at + 4, Math.floor(address / 2 ** 32), true);
+    view.setUint32(at + 8, lengthBytes % 2 ** 32, true);
+    view.setUint32(at + 12, Math.floor(lengthBytes / 2 ** 32), true);
+  }
+
+  /** How many links an open file has, 0 when it is gone. @see statx(2) */
+  linkCount(file: number): number {
+    const { address, view } = this.status;
+    const path = this.emptyString.address;
+    const result = this.statxCall(file, path, STATX.emptyPath, STATX.links, address);
+    return result < 0 ? 0 : view.getUint32(STATX.linksOffset, true);
   }
 
   kill(pid: number, signal: number): number {
@@ -150,6 +203,23 @@ export class Libc {
 
   yieldProcessor(): void {
     this.yieldCall();
+  }
+
+  /** How much later than asked for a sleep of this thread may end; 0 for the default of 50,000.
+   *  @see PR_SET_TIMERSLACK(2const) */
+  setTimerSlack(nanos: number): void {
+    this.prctlCall(PR_SET_TIMERSLACK, nanos, 0, 0, 0);
+  }
+
+  /** The scheduling policy of this thread. @see sched(7) */
+  schedulingPolicy(): number {
+    return this.getPolicy(0);
+  }
+
+  /** @returns a negative errno when it is not permitted. @see sched_setscheduler(2) */
+  setSchedulingPolicy(policy: number, priority: number): number {
+    this.status.view.setInt32(0, priority, true);
+    return this.setPolicy(0, policy, this.status.address);
   }
 
   /**

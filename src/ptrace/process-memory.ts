@@ -4,11 +4,11 @@
  * through /proc/pid/mem, which makes a private copy of the page as a debugger's breakpoint does.
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { Addr, Pid } from '../core/address.js';
-import { hex } from '../core/address.js';
+import type { Addr, AddrRange, Pid } from '../core/address.js';
+import { hex, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
-import { ERRNO, type Libc, type NativeBuffer } from './libc.js';
+import { ERRNO, type Libc, MAX_VECTORS, type NativeBuffer } from './libc.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -51,6 +51,23 @@ export class ProcessMemory implements Memory, Disposable {
     return done;
   }
 
+  /**
+   * Reads many ranges into memory of hcr's own, one after the other from `offset` on, with as few
+   * calls as can be.
+   * @returns false when not all of it could be read; what is there is then of no use
+   */
+  readMany(ranges: readonly AddrRange[], into: NativeBuffer, offset: number): boolean {
+    let at = offset;
+    for (let first = 0; first < ranges.length; first += MAX_VECTORS) {
+      const some = ranges.slice(first, first + MAX_VECTORS);
+      const wanted = some.reduce((sum, { start, end }) => sum + (end - start), 0);
+      if (this.libc.processVmReadvMany(this.pid, some, into.address + at, wanted) !== wanted)
+        return false;
+      at += wanted;
+    }
+    return true;
+  }
+
   /** process_vm_readv honours page protections; execute-only code is still readable this way. */
   private readThroughFile(address: Addr, result: Uint8Array): number {
     try {
@@ -75,11 +92,17 @@ export class ProcessMemory implements Memory, Disposable {
 
   /** Writes to pages that the target may only read or execute. */
   writeProtected(address: Addr, bytes: Uint8Array): void {
-    let done = 0;
+    for (let done = 0; done < bytes.length; ) {
+      const wrote = this.writeThroughFile(offsetBy(address, done), bytes.subarray(done));
+      // The file stands for the memory that the process had when it was opened; that is gone.
+      if (wrote === 0) this.failGone();
+      done += wrote;
+    }
+  }
+
+  private writeThroughFile(address: Addr, bytes: Uint8Array): number {
     try {
-      while (done < bytes.length) {
-        done += writeSync(this.openFile(), bytes, done, bytes.length - done, address + done);
-      }
+      return writeSync(this.openFile(), bytes, 0, bytes.length, address);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EIO') {
         throw new HcrError(
@@ -125,6 +148,13 @@ export class ProcessMemory implements Memory, Disposable {
   private room(lengthBytes: number): NativeBuffer {
     if (this.chunk.bytes.length < lengthBytes) this.chunk = this.libc.allocate(lengthBytes);
     return this.chunk;
+  }
+
+  private failGone(): never {
+    const { pid } = this;
+    const detail = 'before its code was written to';
+    if (this.libc.kill(pid, 0) === 0) throw new HcrError({ code: 'target-replaced', pid, detail });
+    throw new HcrError({ code: 'target-exited', pid, how: detail });
   }
 
   private fail(

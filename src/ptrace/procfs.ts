@@ -1,5 +1,5 @@
 /** What /proc says about a process. @see proc(5) */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from 'node:fs';
 import { type AddrRange, type Pid, type Tid, addr, tid } from '../core/address.js';
 import { capabilitiesIn } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
@@ -121,6 +121,26 @@ export interface Credentials {
   /** Supplementary. */
   readonly groups: readonly number[];
   readonly permittedCapabilities: bigint;
+}
+
+const CLOSING_PARENTHESIS = 0x29;
+const RUNNING = 0x52;
+const STATE_LINE = new Uint8Array(128);
+
+/** Whether the thread is on a processor or waits for one. Costs less than its whole status. */
+export function isRunning(pid: Pid, thread: Tid): boolean {
+  try {
+    const file = openSync(`/proc/${pid}/task/${thread}/stat`, 'r');
+    try {
+      const line = STATE_LINE.subarray(0, readSync(file, STATE_LINE));
+      // `tid (name) state ...`, and the name may hold parentheses.
+      return line[line.lastIndexOf(CLOSING_PARENTHESIS) + 2] === RUNNING;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
 }
 
 export interface ProcessStatus {

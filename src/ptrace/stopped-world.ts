@@ -2,8 +2,11 @@
  * All threads of a process standing still, and what is done with them.
  *
  * The threads are seized first, while they run; then all are interrupted; then all are waited for.
- * One by one would take several times as long. New threads may come until the last known one
- * stands, so the list is read again until it holds nothing new.
+ * One by one would take several times as long. Threads that sleep come first, and those that run
+ * go on first: to a sleeping thread it is all the same, and a running one then stands still for
+ * little longer than the only thread of a program would.
+ *
+ * New threads may come until the last known one stands, so they are counted until none is new.
  *
  * Dropping the world detaches every thread. A thread that was stopped by job control stays
  * stopped; a signal that was about to be delivered is; a system call that would fail with EINTR
@@ -15,15 +18,19 @@ import type { Registers } from '../arch/arch.js';
 import { seizeFailure } from './attach-failure.js';
 import { repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
-import { listThreads, readThreadStatus } from './procfs.js';
+import { isRunning, listThreads, readThreadStatus } from './procfs.js';
 import type { TargetProcess } from './process.js';
+import { ThreadCount } from './thread-count.js';
 import { Tracee } from './tracee.js';
 import type { Tracing } from './tracing.js';
+import { Urgency } from './urgency.js';
 
-/** Polls this often without giving the processor away: an interrupt takes some 10 µs. */
-const SPINS = 200;
-const NAP_MICROS = 50;
+/** Polls this often without giving the processor away: an interrupt on another one takes 10 µs. */
+const SPINS = 8;
+/** So that threads that wait for this very processor can stop, or go on. */
+const NAP_MICROS = 10;
 const RESUME_MS = 1000;
+const TAKE_DEATHS_ROUNDS = 16;
 
 export interface StoppedThread {
   readonly tracee: Tracee;
@@ -35,10 +42,12 @@ export class StoppedWorld implements Disposable {
   private readonly libc: Libc;
   private readonly tracing: Tracing;
   private readonly machineRegisters: Registers;
+  private readonly count: ThreadCount;
   private readonly tracees = new Map<Tid, Tracee>();
   private stopped: StoppedThread[] = [];
   private stoppedAtNanos = 0n;
   private pauseNanos = 0n;
+  private urgency: Urgency | undefined;
 
   /** Seizes every thread. They go on running until {@link stop}. */
   constructor(target: TargetProcess) {
@@ -46,6 +55,7 @@ export class StoppedWorld implements Disposable {
     this.tracing = target.tracing;
     this.pid = target.pid;
     this.machineRegisters = target.machine.registers;
+    this.count = new ThreadCount(this.libc, this.pid);
     try {
       this.seizeNewThreads();
       if (this.tracees.size === 0) throw new HcrError({ code: 'no-such-process', pid: this.pid });
@@ -95,31 +105,86 @@ export class StoppedWorld implements Disposable {
   /**
    * Stops every thread and reads its registers.
    * @param deadlineMs `performance.now()` after which to give up
+   * @param onStopped sees threads as soon as they stand, each of them once, the sleeping ones while
+   *   others still run; false to stop no more of them, since the rest would be in vain
    * @throws HcrError `busy` when a thread does not stop in time, `target-exited`, `target-replaced`
    */
-  stop(deadlineMs: number): void {
+  stop(
+    deadlineMs: number,
+    onStopped: (threads: readonly StoppedThread[]) => boolean = () => true,
+  ): void {
+    const [asleep, awake] = this.bySleep();
+    this.urgency = Urgency.raise(this.libc);
     this.stoppedAtNanos = process.hrtime.bigint();
-    let fresh: readonly Tracee[] = [...this.tracees.values()];
-    while (fresh.length > 0) {
-      for (const tracee of fresh) {
-        if (!tracee.isGone() && tracee.stop === undefined) this.interrupt(tracee);
-      }
-      this.awaitAll(fresh, deadlineMs);
-      fresh = this.seizeNewThreads();
-    }
     this.stopped = [];
-    for (const tracee of this.tracees.values()) {
+    for (let next = [asleep, awake]; next.length > 0; next = this.unknown()) {
+      for (const tracees of next) {
+        const threads = this.halt(tracees, deadlineMs);
+        this.stopped.push(...threads);
+        if (!onStopped(threads)) return;
+      }
+    }
+    this.stopped = this.stopped.filter(({ tracee }) => !tracee.isGone());
+    if (this.stopped.length === 0) {
+      throw new HcrError({ code: 'target-exited', pid: this.pid, how: 'all its threads ended' });
+    }
+  }
+
+  /** Those that sleep now, and those that run. Nothing depends on it but how long a thread stands
+   *  still. */
+  private bySleep(): [asleep: Tracee[], awake: Tracee[]] {
+    const tracees = [...this.tracees.values()];
+    if (tracees.length === 1) return [[], tracees];
+    const awake = tracees.filter(({ tid }) => isRunning(this.pid, tid));
+    const running = new Set(awake);
+    return [tracees.filter((tracee) => !running.has(tracee)), awake];
+  }
+
+  /** New threads, seized; none when all there are stand still. */
+  private unknown(): Tracee[][] {
+    if (this.holdsAll()) return [];
+    const fresh = this.seizeNewThreads();
+    if (fresh.length > 0) return [fresh];
+    // Some have ended since they stood still. If it was by exec, one that stands has become another.
+    for (const tracee of this.tracees.values()) if (!tracee.isGone()) tracee.poll();
+    this.assertNotReplaced();
+    return [];
+  }
+
+  /** Whether as many threads are there as stand still: to count them takes a fraction of the time of
+   *  listing them, in which the target would stand still. */
+  private holdsAll(): boolean {
+    const { size } = this.tracees;
+    const tracees = [...this.tracees.values()];
+    if (this.count.read() !== size || tracees.some((tracee) => tracee.isGone())) return false;
+    // One thread there and one that stood still: another, unknown one may have taken its place by exec.
+    return size > 1 || tracees[0]?.poll() === undefined;
+  }
+
+  /** Stops some threads. Those that end meanwhile are left out. */
+  private halt(tracees: readonly Tracee[], deadlineMs: number): StoppedThread[] {
+    for (const tracee of tracees) {
+      if (!tracee.isGone() && tracee.stop === undefined) this.interrupt(tracee);
+    }
+    this.awaitAll(tracees, deadlineMs);
+    const threads: StoppedThread[] = [];
+    for (const tracee of tracees) {
       if (tracee.isGone()) continue;
       try {
-        this.stopped.push({ tracee, registers: tracee.readRegisters() });
+        const registers = tracee.readRegisters();
+        // Not only when it goes on: then hcr may be killed meanwhile.
+        this.repeatCall(tracee, registers);
+        threads.push({ tracee, registers });
       } catch (error) {
         tracee.poll();
         if (!tracee.isGone()) throw error;
       }
     }
-    if (this.stopped.length === 0) {
-      throw new HcrError({ code: 'target-exited', pid: this.pid, how: 'all its threads ended' });
-    }
+    return threads;
+  }
+
+  private repeatCall(tracee: Tracee, registers: Uint8Array): void {
+    repeatInterruptedCall(tracee, registers, this.machineRegisters);
   }
 
   private interrupt(tracee: Tracee): void {
@@ -133,13 +198,7 @@ export class StoppedWorld implements Disposable {
 
   private awaitAll(tracees: readonly Tracee[], deadlineMs: number): void {
     const running = this.collect(tracees, () => performance.now() > deadlineMs);
-    if (tracees.some((tracee) => tracee.stop?.kind === 'exec')) {
-      throw new HcrError({
-        code: 'target-replaced',
-        pid: this.pid,
-        detail: 'while its threads were being stopped',
-      });
-    }
+    this.assertNotReplaced();
     if (running.length === 0) return;
     throw new HcrError({
       code: 'busy',
@@ -149,6 +208,17 @@ export class StoppedWorld implements Disposable {
     });
   }
 
+  private assertNotReplaced(): void {
+    for (const { stop } of this.tracees.values()) {
+      if (stop?.kind !== 'exec') continue;
+      throw new HcrError({
+        code: 'target-replaced',
+        pid: this.pid,
+        detail: 'while its threads were being stopped',
+      });
+    }
+  }
+
   /** Takes the report of each tracee. In turn: while one is waited for, the others stop as well, and
    *  are found stopped.
    *  @returns those that had nothing to report when it was over */
@@ -156,13 +226,13 @@ export class StoppedWorld implements Disposable {
     const waiting = tracees.filter((tracee) => tracee.stop === undefined);
     for (const tracee of waiting) {
       for (let round = 0; tracee.stop === undefined && tracee.poll() === undefined; round++) {
-        if (round < SPINS) {
-          this.libc.yieldProcessor();
-          continue;
-        }
+        if (round < SPINS) continue;
         if (isOver()) return waiting.filter((each) => each.stop === undefined);
-        // The leader of a dying process reports when all the others have.
-        for (const other of waiting) if (other.stop === undefined) other.poll();
+        // The leader of a dying process reports when the deaths of all others have been taken, and
+        // a thread in exec stops only then. Those that stood still have died as well.
+        if (round % TAKE_DEATHS_ROUNDS === 0) {
+          for (const other of this.tracees.values()) if (!other.isGone()) other.poll();
+        }
         this.libc.sleepMicros(NAP_MICROS);
       }
     }
@@ -171,23 +241,28 @@ export class StoppedWorld implements Disposable {
 
   /** Lets all threads run on, untraced. */
   resume(): void {
-    for (const { tracee, registers } of this.stopped) {
-      tolerateDeath(() => {
-        repeatInterruptedCall(tracee, registers, this.machineRegisters);
-      });
-    }
-    const tracees = [...this.tracees.values()];
-    // A thread that never stopped cannot be detached: stop it first, without reading anything.
+    // Those that stopped last were running: they go on first.
+    const last = this.stopped.map(({ tracee }) => tracee).reverse();
+    const tracees = [...new Set([...last, ...this.tracees.values()])];
+    // A thread that never stopped cannot be detached: stop it first.
     for (const tracee of tracees) if (tracee.stop === undefined) this.interrupt(tracee);
     // The kernel detaches what is left when hcr ends, so giving up after a while harms nothing.
     const patience = performance.now() + RESUME_MS;
     this.collect(tracees, () => performance.now() > patience);
+    const known = new Set(last);
+    for (const tracee of tracees) {
+      if (known.has(tracee) || tracee.stop === undefined || tracee.isGone()) continue;
+      tolerateDeath(() => {
+        this.repeatCall(tracee, tracee.readRegisters());
+      });
+    }
     this.tracing.release(tracees);
     this.tracees.clear();
     this.stopped = [];
     if (this.stoppedAtNanos !== 0n) {
       this.pauseNanos = process.hrtime.bigint() - this.stoppedAtNanos;
       this.stoppedAtNanos = 0n;
+      this.urgency?.[Symbol.dispose]();
       // Threads wake up on the processor that woke them, which is this one: make room for them.
       this.libc.sleepMicros(NAP_MICROS);
     }
@@ -195,6 +270,7 @@ export class StoppedWorld implements Disposable {
 
   [Symbol.dispose](): void {
     this.resume();
+    this.count[Symbol.dispose]();
   }
 }
 

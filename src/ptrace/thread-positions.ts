@@ -8,7 +8,7 @@ import type { AddrRange, Tid } from '../core/address.js';
 import { isInside } from '../patch/safety.js';
 import type { TargetProcess } from './process.js';
 import { listThreads } from './procfs.js';
-import { readStack } from './publish.js';
+import { readStack } from './thread-stacks.js';
 
 export interface LocatedThread {
   readonly tid: Tid;

@@ -113,7 +113,7 @@ export class Tracee {
     this.describe(MAX_XSTATE_BYTES);
     this.request(PTRACE.GETREGSET, set, this.buffer.vector.address);
     const lengthBytes = Number(this.buffer.vector.view.getBigUint64(8, true));
-    return Uint8Array.from(this.buffer.data.bytes.subarray(0, lengthBytes));
+    return new Uint8Array(this.buffer.data.bytes.subarray(0, lengthBytes));
   }
 
   private describe(lengthBytes: number): void {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addr, contains } from '../../src/core/address.js';
 import type { CodeWrite, EntryRecord } from '../../src/patch/ledger.js';
-import { findBusy, hazardsOf, isInside } from '../../src/patch/safety.js';
+import { HazardSearch, findBusy, hazardsOf, isInside } from '../../src/patch/safety.js';
 
 const ENTRY = 0x555555555000;
 
@@ -92,18 +92,18 @@ describe('hazards', () => {
     for (let at = ENTRY; at < ENTRY + 48; at++) {
       const expected = at > ENTRY + 4 && at < ENTRY + 9;
       expect(hazards.some(({ range }) => contains(range, at))).toBe(expected);
-      expect(findBusy([thread(1, at)], hazards).length > 0).toBe(expected);
-      expect(findBusy([thread(1, 0, 0, at)], hazards).length > 0).toBe(expected);
+      expect(findBusy([thread(1, at)], new HazardSearch(hazards)).length > 0).toBe(expected);
+      expect(findBusy([thread(1, 0, 0, at)], new HazardSearch(hazards)).length > 0).toBe(expected);
     }
   });
 
   it('are the whole function where its own branches lead back into them', () => {
     const hazards = hazardsOf([write()], [entryOf(true)]);
     for (let at = ENTRY + 1; at < ENTRY + 48; at++) {
-      const [busy] = findBusy([thread(1, at)], hazards);
+      const [busy] = findBusy([thread(1, at)], new HazardSearch(hazards));
       expect(busy?.hazard.function).toBe('f1');
     }
-    expect(findBusy([thread(1, ENTRY + 48)], hazards)).toEqual([]);
+    expect(findBusy([thread(1, ENTRY + 48)], new HazardSearch(hazards))).toEqual([]);
   });
 
   it('are the entry too where branches lead back: a loop may have come round to it', () => {
@@ -112,7 +112,7 @@ describe('hazards', () => {
       originals: [{ address: addr(ENTRY), bytes: new Uint8Array(5) }],
     };
     const hazards = hazardsOf([{ ...write(), address: addr(ENTRY) }], [record]);
-    expect(findBusy([thread(1, ENTRY)], hazards)).toHaveLength(1);
+    expect(findBusy([thread(1, ENTRY)], new HazardSearch(hazards))).toHaveLength(1);
   });
 
   it('name each thread that is in the way once, with the function', () => {
@@ -127,7 +127,7 @@ describe('hazards', () => {
         thread(2, 0x1000, 5, 6),
         thread(3, ENTRY + 8, other + 5),
       ],
-      hazards,
+      new HazardSearch(hazards),
     );
     expect(busy.map(({ tid, hazard }) => [tid, hazard.function])).toEqual([
       [1, 'f2'],
@@ -149,8 +149,8 @@ describe('hazards', () => {
       after: bytes.map(() => 1),
     }));
     const hazards = hazardsOf(writes, [record]);
-    expect(findBusy([thread(1, ENTRY + 1)], hazards)).toHaveLength(1);
-    expect(findBusy([thread(1, ENTRY + 104)], hazards)).toHaveLength(1);
-    expect(findBusy([thread(1, ENTRY + 2)], hazards)).toHaveLength(0);
+    expect(findBusy([thread(1, ENTRY + 1)], new HazardSearch(hazards))).toHaveLength(1);
+    expect(findBusy([thread(1, ENTRY + 104)], new HazardSearch(hazards))).toHaveLength(1);
+    expect(findBusy([thread(1, ENTRY + 2)], new HazardSearch(hazards))).toHaveLength(0);
   });
 });
