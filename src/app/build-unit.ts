@@ -89,6 +89,7 @@ export function findCommand(
     },
     searchRoots: setting.roots,
     ...(setting.user === undefined ? {} : { user: setting.user }),
+    isForeign: setting.isForeign === true,
   });
   if (command.args.some((flag) => COUNTING.test(flag))) {
     throw new HcrError({

@@ -6,7 +6,7 @@ import { type Pid, hex, pid as toPid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { type LoadedModule, isFixedAddress } from '../elf/loaded-module.js';
 import { bodiesAt } from '../patch/ledger.js';
-import { assertNotTraced } from '../ptrace/attach-failure.js';
+import { assertNotTraced, assertProcFits } from '../ptrace/attach-failure.js';
 import { readHeader } from '../ptrace/executable-header.js';
 import { planArea, windowAround } from '../ptrace/patch-area.js';
 import { attachRefusal, hasMemory } from '../ptrace/process-conditions.js';
@@ -18,6 +18,7 @@ import {
 } from '../ptrace/procfs.js';
 import { findGadgets } from '../ptrace/remote-calls.js';
 import { failed, ok, refusal, warning } from './condition.js';
+import { containmentConditions } from './doctor-containment.js';
 import { debugConditions } from './doctor-source.js';
 import { isOwnModule } from './own-modules.js';
 import { ProcessImage } from './observe.js';
@@ -37,6 +38,7 @@ const NO_NEEDS = { data: 0, readonly: 0, code: 0 } as const;
 export async function processConditions(processId: number): Promise<Condition[]> {
   const pid = toPid(processId);
   try {
+    assertProcFits(pid);
     const status = readProcessStatus(pid);
     const unfit = unfitProcess(pid, status);
     if (unfit !== undefined) return [unfit];
@@ -46,7 +48,8 @@ export async function processConditions(processId: number): Promise<Condition[]>
     if (permission.state === 'failed') return first;
     const machine = machineCondition(pid);
     if (machine.state === 'failed') return [...first, machine];
-    return [...first, machine, ...(await imageConditions(pid))];
+    const contained = containmentConditions(pid);
+    return [...first, machine, ...contained, ...(await imageConditions(pid))];
   } catch (error) {
     return [refusal('process', error)];
   }

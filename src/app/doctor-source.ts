@@ -125,7 +125,7 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
   const producer = parseProducer(unit.producer ?? '');
   let command: CompileCommand;
   try {
-    const { roots, user } = buildSettingOf(image);
+    const { roots, user, isForeign } = buildSettingOf(image);
     command = discoverCompileCommand({
       unit: {
         name: unit.name,
@@ -136,6 +136,7 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
       overrides: {},
       searchRoots: roots,
       ...(user === undefined ? {} : { user }),
+      isForeign: isForeign === true,
     });
   } catch (error) {
     return [refusal(name, error, 'warning')];

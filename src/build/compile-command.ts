@@ -55,6 +55,8 @@ export interface DiscoveryInput {
   readonly searchRoots: readonly string[];
   /** With whose rights hcr builds, when not with its own. */
   readonly user?: BuildUser;
+  /** Whether the program's paths are those of another root than hcr's. */
+  readonly isForeign?: boolean;
 }
 
 export interface CompileCommand {
@@ -212,7 +214,7 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
           producer,
           unit.includeDirectories ?? [],
           place,
-          trustedUsers(input.user?.uid),
+          { trusted: trustedUsers(input.user?.uid), isForeign: input.isForeign === true },
           explanation,
         ));
   const guessesLevel =

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Pid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
+import { attachRefusal } from './process-conditions.js';
 
 const ELF_MAGIC = 0x7f454c46;
 const CLASS_64 = 2;
@@ -38,14 +39,17 @@ export function readHeader(pid: Pid): ExecutableHeader {
     if (code === 'ENOENT') {
       throw new HcrError({ code: 'unsupported-machine', pid, machine: 'kernel' }, { cause: error });
     }
-    throw new HcrError(
-      {
-        code: 'attach-denied',
-        pid,
-        reason: 'its executable may not be read',
-        advice: 'Run hcr as the user who owns the process, or as root.',
-      },
-      { cause: error },
+    throw (
+      attachRefusal(pid) ??
+      new HcrError(
+        {
+          code: 'attach-denied',
+          pid,
+          reason: 'its executable may not be read',
+          advice: 'Make the file readable, or run hcr as root.',
+        },
+        { cause: error },
+      )
     );
   }
   try {

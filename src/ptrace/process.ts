@@ -4,7 +4,7 @@ import { machineFor } from '../arch/select.js';
 import type { Pid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { readHeader } from './executable-header.js';
-import { assertNotTraced } from './attach-failure.js';
+import { assertNotTraced, assertProcFits } from './attach-failure.js';
 import { type Libc, libc } from './libc.js';
 import { ProcessMemory } from './process-memory.js';
 import { type Mapping, readMaps, readProcessStatus } from './procfs.js';
@@ -31,6 +31,7 @@ export class TargetProcess implements Disposable {
    * @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ffi-unavailable`
    */
   static open(pid: Pid, tracing?: Tracing): TargetProcess {
+    assertProcFits(pid);
     const { state, threadGroup } = readProcessStatus(pid);
     if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
     if (threadGroup !== pid) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, lchownSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type DiscoveryInput, discoverCompileCommand } from '../../src/build/compile-command.js';
 import { driverNames } from '../../src/build/language.js';
@@ -270,5 +270,41 @@ describe('compile_commands.json', () => {
     tree.write('compile_commands.json', database(tree, 'gcc -DX=4 -c ../src/a.c -o a.o'));
     const { cc, args, directory, input } = discover({ unit: unitIn(tree) });
     execFileSync(cc, [...args, '-fsyntax-only', input], { cwd: directory });
+  });
+});
+
+describe('a program with a root of its own', () => {
+  const producer =
+    'clang version 14.0.6 -O2 -g -fPIC -DN=3 -DNAME="a b" -Dint=__asm__(".incbin\\ \\"/etc/shadow\\"") -I/etc -include /root/x.h -isystem /srv -std=c11';
+
+  it('gives flags that shape code, and neither paths nor code in macros', () => {
+    using tree = new TemporaryTree({ 'src/a.c': '' });
+    const unit = { name: 'a.c', compDir: tree.at('src'), producer, includeDirectories: [] };
+    const { args, explanation } = discover({ unit, isForeign: true });
+    expect(args).toEqual(expect.arrayContaining(['-O2', '-g', '-fPIC', '-DN=3', '-std=c11']));
+    expect(args.join(' ')).not.toMatch(/etc|root|srv|asm/);
+    expect(explanation.join('\n')).toContain('left out -I/etc (of a program with its own root)');
+    expect(discover({ unit }).args).toContain('-I/etc');
+  });
+});
+
+describe('a source that nobody named', () => {
+  it('is not taken from a stranger who put it where everybody may put files', () => {
+    using tree = new TemporaryTree({ 'src/a.c': '' });
+    chmodSync(tree.at('src'), 0o777);
+    const unit = { name: 'a.c', compDir: tree.at('src'), producer: 'GNU C17 12.2.0 -O2' };
+    expect(discover({ unit }).source).toBe(tree.at('src/a.c'));
+    if (process.getuid?.() !== 0) return;
+    lchownSync(tree.at('src/a.c'), 54321, 54321);
+    expect(refusalOf(() => discover({ unit })).code).toBe('source-not-trusted');
+    const named = discover({ unit, overrides: { source: tree.at('src/a.c') } });
+    expect(named.source).toBe(tree.at('src/a.c'));
+  });
+
+  it('is not taken from what a process shows below /proc', () => {
+    using tree = new TemporaryTree({ 'a.c': '' });
+    const inRoot = `/proc/${process.pid}/root${tree.at('a.c')}`;
+    const unit = { name: inRoot, compDir: tree.path, producer: 'GNU C17 12.2.0 -O2' };
+    expect(refusalOf(() => discover({ unit })).code).toBe('source-not-trusted');
   });
 });

@@ -14,8 +14,10 @@ export function asUser(
   { uid, gid }: { readonly uid: number; readonly gid: number },
   ...more: readonly string[]
 ): string[] {
-  const groups = more.some((word) => word.startsWith('--groups')) ? [] : ['--clear-groups'];
-  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, ...groups, '--inh-caps=-all', ...more];
+  const isGiven = (option: string): boolean => more.some((word) => word.startsWith(option));
+  const groups = isGiven('--groups') ? [] : ['--clear-groups'];
+  const capabilities = isGiven('--inh-caps') ? [] : ['--inh-caps=-all'];
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, ...groups, ...capabilities, ...more];
 }
 
 /** Gives a folder and everything in it to a user. */
