@@ -19,6 +19,8 @@ const OUTPUT = [
   /^-g(split-dwarf(=|$)|z(=|$))/,
   /^-f(dump-|stack-usage$|callgraph-info|save-optimization-record|time-trace|test-coverage$)/,
   /^-fdiagnostics-format=.*file/,
+  // What a compiler says goes into a message.
+  /^-f(no-)?(diagnostics-color|color-diagnostics)/,
 ];
 
 /** Options whose value is the next word, so that it is not taken for an input file. */

@@ -15,9 +15,5 @@ export async function answerPatch(
     import('./json-report.js'),
   ]);
   const report = await terminal.whileReporting(options, change);
-  terminal.answer(
-    options,
-    () => patchJson(report),
-    (look) => formatPatch(report, verb, look),
-  );
+  terminal.answer(options, report, patchJson, (shown, look) => formatPatch(shown, verb, look));
 }

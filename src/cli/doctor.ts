@@ -21,11 +21,7 @@ async function doctor(
     import('./format-doctor.js'),
   ]);
   const report = await diagnose(pid);
-  context.terminal.answer(
-    options,
-    () => ({ ok: true, ...report }),
-    (look) => formatDoctor(report, look),
-  );
+  context.terminal.answer(options, report, (found) => ({ ok: true, ...found }), formatDoctor);
   context.exitCode = report.patchable ? EXIT.done : EXIT.refused;
 }
 

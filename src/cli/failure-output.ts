@@ -2,6 +2,7 @@
 import type { FailureReport } from '../app/report.js';
 import { HcrError } from '../core/failure.js';
 import { type Look, paint } from './look.js';
+import { printableFailure, printableLines } from './printable.js';
 
 export function asHcrError(error: unknown): HcrError {
   if (error instanceof HcrError) return error;
@@ -12,10 +13,13 @@ export function asHcrError(error: unknown): HcrError {
 /** @param withStack add where it was thrown; for faults of hcr and --verbose */
 export function formatFailure(error: HcrError, look: Look, withStack: boolean): string {
   const origin = error.cause instanceof Error ? error.cause : error;
+  const { message, hint } = printableFailure(error);
   return [
-    `${paint(look, 'red', 'hcr:')} ${error.message}`,
-    `${paint(look, 'cyan', 'hint:')} ${error.hint}`,
-    ...(withStack && origin.stack !== undefined ? [paint(look, 'dim', origin.stack)] : []),
+    `${paint(look, 'red', 'hcr:')} ${message}`,
+    `${paint(look, 'cyan', 'hint:')} ${hint}`,
+    ...(withStack && origin.stack !== undefined
+      ? [paint(look, 'dim', printableLines(origin.stack))]
+      : []),
   ].join('\n');
 }
 

@@ -5,6 +5,7 @@ import { failureReport, formatFailure } from './failure-output.js';
 import { formatReloaded } from './format-run.js';
 import { patchJson } from './json-report.js';
 import { type Look, paint } from './look.js';
+import { printableFailure } from './printable.js';
 import { count, formatMs } from './quantity.js';
 import type { OutputOptions } from './terminal.js';
 
@@ -23,7 +24,7 @@ function formatFault(
 ): string {
   // What to do about a compiler's message is known.
   return error.code === 'compile-failed' && options.verbose !== true
-    ? `${paint(look, 'red', 'hcr:')} ${error.message}`
+    ? `${paint(look, 'red', 'hcr:')} ${printableFailure(error).message}`
     : formatFailure(error, look, options.verbose === true);
 }
 

@@ -26,11 +26,7 @@ async function functions(
     import('./format-functions.js'),
   ]);
   const report = await listFunctions(pid, pattern, options.module);
-  context.terminal.answer(
-    options,
-    () => ({ ok: true, ...report }),
-    (look) => formatFunctions(report, look),
-  );
+  context.terminal.answer(options, report, (found) => ({ ok: true, ...found }), formatFunctions);
 }
 
 export function addFunctions(program: Command, context: CommandContext): void {

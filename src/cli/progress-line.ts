@@ -4,6 +4,7 @@
  */
 import type { Progress, ReportProgress } from '../app/report.js';
 import type { Look, Sink } from './look.js';
+import { printable } from './printable.js';
 
 /** Moves to the first column and clears to the end of the line (ECMA-48 EL). */
 const CLEAR_LINE = '\r\u001b[K';
@@ -47,7 +48,8 @@ export class ProgressLine implements Disposable {
     this.options = options;
   }
 
-  readonly report: ReportProgress = (progress) => {
+  readonly report: ReportProgress = (raw) => {
+    const progress = printable(raw);
     if (progress.stage === 'log') {
       if (this.options.verbose) this.writeLasting(progress.text);
       return;

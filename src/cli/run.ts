@@ -4,6 +4,7 @@ import type { RunEvent } from '../app/report.js';
 import type { WatchEvent } from '../app/watch-event.js';
 import { parseSignal } from './arguments.js';
 import type { CommandContext } from './context.js';
+import { printable, printableJson } from './printable.js';
 import {
   addBuildOptions,
   addFunctionOption,
@@ -46,13 +47,13 @@ async function run(
   // stdout is the program's, so that even JSON goes to stderr: one object a line.
   using lines = new PoliteLines(stderr, isScreenTaken);
   const say = (json: () => object, line: () => string | undefined): void => {
-    const text = options.json === true ? JSON.stringify(json()) : line();
+    const text = options.json === true ? printableJson(json()) : line();
     if (text !== undefined) lines.write(text);
   };
   const tell = (event: RunEvent): void => {
     say(
       () => runEventJson(event),
-      () => formatRunEvent(event, errorLook, options),
+      () => formatRunEvent(printable(event), errorLook, options),
     );
   };
   const tellOfWatch = (event: WatchEvent): void => {
@@ -60,7 +61,7 @@ async function run(
     const isNews = event.kind !== 'watching' || options.verbose === true;
     say(
       () => watchEventJson(event),
-      () => (isNews ? formatWatchEvent(event, errorLook, options) : undefined),
+      () => (isNews ? formatWatchEvent(printable(event), errorLook, options) : undefined),
     );
   };
   const choice = {

@@ -13,11 +13,7 @@ async function status(context: CommandContext, pid: number, options: OutputOptio
     import('./format-status.js'),
   ]);
   const report = await readStatus(pid);
-  context.terminal.answer(
-    options,
-    () => ({ ok: true, ...report }),
-    (look) => formatStatus(report, look),
-  );
+  context.terminal.answer(options, report, (found) => ({ ok: true, ...found }), formatStatus);
 }
 
 export function addStatus(program: Command, context: CommandContext): void {

@@ -3,6 +3,7 @@ import type { ReportProgress } from '../app/report.js';
 import type { HcrError } from '../core/failure.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { type Environment, type Look, lookOf, type Sink } from './look.js';
+import { printable, printableJson } from './printable.js';
 import { ProgressLine } from './progress-line.js';
 
 /** Options that every command takes. */
@@ -25,15 +26,20 @@ export class Terminal {
     this.errorLook = lookOf(stderr, environment);
   }
 
-  /** The outcome of a command: `json` as one line with --json, `text` otherwise. */
-  answer(options: OutputOptions, json: () => object, text: (look: Look) => string): void {
-    if (options.json === true) this.stdout.write(`${JSON.stringify(json())}\n`);
-    else if (options.quiet !== true) this.stdout.write(`${text(this.look)}\n`);
+  /** The outcome of a command: `json` of it as one line with --json, `text` otherwise. */
+  answer<R>(
+    options: OutputOptions,
+    report: R,
+    json: (report: R) => object,
+    text: (report: R, look: Look) => string,
+  ): void {
+    if (options.json === true) this.stdout.write(`${printableJson(json(report))}\n`);
+    else if (options.quiet !== true) this.stdout.write(`${text(printable(report), this.look)}\n`);
   }
 
   fail(options: OutputOptions, error: HcrError): void {
     if (options.json === true) {
-      this.stdout.write(`${JSON.stringify(failureReport(error))}\n`);
+      this.stdout.write(`${printableJson(failureReport(error))}\n`);
       return;
     }
     this.stderr.write(`${formatFailure(error, this.errorLook, options.verbose === true)}\n`);

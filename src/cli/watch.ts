@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { WatchEvent } from '../app/watch-event.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
+import { printable, printableJson } from './printable.js';
 import {
   addBuildOptions,
   addOutputOptions,
@@ -30,9 +31,9 @@ async function watch(
   const { stdout, stderr, errorLook } = context.terminal;
   await new Promise<void>((resolve) => {
     const tell = (event: WatchEvent): void => {
-      if (options.json === true) stdout.write(`${JSON.stringify(watchEventJson(event))}\n`);
+      if (options.json === true) stdout.write(`${printableJson(watchEventJson(event))}\n`);
       else {
-        const line = formatWatchEvent(event, errorLook, options);
+        const line = formatWatchEvent(printable(event), errorLook, options);
         if (line !== undefined) stderr.write(`${line}\n`);
       }
       if (event.kind === 'ended') resolve();
