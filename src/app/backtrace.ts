@@ -13,11 +13,12 @@ import { sourceLabel } from '../dwarf/source-name.js';
 import { type Frame, type Trace, unwind } from '../dwarf/unwind.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
+import { type Backtracer, StackCopy } from '../patch/busy-frames.js';
 import type { Body } from '../patch/ledger.js';
 import { readThreadStatus } from '../ptrace/procfs.js';
 import { tid as toTid } from '../core/address.js';
 import type { ProcessImage } from './observe.js';
-import type { UnwindTables } from './unwind-tables.js';
+import { UnwindTables } from './unwind-tables.js';
 
 /** The frames of a stopped thread.
  *  @param registers as ptrace gives them
@@ -29,6 +30,16 @@ export function unwindThread(
   memory?: Memory,
 ): Trace {
   return unwind(tables.context(memory), image.target.machine.unwinding.values(registers));
+}
+
+/** Unwinds threads that publications find in the way, from copies of their stacks. */
+export function backtracerOf(image: ProcessImage): Backtracer {
+  const tables = new UnwindTables(image);
+  return {
+    trace: (position) =>
+      unwindThread(image, tables, position.registers, new StackCopy(position, image.target.memory)),
+    name: (tid, trace) => nameFrames(image, tid, trace),
+  };
 }
 
 /** Names of functions and lines; reads debug information of the modules that the thread is in. */

@@ -32,6 +32,32 @@ export function idleHazards(
     });
 }
 
+/** Every code that ever ran for some functions: with `--when-idle` no thread may be in any of it.
+ *  @param ledger the record with the new generation
+ *  @param entries of the functions */
+export function whenIdleHazards(
+  image: ProcessImage,
+  ledger: Ledger,
+  entries: ReadonlySet<Addr>,
+): Hazard[] {
+  const wanted = ledger.entries.filter(({ entry }) => entries.has(entry));
+  const hazardsOf = (name: string, ranges: readonly AddrRange[]): Hazard[] =>
+    ranges.map((range) => ({ range, function: name, why: 'not-idle' }));
+  const originals = wanted.flatMap((record) => {
+    const { entry, name, sizeBytes } = record;
+    const whole = { start: entry, end: offsetBy(entry, sizeBytes) };
+    return hazardsOf(name, [whole, ...coldParts(image, record)]);
+  });
+  const bodies = ledger.generations
+    .filter(({ blocks }) => blocks.length > 0)
+    .flatMap((generation) => generation.bodies)
+    .filter(({ entry, start }) => entries.has(entry) && start !== entry)
+    .flatMap(({ name, start, sizeBytes, cold }) =>
+      hazardsOf(name, [{ start, end: offsetBy(start, sizeBytes) }, ...cold]),
+    );
+  return [...originals, ...bodies];
+}
+
 /** Of the original; those of a function of the same name in another unit do no harm. */
 function coldParts({ modules }: ProcessImage, { name, module: path }: EntryRecord): AddrRange[] {
   return modules

@@ -16,7 +16,7 @@ import {
 import type { LinkedPart } from '../link/link.js';
 import { writesBetween } from '../patch/plan.js';
 import type { ProcessImage } from './observe.js';
-import { idleHazards, liveRange } from './idle-hazards.js';
+import { idleHazards, liveRange, whenIdleHazards } from './idle-hazards.js';
 import { placeUnits } from './place-units.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
@@ -29,6 +29,8 @@ import { planUnwinding } from './unwinding.js';
 export interface PublishOptions {
   readonly dryRun: boolean;
   readonly timeoutMs: number;
+  /** Wait until no thread is in any of the functions. */
+  readonly whenIdle?: boolean;
 }
 
 export interface Published {
@@ -86,6 +88,9 @@ export async function publishGeneration(
     const hazards = [
       ...unwinding.hazards,
       ...idleHazards(image, planned, sharingBetween(planned, before.current, number)),
+      ...(options.whenIdle === true
+        ? whenIdleHazards(image, planned, new Set(bodies.map(({ entry }) => entry)))
+        : []),
     ];
     const transition = { before, planned, to: number, created: true, writes, hazards };
     const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);

@@ -9,6 +9,7 @@ import { equal } from '../patch/plan.js';
 import { type Hazard, hazardsOf } from '../patch/safety.js';
 import { type Publication, publishWrites } from '../ptrace/publish.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
+import { backtracerOf } from './backtrace.js';
 import type { ProcessImage } from './observe.js';
 import type { ReportProgress } from './report.js';
 
@@ -41,9 +42,11 @@ export async function publishRecorded(
   const onWait = (reason: string): void => {
     onProgress({ stage: 'waiting', reason });
   };
+  const backtracer = backtracerOf(image);
+  const request = { writes, hazards, timeoutMs, watched, backtracer, onWait };
   let published: Publication;
   try {
-    published = await publishWrites(target, writes, hazards, timeoutMs, watched, onWait);
+    published = await publishWrites(target, request);
   } catch (error) {
     // What is made or half made stays pending, for the next hcr to complete or to take back.
     if (!hasEnded(error) && !writes.some((write) => isMade(image, write))) store.save(before);

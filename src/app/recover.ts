@@ -8,6 +8,7 @@ import type { CodeWrite, Ledger, Pending } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
 import { hazardsOf } from '../patch/safety.js';
 import { publishWrites } from '../ptrace/publish.js';
+import { backtracerOf } from './backtrace.js';
 import type { ProcessImage } from './observe.js';
 
 type State = 'made' | 'not-made';
@@ -60,7 +61,9 @@ export async function completeInterrupted(
         .filter((write) => stateOf(image, write) === 'made' && !staysMade(ledger, write))
         .map(({ address, before, after }) => ({ address, before: after, after: before }))
         .reverse();
-      await publishWrites(target, undo, hazardsOf(undo, ledger.entries), timeoutMs, []);
+      const hazards = hazardsOf(undo, ledger.entries);
+      const backtracer = backtracerOf(image);
+      await publishWrites(target, { writes: undo, hazards, timeoutMs, backtracer });
       // Its bodies may have been entered meanwhile: the record keeps their memory.
       store.save(settled(ledger, pending.from));
       return [

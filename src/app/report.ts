@@ -104,6 +104,8 @@ export interface StatusReport {
 
 export interface BusyThread {
   readonly tid: number;
+  /** The thread's own name. */
+  readonly name: string;
   readonly function: string;
   readonly generation: number;
 }
@@ -181,6 +183,8 @@ export interface PatchOptions {
   readonly unchecked: boolean;
   /** How long to wait for a safe moment, in milliseconds. */
   readonly timeoutMs: number;
+  /** Wait until no thread is in any of the functions, old bodies included. */
+  readonly whenIdle?: boolean;
 }
 
 export interface RunOptions {

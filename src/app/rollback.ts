@@ -1,9 +1,9 @@
 /** `hcr rollback`: an earlier generation is made live again. Nothing is compiled. */
 import { HcrError } from '../core/failure.js';
-import { hex } from '../core/address.js';
+import { type Addr, hex } from '../core/address.js';
 import { type Ledger, bodiesAt, generationOf, sharingBetween } from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
-import { idleHazards } from './idle-hazards.js';
+import { idleHazards, whenIdleHazards } from './idle-hazards.js';
 import { openForChange } from './open-for-change.js';
 import { publishRecorded } from './publish-recorded.js';
 import type { PatchReport, PatchedFunction, ReportProgress } from './report.js';
@@ -14,6 +14,8 @@ export interface RollbackOptions {
   readonly to?: number;
   readonly dryRun: boolean;
   readonly timeoutMs: number;
+  /** Wait until no thread is in any of the functions. */
+  readonly whenIdle?: boolean;
 }
 
 /** @throws HcrError `no-such-generation`, `busy`, and those of observing */
@@ -43,7 +45,12 @@ export async function rollBack(
     };
   }
   onProgress({ stage: 'publish' });
-  const hazards = idleHazards(image, ledger, sharingBetween(ledger, ledger.current, to));
+  const hazards = [
+    ...idleHazards(image, ledger, sharingBetween(ledger, ledger.current, to)),
+    ...(options.whenIdle === true
+      ? whenIdleHazards(image, ledger, new Set(entriesChanged(ledger, to)))
+      : []),
+  ];
   const transition = { before: ledger, planned: ledger, to, created: false, writes, hazards };
   const { pauseMicros } = await watch.time('publish', () =>
     publishRecorded(image, transition, [], options.timeoutMs, onProgress),
@@ -64,11 +71,20 @@ function assertReachable(ledger: Ledger, to: number): void {
   });
 }
 
-function functionsChanged(ledger: Ledger, to: number): PatchedFunction[] {
+function entriesChanged(ledger: Ledger, to: number): Addr[] {
   const before = bodiesAt(ledger, ledger.current);
   const after = bodiesAt(ledger, to);
   return ledger.entries
-    .filter(({ entry }) => before.get(entry)?.start !== after.get(entry)?.start)
+    .map(({ entry }) => entry)
+    .filter((entry) => before.get(entry)?.start !== after.get(entry)?.start);
+}
+
+function functionsChanged(ledger: Ledger, to: number): PatchedFunction[] {
+  const before = bodiesAt(ledger, ledger.current);
+  const after = bodiesAt(ledger, to);
+  const changed = new Set(entriesChanged(ledger, to));
+  return ledger.entries
+    .filter(({ entry }) => changed.has(entry))
     .map(({ entry, name, module }) => {
       const body = after.get(entry);
       const label = (body ?? before.get(entry))?.label;

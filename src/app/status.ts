@@ -9,7 +9,7 @@ import {
   usedBytes,
 } from '../patch/ledger.js';
 import { locateThreads } from '../ptrace/thread-positions.js';
-import { readProcessStatus } from '../ptrace/procfs.js';
+import { readProcessStatus, readThreadStatus } from '../ptrace/procfs.js';
 import { ProcessImage } from './observe.js';
 import { interruptedState } from './recover.js';
 import type { BusyThread, GenerationStatus, PatchedFunction, StatusReport } from './report.js';
@@ -93,7 +93,14 @@ function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
     const place = places.find(({ range }) => range === within);
     return place === undefined
       ? []
-      : [{ tid, function: place.function, generation: place.generation }];
+      : [
+          {
+            tid,
+            name: readThreadStatus(image.target.pid, tid)?.name ?? '',
+            function: place.function,
+            generation: place.generation,
+          },
+        ];
   });
 }
 

@@ -33,7 +33,8 @@ export function formatStatus(report: StatusReport, look: Look): string {
   const head = `${program} (process ${pid}, ${count(report.threads, 'thread')}): generation ${generation}`;
   const rows = generations.length === 0 ? [] : [HEADER, ...generations.map(generationRow)];
   const busy = report.busyThreads.map(
-    (thread) => `  thread ${thread.tid} in ${thread.function}, generation ${thread.generation}`,
+    (thread) =>
+      `  thread ${thread.tid} (${thread.name}) in ${thread.function}, generation ${thread.generation}`,
   );
   const untouched = generations.length === 0 && memory.reservedBytes === 0;
   return [

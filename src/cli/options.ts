@@ -22,6 +22,7 @@ export function addOutputOptions(command: Command): Command {
 export function addTransactionOptions(command: Command): Command {
   return command
     .option('--dry-run', 'do everything but the patch; the process is not changed')
+    .option('--when-idle', 'wait until no thread is in any of the functions, in old code or new')
     .option(
       '--timeout <ms>',
       'how long to wait for a safe moment, in milliseconds',
@@ -64,6 +65,7 @@ export function readPatchOptions(raw: RawPatchOptions): PatchOptions {
   return {
     ...(Object.fromEntries(texts) as Partial<Record<(typeof TEXTS)[number], string>>),
     ...(raw.diff === true ? { diff: true } : {}),
+    ...(raw.whenIdle === true ? { whenIdle: true } : {}),
     dryRun: raw.dryRun ?? false,
     unchecked: raw.unchecked ?? false,
     timeoutMs: raw.timeout,

@@ -9,6 +9,7 @@ import type { OutputOptions } from './terminal.js';
 interface RollbackOptions extends OutputOptions {
   readonly to?: number;
   readonly dryRun?: boolean;
+  readonly whenIdle?: boolean;
   readonly timeout: number;
 }
 
@@ -26,6 +27,7 @@ async function rollback(
   const choice = {
     ...(options.to === undefined ? {} : { to: options.to }),
     dryRun: options.dryRun ?? false,
+    whenIdle: options.whenIdle ?? false,
     timeoutMs: options.timeout,
   };
   await answerPatch(context, options, 'rollback', (progress) => rollBack(pid, choice, progress));

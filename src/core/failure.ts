@@ -4,6 +4,7 @@
  * One discriminated union names the codes and their typed fields; one mapped type gives each code
  * its message, its hint and its exit code, so that a code without them does not compile.
  */
+import { type ThreadTrace, traceText } from './thread-trace.js';
 
 /** A declaration as the user wrote it and as the live program has it. */
 export interface Difference {
@@ -141,6 +142,8 @@ export type Failure =
       readonly code: 'busy';
       readonly detail: string;
       readonly threads: readonly number[];
+      /** Where threads that are in the way are, as far as they could be unwound. */
+      readonly traces?: readonly ThreadTrace[];
       readonly waitedMs: number;
     }
   | { readonly code: 'target-exited'; readonly pid: number; readonly how: string }
@@ -360,7 +363,8 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
     exit: EXIT.refused,
   },
   busy: {
-    message: (f) => `No safe moment came within ${f.waitedMs} ms: ${f.detail}.`,
+    message: (f) =>
+      `No safe moment came within ${f.waitedMs} ms: ${f.detail}.${(f.traces ?? []).map((trace) => `\n${traceText(trace)}`).join('')}`,
     hint: () => 'Try again, or wait longer with --timeout MS.',
     exit: EXIT.timedOut,
   },

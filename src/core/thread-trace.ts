@@ -36,3 +36,34 @@ export interface ThreadTrace {
   readonly frames: readonly TraceFrame[];
   readonly end: TraceEnd;
 }
+
+/** As people read it, a line for each frame. */
+export function traceText({ tid, name, frames, end }: ThreadTrace): string {
+  const shown = frames.slice(0, SHOWN_FRAMES).map(frameText);
+  const left = frames.length - shown.length;
+  return [
+    `  thread ${tid} (${name})`,
+    ...shown.map((line, i) => `    #${i} ${line}`),
+    ...(left > 0 ? [`    ... and ${left} more`] : end === 'complete' ? [] : [`    (${ENDS[end]})`]),
+  ].join('\n');
+}
+
+const SHOWN_FRAMES = 24;
+
+const ENDS: { readonly [E in TraceEnd]: string } = {
+  complete: '',
+  'no-description': 'nothing is known of the code that follows',
+  unreadable: 'the frame that follows cannot be read',
+  damaged: 'the frames that follow make no sense',
+  'too-deep': 'and more',
+};
+
+function frameText(frame: TraceFrame): string {
+  const { address, function: name, offset, module, source, generation, kind } = frame;
+  return [
+    ...(kind === 'interrupted' ? ['<signal>'] : []),
+    name === undefined ? address : offset === undefined ? name : `${name}+${offset}`,
+    ...(source === undefined ? (module === undefined ? [] : [`in ${module}`]) : [`at ${source}`]),
+    ...(generation === undefined ? [] : [`(generation ${generation})`]),
+  ].join(' ');
+}

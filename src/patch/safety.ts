@@ -15,7 +15,7 @@ import { WordSearch } from './word-search.js';
 export interface Hazard {
   readonly range: AddrRange;
   readonly function: string;
-  readonly why: 'overwritten' | 'branches-back' | 'shares-data';
+  readonly why: 'overwritten' | 'branches-back' | 'shares-data' | 'not-idle';
 }
 
 export interface ThreadPosition {
@@ -60,9 +60,7 @@ export class HazardSearch {
   constructor(hazards: readonly Hazard[]) {
     this.hazards = hazards;
     this.places = new WordSearch(hazards.map(({ range }) => range));
-    this.returns = new WordSearch(
-      hazards.map(({ why, range }) => (why === 'overwritten' ? range : afterStart(range))),
-    );
+    this.returns = new WordSearch(hazards.map(returnRange));
   }
 
   /** What a thread is in the way of. */
@@ -80,6 +78,11 @@ export function findBusy(threads: Iterable<ThreadPosition>, search: HazardSearch
     if (hazard !== undefined) busy.push({ tid: thread.tid, hazard });
   }
   return busy;
+}
+
+/** Where a call would come back into a hazard. */
+export function returnRange({ why, range }: Hazard): AddrRange {
+  return why === 'overwritten' ? range : afterStart(range);
 }
 
 /** No call returns to the start of a function: a word that points there is a function pointer. */

@@ -3,22 +3,29 @@
  * that stops the whole target; all that can fail has happened before it.
  */
 import type { AddrRange } from '../core/address.js';
-import { HcrError, isHcrError } from '../core/failure.js';
-import type { CodeWrite } from '../patch/ledger.js';
+import { HcrError } from '../core/failure.js';
+import type { ThreadTrace } from '../core/thread-trace.js';
 import {
-  type Busy,
-  type Hazard,
-  HazardSearch,
-  type ThreadPosition,
-  findBusy,
-  isInside,
-} from '../patch/safety.js';
+  type Backtracer,
+  type StoppedPosition,
+  type Trace,
+  isProvenFree,
+} from '../patch/busy-frames.js';
+import type { CodeWrite } from '../patch/ledger.js';
+import { type Hazard, HazardSearch, findBusy, isInside } from '../patch/safety.js';
 import { CodeWriter } from './code-writer.js';
 import type { TargetProcess } from './process.js';
+import { readThreadStatus } from './procfs.js';
 import { StoppedWorld } from './stopped-world.js';
 import { StackReader } from './thread-stacks.js';
 
 const RETRY_MS = 5;
+/** More threads than this are in the way together: nobody reads on, and none is likely to be free. */
+const MAX_TRACES = 16;
+/** Unwinding one takes some tenths of a millisecond, in which the target stands. */
+const MAX_UNWOUND = 32;
+/** Beyond the time given, where the stacks turned out to hold nothing but dead words. */
+const MAX_EXTRA_ATTEMPTS = 4;
 const STOP_MS = 1000;
 
 export interface Publication {
@@ -29,76 +36,158 @@ export interface Publication {
   readonly active: readonly AddrRange[];
 }
 
+export interface PublishRequest {
+  readonly writes: readonly CodeWrite[];
+  readonly hazards: readonly Hazard[];
+  /** How long to try for a moment in which no thread is in the way. */
+  readonly timeoutMs: number;
+  /** Functions of which to tell whether a thread was in them. */
+  readonly watched?: readonly AddrRange[];
+  /** Without it every word on a stack that points into a hazard counts as a return address. */
+  readonly backtracer?: Backtracer | undefined;
+  readonly onWait?: (reason: string) => void;
+}
+
 /**
  * Makes all the writes or none.
- * @param watched functions of which to tell whether a thread was in them
- * @param timeoutMs how long to try for a moment in which no thread is in the way
  * @throws HcrError `busy` with nothing written; `target-exited`, `target-replaced`, `already-traced`,
  *   `attach-denied`; `unsupported-target` when the bytes are not what hcr left there
  */
 export async function publishWrites(
   target: TargetProcess,
-  writes: readonly CodeWrite[],
-  hazards: readonly Hazard[],
-  timeoutMs: number,
-  watched: readonly AddrRange[],
-  onWait?: (reason: string) => void,
+  request: PublishRequest,
 ): Promise<Publication> {
-  const writer = new CodeWriter(target, writes);
-  const search = new HazardSearch(hazards);
+  const { writes, hazards, backtracer, timeoutMs } = request;
+  const tools = { writer: new CodeWriter(target, writes), search: new HazardSearch(hazards) };
   const start = performance.now();
+  /** Threads whose stacks held nothing but dead words when they were last unwound. */
+  let harmless: ReadonlySet<number> = new Set();
   for (let attempts = 1; ; attempts++) {
-    let reason: string;
-    let busyThreads: readonly number[];
-    const world = new StoppedWorld(target);
-    try {
-      const stacks = new StackReader(target);
-      const threads: ThreadPosition[] = [];
-      const busy: Busy[] = [];
-      world.stop(performance.now() + STOP_MS, (stopped) => {
-        const located = stacks.locate(stopped);
-        threads.push(...located);
-        busy.push(...findBusy(located, search));
-        return busy.length === 0;
-      });
-      if (busy.length === 0) {
-        writer.write();
-        world.resume();
-        const { pauseMicros } = world;
-        const active = watched.filter((body) =>
-          threads.some((thread) => isInside(thread, [body]) !== undefined),
-        );
-        return { pauseMicros, attempts, active };
-      }
-      reason = describe(busy);
-      busyThreads = busy.map(({ tid }) => tid);
-    } catch (error) {
-      if (!(error instanceof HcrError) || !isHcrError(error, 'busy')) throw error;
-      const { failure } = error;
-      if (failure.code !== 'busy') throw error;
-      reason = failure.detail;
-      busyThreads = failure.threads;
-    } finally {
-      world[Symbol.dispose]();
-    }
+    const outcome = attempt(target, request, tools, harmless);
+    if (outcome.kind === 'published') return { ...outcome.publication, attempts };
+    const { busy } = outcome;
+    const free = busy.filter(
+      ({ position, trace }) => trace !== undefined && isProvenFree(position, hazards, trace),
+    );
+    const known = [...harmless, ...free.map(({ position }) => position.tid)];
+    harmless = new Set(known.slice(0, MAX_UNWOUND));
+    const canGoOn = free.length > 0 && free.length === busy.length && known.length <= MAX_UNWOUND;
     const waitedMs = Math.round(performance.now() - start);
-    if (waitedMs >= timeoutMs)
-      throw new HcrError({ code: 'busy', detail: reason, threads: busyThreads, waitedMs });
-    onWait?.(reason);
+    if (waitedMs >= timeoutMs && !(canGoOn && attempts <= MAX_EXTRA_ATTEMPTS)) {
+      throw new HcrError({
+        code: 'busy',
+        detail: outcome.reason,
+        threads: outcome.threads,
+        traces: namedTraces(busy, backtracer),
+        waitedMs,
+      });
+    }
+    if (canGoOn) continue;
+    request.onWait?.(outcome.reason);
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+type Outcome =
+  | { readonly kind: 'published'; readonly publication: Omit<Publication, 'attempts'> }
+  | {
+      readonly kind: 'busy';
+      readonly reason: string;
+      readonly threads: readonly number[];
+      readonly busy: readonly BusyPosition[];
+    };
+
+interface BusyPosition {
+  readonly position: StoppedPosition;
+  readonly hazard: Hazard;
+  /** From copies, made when the thread ran again. */
+  readonly trace: Trace | undefined;
+}
+
+interface Tools {
+  readonly writer: CodeWriter;
+  readonly search: HazardSearch;
+}
+
+/** @param harmless threads to unwind while they stand: their tables have been read before */
+function attempt(
+  target: TargetProcess,
+  { hazards, watched = [], backtracer }: PublishRequest,
+  { writer, search }: Tools,
+  harmless: ReadonlySet<number>,
+): Outcome {
+  const busy: BusyThread[] = [];
+  const isHarmless = (position: StoppedPosition): boolean =>
+    backtracer !== undefined &&
+    harmless.has(position.tid) &&
+    isProvenFree(position, hazards, backtracer.trace(position));
+  const world = new StoppedWorld(target);
+  try {
+    const stacks = new StackReader(target);
+    const threads: StoppedPosition[] = [];
+    world.stop(performance.now() + STOP_MS, (stopped) => {
+      const located = stacks.locate(stopped);
+      threads.push(...located);
+      busy.push(...busyThreads(located, search).filter(({ position }) => !isHarmless(position)));
+      return busy.length === 0;
+    });
+    if (busy.length === 0) {
+      writer.write();
+      world.resume();
+      const { pauseMicros } = world;
+      const active = watched.filter((body) =>
+        threads.some((thread) => isInside(thread, [body]) !== undefined),
+      );
+      return { kind: 'published', publication: { pauseMicros, active } };
+    }
+  } catch (error) {
+    if (!(error instanceof HcrError) || error.failure.code !== 'busy') throw error;
+    const { detail, threads } = error.failure;
+    return { kind: 'busy', reason: detail, threads, busy: [] };
+  } finally {
+    world[Symbol.dispose]();
+  }
+  return {
+    kind: 'busy',
+    reason: describe(target, busy),
+    threads: busy.map(({ position }) => position.tid),
+    busy: busy.map((each, i) => ({
+      ...each,
+      trace: i < MAX_TRACES ? backtracer?.trace(each.position) : undefined,
+    })),
+  };
+}
+
+type BusyThread = Omit<BusyPosition, 'trace'>;
+
+function busyThreads(threads: readonly StoppedPosition[], search: HazardSearch): BusyThread[] {
+  return findBusy(threads, search).flatMap(({ tid, hazard }) => {
+    const position = threads.find((thread) => thread.tid === tid);
+    return position === undefined ? [] : [{ position, hazard }];
+  });
+}
+
+function namedTraces(
+  busy: readonly BusyPosition[],
+  backtracer: Backtracer | undefined,
+): ThreadTrace[] {
+  return busy.flatMap(({ position: { tid }, trace }) =>
+    trace === undefined || backtracer === undefined ? [] : [backtracer.name(tid, trace)],
+  );
 }
 
 const STANDS: { readonly [W in Hazard['why']]: string } = {
   overwritten: 'stands in the first bytes of',
   'branches-back': 'is inside',
+  'not-idle': 'is inside',
   'shares-data': 'has data of a type whose layout changes in',
 };
 
-function describe(busy: readonly Busy[]): string {
+function describe({ pid }: TargetProcess, busy: readonly BusyThread[]): string {
   const [first] = busy;
   if (first === undefined) return 'a thread is in the way';
-  const what = STANDS[first.hazard.why];
+  const { position, hazard } = first;
   const others = busy.length > 1 ? ` (and ${busy.length - 1} more)` : '';
-  return `thread ${first.tid}${others} ${what} ${first.hazard.function}`;
+  const name = readThreadStatus(pid, position.tid)?.name ?? '';
+  return `thread ${position.tid} (${name})${others} ${STANDS[hazard.why]} ${hazard.function}`;
 }

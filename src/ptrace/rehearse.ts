@@ -39,7 +39,11 @@ export async function rehearsePublication(): Promise<void> {
     };
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0, noFaster = 0; i < MAX_REHEARSALS && noFaster < NO_FASTER; i++) {
-      const { pauseMicros } = await publishWrites(target, writes, [hazard], 0, []);
+      const { pauseMicros } = await publishWrites(target, {
+        writes,
+        hazards: [hazard],
+        timeoutMs: 0,
+      });
       noFaster = pauseMicros < best ? 0 : noFaster + 1;
       best = Math.min(best, pauseMicros);
     }

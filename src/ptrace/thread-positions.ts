@@ -26,7 +26,8 @@ export function locateThreads(
     const position = blockedAt(target.pid, tid);
     if (position === undefined) return [];
     const { pc, stackPointer } = position;
-    const within = isInside({ pc, stack: readStack(target, mappings, stackPointer) }, ranges);
+    const stack = readStack(target, mappings, stackPointer);
+    const within = isInside({ pc, stack }, ranges);
     return within === undefined ? [] : [{ tid, within }];
   });
 }

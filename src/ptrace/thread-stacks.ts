@@ -7,7 +7,7 @@
  * again.
  */
 import { type AddrRange, addr, contains } from '../core/address.js';
-import type { ThreadPosition } from '../patch/safety.js';
+import type { StoppedPosition } from '../patch/busy-frames.js';
 import type { NativeBuffer } from './libc.js';
 import type { TargetProcess } from './process.js';
 import { type Mapping, mappingAt } from './procfs.js';
@@ -36,21 +36,27 @@ export class StackReader {
   }
 
   /** Each thread's pc, and its stack from below the red zone to the end. */
-  locate(threads: readonly StoppedThread[]): ThreadPosition[] {
+  locate(threads: readonly StoppedThread[]): StoppedPosition[] {
     const { registers } = this.target.machine;
-    const ranges = threads.map((thread) => this.stacksOf(thread));
-    const stacks = this.readAll(ranges);
+    const found = threads.map((thread) => this.stacksOf(thread));
+    const stacks = this.readAll(found.map(({ ranges }) => ranges));
     return threads.map(({ tracee, registers: values }, i) => ({
       tid: tracee.tid,
       pc: registers.pc(values),
       stack: stacks[i] ?? new Uint8Array(),
+      registers: values,
+      ranges: found[i]?.ranges ?? [],
+      isAtHome: found[i]?.isAtHome ?? false,
     }));
   }
 
   /** The stack that a thread is on, and the one it was made with when that is another: it runs on
    *  another while it handles a signal there, or in a coroutine; then the frames on its own are
    *  still to be returned to. */
-  private stacksOf({ tracee, registers: values }: StoppedThread): AddrRange[] {
+  private stacksOf({ tracee, registers: values }: StoppedThread): {
+    readonly ranges: readonly AddrRange[];
+    readonly isAtHome: boolean;
+  } {
     const { registers } = this.target.machine;
     const stackPointer = registers.stackPointer(values);
     if (mappingAt(this.mappings, stackPointer) === undefined) {
@@ -60,10 +66,11 @@ export class StackReader {
     const stack = stackFrom(this.mappings, stackPointer, registers.redZoneBytes);
     const own = this.ownStack(tracee.tid, registers.threadPointer(values));
     const stacks = stack === undefined ? [] : [stack];
-    if (own !== undefined && !contains(own, stackPointer)) {
+    const isAtHome = own !== undefined && contains(own, stackPointer);
+    if (own !== undefined && !isAtHome) {
       stacks.push({ start: own.start, end: addr(own.start + sizeOfStack(own)) });
     }
-    return stacks;
+    return { ranges: stacks, isAtHome };
   }
 
   private ownStack(tid: number, threadPointer: number): Mapping | undefined {

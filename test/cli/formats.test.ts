@@ -123,14 +123,14 @@ describe('formatStatus', () => {
           },
         ],
         functions: [patched('f1')],
-        busyThreads: [{ tid: 12, function: 'f1', generation: 0 }],
+        busyThreads: [{ tid: 12, name: 'worker', function: 'f1', generation: 0 }],
         memory: { reservedBytes: 65536, usedBytes: 5000 },
       },
       PLAIN,
     );
     expect(text).toMatch(/GENERATION {2}STATE/);
     expect(text).toMatch(/1 {11}live {3}2025-01-0\d \d\d:\d\d:05 {2}0 {7}4\.1 KiB {2}f1, f2/);
-    expect(text).toContain('  thread 12 in f1, generation 0');
+    expect(text).toContain('  thread 12 (worker) in f1, generation 0');
     expect(text).toContain('Memory: 4.9 KiB used of 64 KiB reserved.');
   });
 });
