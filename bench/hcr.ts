@@ -20,7 +20,16 @@ export class Hcr {
 
   /** @throws when hcr finds nothing to patch: then nothing was measured */
   async attach(pid: number, name: string, ...more: readonly string[]): Promise<MeasuredPatch> {
-    const measured = await this.run('attach', pid, '--func', name, ...more);
+    return await this.attachAll(pid, [name], ...more);
+  }
+
+  async attachAll(
+    pid: number,
+    names: readonly string[],
+    ...more: readonly string[]
+  ): Promise<MeasuredPatch> {
+    const functions = names.flatMap((name) => ['--func', name]);
+    const measured = await this.run('attach', pid, ...functions, ...more);
     const report = JSON.parse(measured.stdout) as PatchReport;
     if (report.functions.length === 0) throw new Error(`nothing patched: ${measured.stdout}`);
     return { ...measured, report };

@@ -49,6 +49,20 @@ describe('isInside', () => {
     );
   });
 
+  it('finds the same among a thousand functions far apart as among few', () => {
+    const bodies = Array.from({ length: 1000 }, (_, i) => ({
+      start: addr(ENTRY + i * 0x5001),
+      end: addr(ENTRY + i * 0x5001 + 40),
+    }));
+    fc.assert(
+      fc.property(fc.nat(999), fc.integer({ min: -2, max: 42 }), (index, offset) => {
+        const at = ENTRY + index * 0x5001 + offset;
+        const found = isInside({ pc: 0, stack: stackOf([7n, BigInt(at)], 0) }, bodies);
+        expect(found).toBe(offset > 0 && offset < 40 ? bodies[index] : undefined);
+      }),
+    );
+  });
+
   it('takes a word that points at the start of a function for a pointer to it', () => {
     const body = { start: addr(ENTRY), end: addr(ENTRY + 9) };
     expect(isInside(thread(1, 0, ENTRY), [body])).toBeUndefined();

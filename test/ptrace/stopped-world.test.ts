@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isHcrError } from '../../src/core/failure.js';
 import { StoppedWorld } from '../../src/ptrace/stopped-world.js';
 import type { TargetProcess } from '../../src/ptrace/process.js';
+import { listThreads } from '../../src/ptrace/procfs.js';
+import { ThreadCount } from '../../src/ptrace/thread-count.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import { readThreadStates } from '../support/thread-states.js';
 import { until } from '../support/until.js';
@@ -190,6 +192,58 @@ describe('a process stopped by job control', () => {
 });
 
 describe('a world', () => {
+  it('shows each thread once, as soon as it stands, and stops no more of them when told so', async () => {
+    const program = await startCrowd('12');
+    using target = openTarget(program.pid, 'koffi');
+    const seen: number[] = [];
+    {
+      using world = new StoppedWorld(target);
+      world.stop(deadline(), (threads) => {
+        seen.push(...threads.map(({ tracee }) => tracee.tid));
+        return true;
+      });
+      expect(seen.toSorted()).toEqual([...listThreads(target.pid)].sort());
+    }
+    {
+      using world = new StoppedWorld(target);
+      let calls = 0;
+      world.stop(deadline(), () => {
+        calls++;
+        return false;
+      });
+      expect(calls).toBe(1);
+    }
+    expectUntraced(target);
+    expect(await countOf(program)).toBe('got 0');
+  });
+
+  it('leaves hcr’s own thread scheduled as it was, whatever it was while the target stood', async () => {
+    const program = await startCrowd('2');
+    using target = openTarget(program.pid, 'koffi');
+    const { libc } = target;
+    const before = libc.schedulingPolicy();
+    {
+      using world = new StoppedWorld(target);
+      world.stop(deadline());
+      const isFirst = libc.schedulingPolicy() !== before;
+      // Root may, others may not.
+      expect(isFirst).toBe(libc.setSchedulingPolicy(1, 1) >= 0);
+    }
+    expect(libc.schedulingPolicy()).toBe(before);
+  });
+
+  it('counts as many threads as the kernel lists', async () => {
+    for (const threads of ['0', '1', '12']) {
+      const program = await startCrowd(threads);
+      using target = openTarget(program.pid, 'koffi');
+      using count = new ThreadCount(target.libc, target.pid);
+      expect(count.read()).toBe(listThreads(target.pid).length);
+      target.libc.kill(target.pid, SIGKILL);
+      await program.ended;
+      expect(count.read()).toBe(0);
+    }
+  });
+
   it('that was never stopped lets its threads go', async () => {
     const program = await startCrowd('3');
     using target = openTarget(program.pid, 'koffi');
