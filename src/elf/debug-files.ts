@@ -9,11 +9,11 @@
  *
  * @see gdb manual, "Debugging Information in Separate Files"
  */
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { readDebugLink, readSupplementaryLink, supplementaryId } from './debug-links.js';
 import { type CompanionFiles, ElfFile, openElf, type SupplementaryFile } from './elf-file.js';
 import { reopenFile } from './file-bytes.js';
+import { trueNameOf } from './open-in-root.js';
 import { unlessMalformed } from './malformed.js';
 
 export interface FilePlace {
@@ -198,20 +198,16 @@ function openIf(
 
 /** Told by the names of what is open: a path below /proc/pid/root has no other true name. */
 function isWithin(path: string, folder: string): boolean {
-  const truePath = truePathOf(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const trueFolder = truePathOf(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  const truePath = trueNameIf(path);
+  const trueFolder = trueNameIf(folder);
   if (truePath === undefined || trueFolder === undefined) return false;
   return truePath.startsWith(trueFolder.endsWith('/') ? trueFolder : `${trueFolder}/`);
 }
 
-function truePathOf(path: string, flags: number): string | undefined {
-  let descriptor: number | undefined;
+function trueNameIf(path: string): string | undefined {
   try {
-    descriptor = openSync(path, flags);
-    return readlinkSync(`/proc/self/fd/${descriptor}`);
+    return trueNameOf(path);
   } catch {
     return undefined;
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
   }
 }

@@ -2,9 +2,9 @@
  * Bytes of a file that are fetched when they are asked for. An executable with debug information
  * can be a hundred megabytes of which a few kilobytes matter, so nothing here reads a file whole.
  */
-import { type Stats, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { isHcrError } from '../core/failure.js';
+import { type Stats, closeSync, fstatSync, readSync } from 'node:fs';
 import { malformed } from './malformed.js';
+import { openRegularFile } from './open-in-root.js';
 
 /** More than this is never fetched, mapped out or inflated in one piece. */
 export const MAX_READ_BYTES = 0x40000000;
@@ -121,22 +121,14 @@ export function openFile(path: string): FileBytes & Disposable {
 }
 
 function openRegular(path: string): { readonly descriptor: number; readonly stat: Stats } {
-  let descriptor: number;
+  let descriptor: number | undefined;
   try {
-    // To open a device can be enough to make it do something.
-    if (!statSync(path).isFile()) throw malformed(path, 'is no regular file');
-    // Without O_NONBLOCK opening a named pipe would wait for a writer for ever.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    descriptor = openRegularFile(path);
   } catch (cause) {
-    if (isHcrError(cause)) throw cause;
     throw malformed(path, `cannot be opened (${cause instanceof Error ? cause.message : ''})`, {
       cause,
     });
   }
-  const stat = fstatSync(descriptor);
-  if (!stat.isFile()) {
-    closeSync(descriptor);
-    throw malformed(path, 'is no regular file');
-  }
-  return { descriptor, stat };
+  if (descriptor === undefined) throw malformed(path, 'is no regular file');
+  return { descriptor, stat: fstatSync(descriptor) };
 }
