@@ -14,6 +14,7 @@ import { selectModules } from '../link/find-function.js';
 import { bodiesAt } from '../patch/ledger.js';
 import { fileAddress } from '../elf/loaded-module.js';
 import { findCommand } from './build-unit.js';
+import { KnownUnits } from './known-units.js';
 import { type BuildSetting, buildSettingOf } from './build-setting.js';
 import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
@@ -39,8 +40,9 @@ export async function changedUnits(
   image: ProcessImage,
   files: readonly string[],
   options: PatchOptions,
+  remembered?: KnownUnits,
 ): Promise<ChangedUnits> {
-  const search = new UnitSearch(image, options);
+  const search = new UnitSearch(image, options, remembered);
   return files.length > 0 ? await search.named(files) : await search.newer();
 }
 
@@ -48,21 +50,26 @@ export class UnitSearch {
   /** Every file that the program is known to be made of. */
   readonly known: ReadonlySet<string>;
   private readonly image: ProcessImage;
+  private readonly remembered: KnownUnits;
   private readonly options: PatchOptions;
   private readonly clock = new FileClock();
   private readonly units: readonly UnitFiles[];
   private readonly notes: string[] = [];
   private folderFilesOnce: readonly string[] | undefined;
 
-  constructor(image: ProcessImage, options: PatchOptions) {
+  /** @param remembered what earlier searches have found */
+  constructor(image: ProcessImage, options: PatchOptions, remembered = new KnownUnits()) {
     this.image = image;
+    this.remembered = remembered;
     this.options = options;
     // Nobody edits the C library, though debug information about it may be installed.
-    const modules =
-      options.module === undefined
-        ? image.modules.filter(isOwnModule)
-        : selectModules(image.modules, options.module);
-    this.units = unitsWithFiles(image, modules, this.clock);
+    this.units = remembered.unitsOf(image.modules, () => {
+      const modules =
+        options.module === undefined
+          ? image.modules.filter(isOwnModule)
+          : selectModules(image.modules, options.module);
+      return unitsWithFiles(image, modules, this.clock);
+    });
     this.known = new Set(this.units.flatMap((unit) => unit.files));
   }
 
@@ -123,6 +130,12 @@ export class UnitSearch {
     return { units, files: files.filter((file) => used.has(file)), notes: this.notes };
   }
 
+  /** @param sources real paths of translation units' own sources */
+  withSources(sources: readonly string[]): ChangedUnits {
+    const units = this.units.filter(({ source }) => sources.includes(source));
+    return { units, files: sources, notes: this.notes };
+  }
+
   private foreign(asNamed: string, file: string): HcrError {
     const byName = new Map([...this.known].map((path) => [basename(path), path]));
     const name = basename(file);
@@ -153,15 +166,20 @@ export class UnitSearch {
     besides: readonly UnitFiles[],
   ): Promise<(UnitFiles & { readonly found: readonly string[] })[]> {
     if (headers.length === 0) return [];
-    const texts = new IncludeTexts([...this.known, ...this.folderFiles()]);
+    const others = this.units.filter((unit) => !besides.includes(unit));
+    const isOpen = others.some(({ source }) => this.remembered.includedBy(source) === undefined);
+    const texts = new IncludeTexts(isOpen ? [...this.known, ...this.folderFiles()] : []);
     const names = new Set(headers.map((header) => basename(header)));
-    const left = this.units.filter(
-      (unit) => !besides.includes(unit) && texts.mayReach(unit.files, names),
+    const left = others.filter(
+      ({ source, files }) =>
+        this.remembered.includedBy(source) !== undefined || texts.mayReach(files, names),
     );
     const setting = buildSettingOf(this.image);
     const found = await inParallel(left, async (unit) => {
-      const dependencies = await this.dependencies(unit, setting);
-      const hits = headers.filter((header) => dependencies.includes(header));
+      const known = this.remembered.includedBy(unit.source);
+      const dependencies = known ?? new Set(await this.dependencies(unit, setting));
+      if (dependencies.size > 0) this.remembered.learn(unit.source, dependencies);
+      const hits = headers.filter((header) => dependencies.has(header));
       return hits.length === 0 ? [] : [{ ...unit, found: hits }];
     });
     return found.flat();

@@ -1,14 +1,19 @@
 /** The first stage: everything that is known about a process before anything is built. */
 import { pid as toPid } from '../core/address.js';
 import { type DebugInfo, openDebugInfo } from '../dwarf/debug-info.js';
+import type { ElfFile } from '../elf/elf-file.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import { LiveSymbols } from '../link/live-symbols.js';
 import { OriginalMemory } from '../patch/original-memory.js';
 import { findInstalledLibrary } from '../ptrace/installed-libraries.js';
+import type { KnownModules } from '../ptrace/known-modules.js';
 import { LedgerStore } from '../ptrace/ledger-store.js';
 import { observeModules } from '../ptrace/modules.js';
 import { TargetProcess } from '../ptrace/process.js';
 import type { Tracing } from '../ptrace/tracing.js';
+
+/** Of each file, for as long as somebody has it open. */
+const debugInfos = new WeakMap<ElfFile, DebugInfo | undefined>();
 
 export class ProcessImage implements Disposable {
   readonly target: TargetProcess;
@@ -16,9 +21,15 @@ export class ProcessImage implements Disposable {
   /** In link-map order, the executable first. */
   readonly modules: readonly LoadedModule[];
   readonly symbols: LiveSymbols;
-  private readonly debugInfos = new Map<LoadedModule, DebugInfo | undefined>();
+  private readonly ownsFiles: boolean;
 
-  private constructor(target: TargetProcess, store: LedgerStore, modules: readonly LoadedModule[]) {
+  private constructor(
+    target: TargetProcess,
+    store: LedgerStore,
+    modules: readonly LoadedModule[],
+    ownsFiles: boolean,
+  ) {
+    this.ownsFiles = ownsFiles;
     this.target = target;
     this.store = store;
     this.modules = modules;
@@ -28,11 +39,13 @@ export class ProcessImage implements Disposable {
   }
 
   /** Reads /proc and the mapped files; the process is not stopped and not changed.
+   *  @param known modules of earlier looks, which are read no second time
    *  @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ledger-corrupt` */
-  static of(processId: number, tracing?: Tracing): ProcessImage {
+  static of(processId: number, tracing?: Tracing, known?: KnownModules): ProcessImage {
     const target = TargetProcess.open(toPid(processId), tracing);
     try {
-      return new ProcessImage(target, new LedgerStore(target), observeModules(target));
+      const modules = observeModules(target, known);
+      return new ProcessImage(target, new LedgerStore(target), modules, known === undefined);
     } catch (error) {
       target[Symbol.dispose]();
       throw error;
@@ -49,12 +62,12 @@ export class ProcessImage implements Disposable {
   }
 
   debugInfo(module: LoadedModule): DebugInfo | undefined {
-    if (!this.debugInfos.has(module)) this.debugInfos.set(module, openDebugInfo(module.file));
-    return this.debugInfos.get(module);
+    if (!debugInfos.has(module.file)) debugInfos.set(module.file, openDebugInfo(module.file));
+    return debugInfos.get(module.file);
   }
 
   [Symbol.dispose](): void {
-    for (const module of this.modules) module.file[Symbol.dispose]();
+    if (this.ownsFiles) for (const module of this.modules) module.file[Symbol.dispose]();
     this.target[Symbol.dispose]();
   }
 }

@@ -1,4 +1,5 @@
 /** How every verb that changes a process begins: observe it, and finish what a killed hcr left. */
+import type { KnownModules } from '../ptrace/known-modules.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { ProcessImage } from './observe.js';
 import { completeInterrupted } from './recover.js';
@@ -18,9 +19,10 @@ export async function openForChange(
   watch: Stopwatch,
   onProgress: ReportProgress,
   tracing?: Tracing,
+  known?: KnownModules,
 ): Promise<{ readonly image: ProcessImage; readonly notes: readonly string[] }> {
   onProgress({ stage: 'observe' });
-  const image = await watch.time('observe', () => ProcessImage.of(pid, tracing));
+  const image = await watch.time('observe', () => ProcessImage.of(pid, tracing, known));
   try {
     image.target.assertPatchable();
     return { image, notes: dryRun ? [] : await completeInterrupted(image, timeoutMs) };

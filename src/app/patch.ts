@@ -34,7 +34,7 @@ export interface PatchRequest {
   /** Which functions of a unit. */
   selection(unit: WantedUnit): Selection;
   /** Said when every one of them runs already. */
-  readonly nothingToDo: string;
+  readonly nothingToDo?: string;
   readonly notes: readonly string[];
   /** In place of the compiler, what keeps its objects. */
   readonly compile?: Compile;
@@ -70,7 +70,10 @@ export async function patchUnits(
       ...base,
       generation,
       functions: [],
-      notes: prepared.every(({ isAllLive }) => isAllLive) ? [...notes, request.nothingToDo] : notes,
+      notes:
+        request.nothingToDo !== undefined && prepared.every(({ isAllLive }) => isAllLive)
+          ? [...notes, request.nothingToDo]
+          : notes,
       timingsMs: watch.timings,
       pauseMicros: 0,
     };

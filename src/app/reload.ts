@@ -1,13 +1,23 @@
 /** `hcr reload`: makes every edited function live; what differs is found, not named. */
 import { HcrError } from '../core/failure.js';
+import type { Compile } from '../build/compile.js';
+import type { KnownModules } from '../ptrace/known-modules.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { type ChangedUnits, changedUnits, shortest } from './changed-units.js';
+import type { KnownUnits } from './known-units.js';
 import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import { Stopwatch } from './stopwatch.js';
 
 const MAX_NAMES = 8;
+
+/** What one reload leaves for the next, of another process of the program. */
+export interface KeptForReload {
+  readonly modules: KnownModules;
+  readonly units: KnownUnits;
+  readonly compile: Compile;
+}
 
 /**
  * Compiles translation units and patches all their functions that differ from the running code, in
@@ -23,11 +33,15 @@ export async function reloadChanged(
   options: PatchOptions,
   onProgress: ReportProgress,
   tracing?: Tracing,
+  kept?: KeptForReload,
 ): Promise<PatchReport> {
   const watch = new Stopwatch();
-  const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
+  const opening = openForChange(pid, options, watch, onProgress, tracing, kept?.modules);
+  const { image: opened, notes } = await opening;
   using image = opened;
-  const changed = await watch.time('observe', () => changedUnits(image, files, options));
+  const changed = await watch.time('observe', () =>
+    changedUnits(image, files, options, kept?.units),
+  );
   const absent = image.modules
     .flatMap((module) => image.debugInfo(module)?.absent() ?? [])
     .map(({ message }) => message);
@@ -37,6 +51,7 @@ export async function reloadChanged(
     selection: () => 'changed' as const,
     nothingToDo: nothingToDo(changed),
     notes: [...notes, ...absent, ...changed.notes],
+    ...(kept === undefined ? {} : { compile: kept.compile }),
   };
   return await patchUnits(image, request, options, watch, onProgress);
 }

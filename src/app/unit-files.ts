@@ -24,6 +24,10 @@ export interface UnitFiles extends WantedUnit {
 /** Headers that come with the system or the compiler: their update is no edit. */
 const OF_SYSTEM = /^\/usr\/(local\/)?(include|lib(32|64)?)\//;
 
+export function isOfSystem(file: string): boolean {
+  return OF_SYSTEM.test(file);
+}
+
 /** Units with code, of the modules given. Those of the system's libraries count only where they were
  *  built on this machine: nobody has edited the others here. */
 export function unitsWithFiles(
@@ -48,7 +52,7 @@ export function unitsWithFiles(
           inside: liveAddress(module, range.start),
           names: [],
           source,
-          files: [...new Set([source, ...files])].filter((file) => !OF_SYSTEM.test(file)),
+          files: [...new Set([source, ...files])].filter((file) => !isOfSystem(file)),
         },
       ];
     }),

@@ -1,5 +1,6 @@
 /** What a watch tells, for terminals, editors and the interface alike. */
 import type { HcrError } from '../core/failure.js';
+import type { ProcessOutcome } from './reload-many.js';
 import type { PatchReport } from './report.js';
 
 export type WatchEvent =
@@ -27,6 +28,8 @@ export type WatchEvent =
       readonly report: PatchReport;
       /** Files saved earlier that are not live yet. */
       readonly waiting: readonly string[];
+      /** What became of the processes that it has forked. */
+      readonly forks: readonly ProcessOutcome[];
     }
   /** It compiles, but cannot go live; the program is as it was. */
   | {

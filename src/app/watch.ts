@@ -9,17 +9,21 @@ import { realPath } from '../build/file-kind.js';
 import { ObjectCache } from '../build/object-cache.js';
 import { pid as toPid } from '../core/address.js';
 import { EXIT, HcrError, isHcrError } from '../core/failure.js';
+import { KnownModules } from '../ptrace/known-modules.js';
+import { forksOf } from '../ptrace/process-list.js';
 import { ProcessLife } from '../ptrace/process-life.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { type ChangedUnits, UnitSearch } from './changed-units.js';
+import { KnownUnits } from './known-units.js';
 import { type WantedUnit, locateUnits } from './locate.js';
 import { ProcessImage } from './observe.js';
 import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
 import type { PatchOptions, PatchReport } from './report.js';
+import type { ProcessOutcome } from './reload-many.js';
 import { Saves } from './saves.js';
 import { Stopwatch } from './stopwatch.js';
-import type { UnitFiles } from './unit-files.js';
+import { type UnitFiles, isOfSystem } from './unit-files.js';
 import type { WatchListener } from './watch-event.js';
 
 /** How soon what found no safe moment is tried again. */
@@ -52,6 +56,10 @@ export class WatchSession implements Disposable {
   private readonly saves: Saves;
   private readonly objects: ObjectCache;
   private readonly life: ProcessLife;
+  private readonly knownModules = new KnownModules();
+  private readonly knownUnits = new KnownUnits();
+  /** Forks of the program that run what the program runs. */
+  private knownForks: ReadonlySet<number> = new Set();
   private readonly saved = new Set<string>();
   /** Saved before, and not live. */
   private readonly waiting = new Set<string>();
@@ -76,7 +84,9 @@ export class WatchSession implements Disposable {
       onStart: (source, command) => {
         listener({ kind: 'compiling', source, command });
       },
-      onEnd: (source, durationMs) => {
+      onEnd: (source, durationMs, inputs) => {
+        this.knownUnits.learn(source, inputs);
+        this.saves.follow(inputs.filter((file) => !isOfSystem(file)));
         listener({ kind: 'compiled', source, durationMs });
       },
     });
@@ -118,6 +128,10 @@ export class WatchSession implements Disposable {
 
   [Symbol.dispose](): void {
     this.isOver = true;
+    // What a reload that still runs reads of them stays open until that is done.
+    void (this.work ?? Promise.resolve()).finally(() => {
+      this.knownModules[Symbol.dispose]();
+    });
     clearTimeout(this.retry);
     this.saves[Symbol.dispose]();
     this.life[Symbol.dispose]();
@@ -156,8 +170,8 @@ export class WatchSession implements Disposable {
 
   private followModules(): void {
     this.hasNewModules = false;
-    using image = ProcessImage.of(this.pid, this.options.tracing);
-    const { known } = new UnitSearch(image, this.options.patch);
+    using image = ProcessImage.of(this.pid, this.options.tracing, this.knownModules);
+    const { known } = new UnitSearch(image, this.options.patch, this.knownUnits);
     this.saves.follow(known);
     this.listener({
       kind: 'watching',
@@ -177,9 +191,11 @@ export class WatchSession implements Disposable {
       stopwatch,
       quietly,
       tracing,
+      this.knownModules,
     );
     using image = opened;
-    const search = new UnitSearch(image, patch);
+    this.knownUnits.forget(files);
+    const search = new UnitSearch(image, patch, this.knownUnits);
     this.saves.follow(search.known);
     const fresh = everything ? await search.newer() : await search.madeOf(files);
     const aside = await search.madeOf([...this.waiting]);
@@ -189,10 +205,42 @@ export class WatchSession implements Disposable {
       this.listener({ kind: 'changed', files: fresh.files, units });
     }
     try {
-      await this.makeLive(image, fresh, aside, [...notes, ...fresh.notes], stopwatch);
+      const done = await this.makeLive(image, fresh, aside, [...notes, ...fresh.notes], stopwatch);
+      const forks = await this.patchForks(done.units, everything);
+      this.listener({ kind: 'patched', report: done.report, waiting: [...this.waiting], forks });
     } catch (error) {
       this.fail(error, fresh.files);
     }
+  }
+
+  /** Brings the processes that the program has forked to where it is itself. */
+  private async patchForks(
+    units: readonly UnitFiles[],
+    everything: boolean,
+  ): Promise<ProcessOutcome[]> {
+    const { patch } = this.options;
+    const outcomes: ProcessOutcome[] = [];
+    const pids = forksOf(this.pid);
+    for (const pid of this.knownForks) if (!pids.includes(pid)) this.knownModules.forget(pid);
+    const sources = units.map(({ source }) => source);
+    for (const pid of pids) {
+      const stopwatch = new Stopwatch();
+      const opening = openForChange(pid, patch, stopwatch, quietly, undefined, this.knownModules);
+      try {
+        const { image: opened, notes } = await opening;
+        using image = opened;
+        const search = new UnitSearch(image, patch, this.knownUnits);
+        const isNew = everything || !this.knownForks.has(pid);
+        const { units: wanted } = isNew ? await search.newer() : search.withSources(sources);
+        outcomes.push({ pid, report: await this.patch(image, wanted, notes, stopwatch) });
+      } catch (error) {
+        if (!isHcrError(error)) throw error;
+        if (error.code !== 'no-such-process' && error.code !== 'target-exited')
+          outcomes.push({ pid, error });
+      }
+    }
+    this.knownForks = new Set(pids);
+    return outcomes;
   }
 
   /** @throws HcrError where neither all that is wanted nor what is fresh can go live */
@@ -202,24 +250,28 @@ export class WatchSession implements Disposable {
     aside: ChangedUnits,
     notes: readonly string[],
     stopwatch: Stopwatch,
-  ): Promise<void> {
+  ): Promise<{ readonly report: PatchReport; readonly units: readonly UnitFiles[] }> {
     for (const { source } of fresh.units) {
       this.objects.forget(source);
       this.broken.delete(source);
     }
-    const others = aside.units.filter((unit) => !fresh.units.includes(unit));
+    const others = aside.units.filter(
+      ({ unit }) => !fresh.units.some((each) => each.unit === unit),
+    );
     const isApart = others.length > 0 && others.length === aside.units.length;
     try {
       // The compiler would say the same again.
       const [known] = others.flatMap(({ source }) => this.broken.get(source) ?? []);
       if (known !== undefined) throw known;
-      const report = await this.patch(image, [...fresh.units, ...others], notes, stopwatch);
+      const units = [...fresh.units, ...others];
+      const report = await this.patch(image, units, notes, stopwatch);
       this.waiting.clear();
-      this.listener({ kind: 'patched', report, waiting: [] });
+      return { report, units };
     } catch (error) {
       if (!isApart || fresh.units.length === 0 || !isHcrError(error)) throw error;
       const report = await this.patch(image, fresh.units, notes, stopwatch);
-      this.listener({ kind: 'patched', report, waiting: aside.files });
+      for (const file of fresh.files) this.waiting.delete(file);
+      return { report, units: fresh.units };
     }
   }
 
@@ -239,7 +291,6 @@ export class WatchSession implements Disposable {
           : locateUnits(image, functions, patch.module).filter(isNamed),
       selection: ({ names }: WantedUnit) =>
         functions.length === 0 ? ('changed' as const) : { names },
-      nothingToDo: 'The running code is already this.',
       notes,
       compile: this.objects.compile,
     };

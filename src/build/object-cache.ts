@@ -15,7 +15,8 @@ interface Kept {
 
 export interface CompileEvents {
   onStart(source: string, command: string): void;
-  onEnd(source: string, durationMs: number): void;
+  /** @param inputs real paths of the source and of every file that it includes */
+  onEnd(source: string, durationMs: number, inputs: readonly string[]): void;
 }
 
 export class ObjectCache {
@@ -40,10 +41,11 @@ export class ObjectCache {
         this.events.onStart(source, line);
       },
     });
-    this.events.onEnd(source, object.durationMs);
+    const files = object.dependencies.map(realPath);
+    this.events.onEnd(source, object.durationMs, files);
     if (object.dependencies.length > 0) {
       const inputs = new FileVersions();
-      for (const file of object.dependencies) inputs.remember(file, false);
+      for (const file of files) inputs.remember(file, false);
       const ofSource = this.kept.get(source) ?? new Map<string, Kept>();
       this.kept.set(source, ofSource.set(key, { object, inputs }));
     }

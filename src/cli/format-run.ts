@@ -10,7 +10,8 @@ const MAX_NAMES = 5;
 
 function reloadedLine(report: PatchReport, look: Look): string {
   const names = report.functions.filter(({ reason }) => reason !== 'clone').map(({ name }) => name);
-  if (report.functions.length === 0) return 'hcr: nothing changed';
+  if (report.functions.length === 0)
+    return 'hcr: nothing changed: the running code is this already';
   const shown = names.slice(0, MAX_NAMES).join(', ');
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   const what = `${shown}${more}`;

@@ -1,9 +1,10 @@
 /** What a watch says: one short line per reload, or one JSON object per event. */
 import type { WatchEvent } from '../app/watch-event.js';
+import type { ProcessOutcome } from '../app/reload-many.js';
 import { shortest } from '../app/changed-units.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { formatReloaded } from './format-run.js';
-import { patchJson } from './json-report.js';
+import { outcomeJson, patchJson } from './json-report.js';
 import { type Look, paint } from './look.js';
 import { printableFailure } from './printable.js';
 import { count, formatMs } from './quantity.js';
@@ -28,6 +29,20 @@ function formatFault(
     : formatFailure(error, look, options.verbose === true);
 }
 
+function forksLine(forks: readonly ProcessOutcome[], look: Look): string {
+  if (forks.length === 0) return '';
+  const failed = forks.flatMap((fork) => ('error' in fork ? [fork] : []));
+  const done = forks.length - failed.length;
+  const lines = [
+    ...(done > 0 ? [`hcr: and ${count(done, 'process')} that it forked`] : []),
+    ...failed.map(
+      ({ pid, error }) =>
+        `${paint(look, 'red', 'hcr:')} not process ${pid}: ${printableFailure(error).message}`,
+    ),
+  ];
+  return lines.map((line) => `\n${line}`).join('');
+}
+
 /** undefined for what is not worth a line. */
 export function formatWatchEvent(
   event: WatchEvent,
@@ -42,7 +57,7 @@ export function formatWatchEvent(
     case 'patched': {
       const waiting =
         event.waiting.length === 0 ? '' : `\nhcr: not live yet: ${listed(event.waiting)}`;
-      return `${formatReloaded(event.report, look)}${waiting}`;
+      return `${formatReloaded(event.report, look)}${forksLine(event.forks, look)}${waiting}`;
     }
     case 'ended':
       return `hcr: process ${event.pid} has ended`;
@@ -60,7 +75,12 @@ export function formatWatchEvent(
 export function watchEventJson(event: WatchEvent): object {
   switch (event.kind) {
     case 'patched':
-      return { event: event.kind, ...patchJson(event.report), waiting: event.waiting };
+      return {
+        event: event.kind,
+        ...patchJson(event.report),
+        waiting: event.waiting,
+        forks: event.forks.map(outcomeJson),
+      };
     case 'refused':
     case 'failed':
       return { event: event.kind, ...failureReport(event.error), files: event.files };

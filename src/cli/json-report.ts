@@ -1,5 +1,7 @@
 /** The JSON forms of success: one object with `ok` first, the fields that the brief fixes. */
+import type { ProcessOutcome } from '../app/reload-many.js';
 import type { PatchReport } from '../app/report.js';
+import { failureReport } from './failure-output.js';
 
 export function patchJson(report: PatchReport): object {
   const { pid, generation, functions, data, notes, timingsMs, pauseMicros } = report;
@@ -15,4 +17,11 @@ export function patchJson(report: PatchReport): object {
     pauseMicros,
     ...(report.dryRun ? { dryRun: true } : {}),
   };
+}
+
+/** One of several processes. */
+export function outcomeJson(outcome: ProcessOutcome): object {
+  return 'error' in outcome
+    ? { ...failureReport(outcome.error), pid: outcome.pid }
+    : patchJson(outcome.report);
 }

@@ -15,13 +15,18 @@ import { PF, PT } from '../elf/constants.js';
 import { openElfWithCompanions } from '../elf/debug-files.js';
 import type { ElfFile } from '../elf/elf-file.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
+import { type KnownModules, identityOf } from './known-modules.js';
 import { readLoaderFacts } from './link-maps.js';
 import type { TargetProcess } from './process.js';
 import type { Mapping } from './procfs.js';
 import { AREA_NAME } from './patch-area.js';
 
-/** @throws HcrError `malformed-file` when the executable is damaged */
-export function observeModules(target: TargetProcess): LoadedModule[] {
+/** @param known from earlier looks; it then owns the files, else the caller does
+ *  @throws HcrError `malformed-file` when the executable is damaged */
+export function observeModules(
+  target: TargetProcess,
+  known?: KnownModules,
+): readonly LoadedModule[] {
   const exeInode = statOf(`/proc/${target.pid}/exe`)?.ino;
   const groups = new Map<string, Mapping[]>();
   for (const mapping of target.maps()) {
@@ -35,12 +40,13 @@ export function observeModules(target: TargetProcess): LoadedModule[] {
   for (const group of groups.values()) {
     if (!group.some((mapping) => mapping.executable)) continue;
     const isExecutable = group[0]?.inode === exeInode;
-    modules.push(...readModules(target, group, isExecutable));
+    modules.push(...readModules(target, group, isExecutable, known));
   }
   modules.sort((a, b) => Number(b.isExecutable) - Number(a.isExecutable));
   const facts = readLoaderFacts(modules, target.memory);
   const listed = modules.map((module) => ({ ...module, loader: facts.get(module) }));
-  return inLinkMapOrder(listed.map((module) => withOwnPath(module, listed)));
+  const ordered = inLinkMapOrder(listed.map((module) => withOwnPath(module, listed)));
+  return known === undefined ? ordered : known.settle(target.pid, ordered);
 }
 
 /** Another copy of a file is another module, whose names and variables are its own: its path says so
@@ -67,16 +73,21 @@ function readModules(
   target: TargetProcess,
   group: readonly Mapping[],
   isExecutable: boolean,
+  known: KnownModules | undefined,
 ): LoadedModule[] {
   const [first] = group;
   if (first === undefined) return [];
-  const opened = openMapped(target, first, isExecutable);
+  const openCopy = (copy: number): OpenedModule | undefined =>
+    openMapped(target, first, isExecutable, (identity, open) =>
+      known === undefined ? open() : known.open(`${copy} ${identity}`, open),
+    );
+  const opened = openCopy(0);
   if (opened === undefined) return [];
   const { file, writtenAtMs } = opened;
   const biases = biasesOf(file, group, target.machine.pageBytes);
-  if (biases.length === 0) file[Symbol.dispose]();
+  if (biases.length === 0 && known === undefined) file[Symbol.dispose]();
   return biases.flatMap((bias, i) => {
-    const own = i === 0 ? file : openMapped(target, first, isExecutable)?.file;
+    const own = i === 0 ? file : openCopy(i)?.file;
     if (own === undefined) return [];
     return [
       {
@@ -132,11 +143,17 @@ function rangeOf(file: ElfFile, bias: LoadBias, group: readonly Mapping[]): Addr
   };
 }
 
+interface OpenedModule {
+  readonly file: ElfFile;
+  readonly writtenAtMs: number;
+}
+
 function openMapped(
   target: TargetProcess,
   mapping: Mapping,
   isExecutable: boolean,
-): { readonly file: ElfFile; readonly writtenAtMs: number } | undefined {
+  keep: (identity: string, open: () => ElfFile) => ElfFile,
+): OpenedModule | undefined {
   const { pid } = target;
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const candidates = [
@@ -148,10 +165,11 @@ function openMapped(
     const stat = statOf(path);
     if (stat?.ino !== mapping.inode) continue;
     try {
-      const file = openElfWithCompanions(path, {
-        path: mapping.path,
-        root: `/proc/${pid}/root`,
-      });
+      const root = `/proc/${pid}/root`;
+      const at = { path: mapping.path, root };
+      // What belongs to the file is looked for under the root that the process has.
+      const identity = `${identityOf(stat)} ${identityOf(statSync(root))} ${mapping.path}`;
+      const file = keep(identity, () => openElfWithCompanions(path, at));
       return { file, writtenAtMs: stat.mtimeMs };
     } catch (error) {
       if (isExecutable && error instanceof HcrError) throw error;

@@ -20,8 +20,12 @@ const MAX_REHEARSALS = 12;
 /** Killed when the rehearsal is over; ends by itself soon after an hcr that was killed meanwhile. */
 const STAND_IN = ['sleep', '2'] as const;
 
-/** Never fails: a target that cannot be traced is found out when it is the real one. */
+let rehearsed = false;
+
+/** Once is enough for a process of hcr. Never fails: a target that cannot be traced is found out when
+ *  it is the real one. */
 export async function rehearsePublication(): Promise<void> {
+  if (rehearsed) return;
   const calls = libc();
   const child = calls.spawn(STAND_IN[0], STAND_IN, process.env);
   if (child <= 0) return;
@@ -47,6 +51,7 @@ export async function rehearsePublication(): Promise<void> {
       noFaster = pauseMicros < best ? 0 : noFaster + 1;
       best = Math.min(best, pauseMicros);
     }
+    rehearsed = true;
   } catch {
     // See above.
   } finally {

@@ -1,7 +1,7 @@
 /** `hcr watch` and `hcr run --watch`: what is saved goes live, and nothing else happens. */
 import { cpSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readStatus } from '../support/hcr.js';
+import { readStatus, runHcr } from '../support/hcr.js';
 import { type InlineProgram, MAIN_C, buildInline } from '../support/inline-program.js';
 import { childrenOf } from '../support/process-tree.js';
 import { type Target } from '../support/target.js';
@@ -207,6 +207,70 @@ describe('the end', () => {
     expect(await watch.process.ended).toEqual({ code: 130, signal: null });
     target.lines.skipArrived();
     await target.waitForLine(ORIGINAL);
+  });
+});
+
+describe('a program that forks', () => {
+  const FORKS = {
+    'main.c': `#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+int value(void);
+int main(void)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    pid_t parent = getpid();
+    int next = fork() > 0 ? getchar() : EOF;
+    if (next != EOF)
+        fork();
+    while (getpid() == parent || getppid() == parent) {
+        printf("%d %d\\n", (int)getpid(), value());
+        fflush(stdout);
+        nanosleep(&pause, NULL);
+    }
+}
+`,
+    'value.c': 'int value(void) { return 1; }\n',
+  };
+
+  it('has all its processes patched by one reload, compiled once, and by a watch, new ones too', async () => {
+    using program = await buildInline(FORKS);
+    await using target = await program.start();
+    const forks = (): number[] => childrenOf(target.pid).sort((a, b) => a - b);
+    await until('it has forked', () => forks().length === 1);
+    const everybodySays = async (value: number): Promise<void> => {
+      target.lines.skipArrived();
+      for (const pid of forks()) await target.waitForLine(new RegExp(`^${pid} ${value}$`));
+    };
+    program.edit('value.c', 'return 1', 'return 2');
+    const { exitCode, stdout } = await runHcr([
+      ...['reload', '--json', '--all', target.pid, ...forks(), '--', program.at('value.c')],
+    ]);
+    expect(exitCode).toBe(0);
+    const report = JSON.parse(stdout) as { processes: { pid: number; functions: unknown[] }[] };
+    expect(report.processes.map(({ pid, functions }) => [pid, functions.length])).toEqual(
+      [target.pid, ...forks()].map((pid) => [pid, 1]),
+    );
+    await everybodySays(2);
+    program.edit('value.c', 'return 2', 'return 3');
+    const text = await runHcr(['reload', '--tree', target.pid]);
+    expect(text.stdout).toMatch(/^2 processes patched/);
+    await everybodySays(3);
+    await using watch = await startWatch(target.pid);
+    await watch.outcome();
+    target.write('\n');
+    await until('it has forked again', () => forks().length === 2);
+    program.edit('value.c', 'return 3', 'return 4');
+    const patched = await watch.outcome();
+    expect((patched['forks'] as { ok: boolean }[]).map(({ ok }) => ok)).toEqual([true, true]);
+    await everybodySays(4);
+    await target.waitForLine(new RegExp(`^${target.pid} 4$`));
+  });
+
+  it('is looked for by name', async () => {
+    const { exitCode, stdout } = await runHcr(['reload', '--json', '--all', 'no-such-program-hcr']);
+    expect(exitCode).toBe(2);
+    expect(stdout).toContain('No process is called no-such-program-hcr.');
   });
 });
 
