@@ -417,6 +417,8 @@ export interface Unwinding {
 }
 
 export interface SyscallNumbers {
+  /** That hcr makes itself. */
+  readonly perf_event_open: number;
   readonly memfd_create: number;
   readonly ftruncate: number;
   readonly mmap: number;

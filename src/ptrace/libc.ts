@@ -70,6 +70,9 @@ export class Libc {
   private readonly setPolicy: ForeignFunction;
   private readonly statxCall: ForeignFunction;
   private readonly spawnCall: ForeignFunction;
+  private readonly syscallCall: ForeignFunction;
+  private readonly fcntlCall: ForeignFunction;
+  private readonly closeCall: ForeignFunction;
   private readonly killCall: ForeignFunction;
   private readonly status: NativeBuffer;
   private readonly vectors: NativeBuffer;
@@ -91,6 +94,16 @@ export class Libc {
     this.setPolicy = library.bind('sched_setscheduler', 'int', ['int', 'int', 'address']);
     this.statxCall = library.bind('statx', 'int', ['int', 'address', 'int', 'int', 'address']);
     this.killCall = library.bind('kill', 'int', ['int', 'int']);
+    this.syscallCall = library.bind('syscall', 'long', [
+      'long',
+      'address',
+      'long',
+      'long',
+      'long',
+      'long',
+    ]);
+    this.fcntlCall = library.bind('fcntl', 'int', ['int', 'int', 'address']);
+    this.closeCall = library.bind('close', 'int', ['int']);
     this.spawnCall = library.bind('posix_spawnp', 'int', [
       'address',
       'address',
@@ -195,6 +208,24 @@ export class Libc {
     if (this.library.bind('tcgetattr', 'int', ['int', 'address'])(file, settings.address) !== 0)
       return false;
     return (settings.view.getUint32(TERMINAL.localModesOffset, true) & TERMINAL.lines) === 0;
+  }
+
+  /** A call that libc has no function for. @see syscall(2) */
+  syscall(
+    number: number,
+    address: number,
+    ...words: readonly [number, number, number, number]
+  ): number {
+    return this.syscallCall(number, address, ...words);
+  }
+
+  /** @see fcntl(2) */
+  fcntl(file: number, command: number, argument: number): number {
+    return this.fcntlCall(file, command, argument);
+  }
+
+  close(file: number): void {
+    this.closeCall(file);
   }
 
   sleepMicros(micros: number): void {

@@ -154,6 +154,8 @@ export interface ProcessStatus {
   readonly threads: number;
   /** 0 none, 1 strict, 2 filter. */
   readonly seccomp: number;
+  /** Signals that the program has handlers for or that the thread holds back, as a bit set. */
+  readonly takenSignals: bigint;
   /** User-space shadow stacks are on (x86 only). */
   readonly hasShadowStack: boolean;
 }
@@ -162,6 +164,7 @@ export function parseStatus(text: string): ProcessStatus {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
   const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
+  const signals = (name: string): bigint => BigInt(`0x${field(name) || '0'}`);
   return {
     name: field('Name'),
     state: field('State').charAt(0),
@@ -176,6 +179,7 @@ export function parseStatus(text: string): ProcessStatus {
     },
     threads: Number(field('Threads')),
     seccomp: Number(field('Seccomp')),
+    takenSignals: signals('SigCgt') | signals('SigBlk'),
     hasShadowStack: /\bshstk\b/.test(field('x86_Thread_features')),
   };
 }

@@ -12,14 +12,22 @@ import {
   isProvenFree,
 } from '../patch/busy-frames.js';
 import type { CodeWrite } from '../patch/ledger.js';
+import { findWayOut } from '../patch/way-out.js';
 import { type Hazard, HazardSearch, findBusy, isInside } from '../patch/safety.js';
 import { CodeWriter } from './code-writer.js';
 import type { TargetProcess } from './process.js';
 import { readThreadStatus } from './procfs.js';
+import { type ThreadOnItsWay, awaitWaysOut } from './return-watch.js';
 import { StoppedWorld } from './stopped-world.js';
 import { StackReader } from './thread-stacks.js';
+import type { Tracee } from './tracee.js';
 
 const RETRY_MS = 5;
+/** Of the time that the target has, stops in vain take no more than this part. */
+const NAP_TO_PAUSE = 20;
+const LONGEST_NAP_MS = 250;
+/** A frame may end by an exception or longjmp, which no breakpoint at its return sees. */
+const LOOK_AGAIN_MS = 500;
 /** More threads than this are in the way together: nobody reads on, and none is likely to be free. */
 const MAX_TRACES = 16;
 /** Unwinding one takes some tenths of a millisecond, in which the target stands. */
@@ -62,8 +70,10 @@ export async function publishWrites(
   const start = performance.now();
   /** Threads whose stacks held nothing but dead words when they were last unwound. */
   let harmless: ReadonlySet<number> = new Set();
+  let held: readonly Tracee[] = [];
   for (let attempts = 1; ; attempts++) {
-    const outcome = attempt(target, request, tools, harmless);
+    const looksAtAll = attempts > 1;
+    const outcome = attempt(target, request, { ...tools, harmless, held, looksAtAll });
     if (outcome.kind === 'published') return { ...outcome.publication, attempts };
     const { busy } = outcome;
     const free = busy.filter(
@@ -82,9 +92,17 @@ export async function publishWrites(
         waitedMs,
       });
     }
+    const wasWaitedFor = held.length > 0;
+    held = [];
     if (canGoOn) continue;
     request.onWait?.(outcome.reason);
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    const deadline = Math.min(performance.now() + LOOK_AGAIN_MS, start + timeoutMs);
+    // In vain once: another is in the way as well, and who they all are is to be looked at first.
+    if (!wasWaitedFor)
+      held = await awaitWaysOut(target, onTheirWay(busy, harmless, hazards), deadline);
+    if (held.length > 0) continue;
+    const nap = Math.max(RETRY_MS, (NAP_TO_PAUSE * outcome.pauseMicros) / 1000);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_NAP_MS, nap)));
   }
 }
 
@@ -95,7 +113,23 @@ type Outcome =
       readonly reason: string;
       readonly threads: readonly number[];
       readonly busy: readonly BusyPosition[];
+      /** How long the target stood still for nothing. */
+      readonly pauseMicros: number;
     };
+
+/** Threads of which it is known where they will have left; none unless it is known of each. */
+function onTheirWay(
+  busy: readonly BusyPosition[],
+  harmless: ReadonlySet<number>,
+  hazards: readonly Hazard[],
+): ThreadOnItsWay[] {
+  const waited = busy.filter(({ position }) => !harmless.has(position.tid));
+  const onWay = waited.flatMap(({ position: { tid }, trace }) => {
+    const way = trace && findWayOut(trace, hazards);
+    return way === undefined ? [] : [{ tid, way }];
+  });
+  return onWay.length === waited.length ? onWay : [];
+}
 
 interface BusyPosition {
   readonly position: StoppedPosition;
@@ -104,24 +138,28 @@ interface BusyPosition {
   readonly trace: Trace | undefined;
 }
 
-interface Tools {
+interface Circumstances {
   readonly writer: CodeWriter;
   readonly search: HazardSearch;
+  /** Threads to unwind while they stand: their tables have been read before. */
+  readonly harmless: ReadonlySet<number>;
+  /** Tracees that the stop takes over. */
+  readonly held: readonly Tracee[];
+  /** Whether to find all threads that are in the way, when it is clear that one is. */
+  readonly looksAtAll: boolean;
 }
 
-/** @param harmless threads to unwind while they stand: their tables have been read before */
 function attempt(
   target: TargetProcess,
   { hazards, watched = [], backtracer }: PublishRequest,
-  { writer, search }: Tools,
-  harmless: ReadonlySet<number>,
+  { writer, search, harmless, held, looksAtAll }: Circumstances,
 ): Outcome {
   const busy: BusyThread[] = [];
   const isHarmless = (position: StoppedPosition): boolean =>
     backtracer !== undefined &&
     harmless.has(position.tid) &&
     isProvenFree(position, hazards, backtracer.trace(position));
-  const world = new StoppedWorld(target);
+  const world = new StoppedWorld(target, held);
   try {
     const stacks = new StackReader(target);
     const threads: StoppedPosition[] = [];
@@ -129,7 +167,7 @@ function attempt(
       const located = stacks.locate(stopped);
       threads.push(...located);
       busy.push(...busyThreads(located, search).filter(({ position }) => !isHarmless(position)));
-      return busy.length === 0;
+      return looksAtAll || busy.length === 0;
     });
     if (busy.length === 0) {
       writer.write();
@@ -143,12 +181,13 @@ function attempt(
   } catch (error) {
     if (!(error instanceof HcrError) || error.failure.code !== 'busy') throw error;
     const { detail, threads } = error.failure;
-    return { kind: 'busy', reason: detail, threads, busy: [] };
+    return { kind: 'busy', reason: detail, threads, busy: [], pauseMicros: world.pauseMicros };
   } finally {
     world[Symbol.dispose]();
   }
   return {
     kind: 'busy',
+    pauseMicros: world.pauseMicros,
     reason: describe(target, busy),
     threads: busy.map(({ position }) => position.tid),
     busy: busy.map((each, i) => ({

@@ -50,12 +50,13 @@ export class StoppedWorld implements Disposable {
   private urgency: Urgency | undefined;
 
   /** Seizes every thread. They go on running until {@link stop}. */
-  constructor(target: TargetProcess) {
+  constructor(target: TargetProcess, held: readonly Tracee[] = []) {
     this.libc = target.libc;
     this.tracing = target.tracing;
     this.pid = target.pid;
     this.machineRegisters = target.machine.registers;
     this.count = new ThreadCount(this.libc, this.pid);
+    for (const tracee of held) this.tracees.set(tracee.tid, tracee);
     try {
       this.seizeNewThreads();
       if (this.tracees.size === 0) throw new HcrError({ code: 'no-such-process', pid: this.pid });

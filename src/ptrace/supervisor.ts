@@ -46,6 +46,8 @@ export class Supervisor implements Tracing, Disposable {
   private readonly look = (): void => {
     this.takeEvents();
   };
+  /** Signals that hcr itself waits for, by thread. */
+  private readonly awaited = new Map<Tid, number>();
   private started = false;
   private ended = false;
 
@@ -97,7 +99,14 @@ export class Supervisor implements Tracing, Disposable {
     return tracee;
   }
 
+  awaitSignal(tracee: Tracee, signal: number): boolean {
+    this.awaited.set(tracee.tid, signal);
+    this.takeEvents();
+    return tracee.stop?.kind === 'signal' && tracee.stop.signal === signal;
+  }
+
   release(tracees: readonly Tracee[]): void {
+    for (const { tid } of tracees) this.awaited.delete(tid);
     for (const tracee of tracees) if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
   }
 
@@ -157,6 +166,7 @@ export class Supervisor implements Tracing, Disposable {
         if (isLeader(tracee, this.pid) && isKeyboardStop(stop.signal)) this.events.onJobStop();
         return;
       case 'signal':
+        if (this.awaited.get(tracee.tid) === stop.signal) return;
         this.deliver(tracee, stop.signal);
         return;
       case 'interrupted':

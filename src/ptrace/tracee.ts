@@ -79,6 +79,11 @@ export class Tracee {
     this.stop = undefined;
   }
 
+  /** Lets it go on without the signal that it was about to get. */
+  swallowSignal(): void {
+    if (this.stop?.kind === 'signal') this.stop = { kind: 'interrupted' };
+  }
+
   /** Leaves it stopped by job control, until SIGCONT. */
   listen(): void {
     this.request(PTRACE.LISTEN, 0, 0);

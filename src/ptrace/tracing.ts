@@ -17,6 +17,9 @@ const DEATH_NAP_MICROS = 500;
 export interface Tracing {
   /** A tracee for the thread, running or stopped; a negative errno when there can be none. */
   acquire(tid: Tid): Tracee | number;
+  /** Takes what a tracee has to report. All but one signal passes as if nobody looked.
+   *  @returns true when it stands still: with the signal, or since it runs another program now */
+  awaitSignal(tracee: Tracee, signal: number): boolean;
   /** Gives stopped tracees back: they run on, and get the signals they were about to get. */
   release(tracees: readonly Tracee[]): void;
 }
@@ -38,6 +41,28 @@ export class MomentaryTracing implements Tracing {
       tid,
       PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC,
     );
+  }
+
+  awaitSignal(tracee: Tracee, signal: number): boolean {
+    const stop = tracee.stop ?? tracee.poll();
+    switch (stop?.kind) {
+      case undefined:
+      case 'exited':
+      case 'killed':
+        return false;
+      case 'exec':
+        return true;
+      case 'signal':
+        if (stop.signal === signal) return true;
+        tracee.continue(stop.signal);
+        return false;
+      case 'group-stop':
+        tracee.listen();
+        return false;
+      default:
+        tracee.continue();
+        return false;
+    }
   }
 
   release(tracees: readonly Tracee[]): void {

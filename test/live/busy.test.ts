@@ -1,8 +1,13 @@
 /** Threads that are in the way of a patch: who they are, and when they are out of it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Fixture, buildFixture } from '../support/fixture.js';
-import { readStatus, refusalOf, runHcr } from '../support/hcr.js';
+import { attach, hcrCommand, readStatus, refusalOf, runHcr } from '../support/hcr.js';
 import { type Target, startTarget } from '../support/target.js';
+import { until } from '../support/until.js';
 import type { ThreadTrace } from '../../src/core/thread-trace.js';
 
 let fixture: Fixture;
@@ -30,6 +35,18 @@ async function callOnce(target: Target): Promise<string> {
   return result;
 }
 
+/** What the descriptors of a process are open on. */
+function filesOf(pid: number | undefined): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).map((name) => {
+    try {
+      return readlinkSync(join(folder, name));
+    } catch {
+      return '';
+    }
+  });
+}
+
 describe('a thread in the function, with --when-idle', () => {
   it('is refused as busy, by name, function and backtrace, and nothing is changed', async () => {
     await using target = await startWaiting();
@@ -49,5 +66,31 @@ describe('a thread in the function, with --when-idle', () => {
     expect(stderr).toMatch(/#\d+ waits_for_input\+\d+ at .*waits\.c:\d+/);
     expect((await readStatus(target.pid)).generation).toBe(0);
     expect(await callOnce(target)).toBe('1');
+  });
+
+  it('is stopped when it returns from there, though it goes back at once', async () => {
+    await using target = await startWaiting();
+    const patching = attach(target.pid, ['waits_for_input'], ['--when-idle', '--timeout', '20000']);
+    await until('a call runs the new code', async () => (await callOnce(target)) === '2');
+    expect((await patching).generation).toBe(1);
+    expect(target.threads.map(({ tracerPid }) => tracerPid)).toEqual([0]);
+  });
+
+  it('lives on when hcr is killed while it waits for it', async () => {
+    await using target = await startWaiting();
+    const args = ['attach', target.pid, '--func', 'waits_for_input', '--when-idle'];
+    const [program = '', ...words] = hcrCommand([...args, '--timeout', 60_000]);
+    const hcr = spawn(program, words, { stdio: 'ignore' });
+    await until('its breakpoint is set', () =>
+      filesOf(hcr.pid).some((file) => /perf_event/.test(file)),
+    );
+    expect(target.threads.map(({ tracerPid }) => tracerPid)).toEqual([hcr.pid]);
+    hcr.kill('SIGKILL');
+    await once(hcr, 'exit');
+    expect(await callOnce(target)).toBe('1');
+    expect(await callOnce(target)).toBe('1');
+    await attach(target.pid, ['waits_for_input']);
+    await callOnce(target);
+    expect(await callOnce(target)).toBe('2');
   });
 });

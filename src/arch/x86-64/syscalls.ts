@@ -1,4 +1,4 @@
-/** Numbers of the system calls that hcr makes in a target.
+/** Numbers of the system calls that hcr makes in a target, and of one that libc has no function for.
  *  @see arch/x86/entry/syscalls/syscall_64.tbl in the kernel's source */
 import type { SyscallNumbers } from '../arch.js';
 
@@ -8,5 +8,6 @@ export const syscalls: SyscallNumbers = {
   mprotect: 10,
   munmap: 11,
   ftruncate: 77,
+  perf_event_open: 298,
   memfd_create: 319,
 };
