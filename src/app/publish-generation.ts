@@ -82,8 +82,9 @@ export async function publishGeneration(
   onProgress({ stage: 'publish' });
   return await watch.time('publish', async () => {
     upload(image, [...placed.flatMap((unit) => unit.image.parts), ...unwinding.uploads]);
+    // With --when-idle it is known that none is, whatever dead words are left on stacks.
     const watched = placed.flatMap((unit) =>
-      unit.prepared.roots.map((root) => liveRange(root, from)),
+      options.whenIdle === true ? [] : unit.prepared.roots.map((root) => liveRange(root, from)),
     );
     const hazards = [
       ...unwinding.hazards,

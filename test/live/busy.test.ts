@@ -72,7 +72,7 @@ describe('a thread in the function, with --when-idle', () => {
     await using target = await startWaiting();
     const patching = attach(target.pid, ['waits_for_input'], ['--when-idle', '--timeout', '20000']);
     await until('a call runs the new code', async () => (await callOnce(target)) === '2');
-    expect((await patching).generation).toBe(1);
+    expect(await patching).toMatchObject({ generation: 1, notes: [] });
     expect(target.threads.map(({ tracerPid }) => tracerPid)).toEqual([0]);
   });
 
