@@ -9,7 +9,8 @@
  *
  * @see path_resolution(7); openat2(2), RESOLVE_IN_ROOT; open(2), O_PATH
  */
-import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** The same on all machines that Node runs on. @see asm-generic/fcntl.h */
 const O_PATH = 0o10000000;
@@ -17,10 +18,23 @@ const O_PATH = 0o10000000;
 const MAX_LINKS = 40;
 const IN_ROOT = /^(\/proc\/\d+\/root)(\/.*)?$/;
 
-/** The root of another process that a path leads into, and the path below it. */
+/** The root that a path leads into where it is not hcr's own, and the path below it. */
 function splitAtRoot(path: string): readonly [root: string, below: string] | undefined {
   const match = IN_ROOT.exec(path);
-  return match?.[1] === undefined ? undefined : [match[1], match[2] ?? '/'];
+  if (match?.[1] === undefined || isOwnRoot(match[1])) return undefined;
+  return [match[1], match[2] ?? '/'];
+}
+
+/** Whether every path means the same to that process and to hcr: then the kernel finds it faster. */
+function isOwnRoot(root: string): boolean {
+  try {
+    const namespace = readlinkSync(join(dirname(root), 'ns/mnt'));
+    if (namespace !== readlinkSync('/proc/self/ns/mnt')) return false;
+    const [theirs, own] = [statSync(`${root}/`), statSync('/')];
+    return theirs.dev === own.dev && theirs.ino === own.ino;
+  } catch {
+    return false;
+  }
 }
 
 /** Folders on the way, each held open. */
