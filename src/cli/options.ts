@@ -19,6 +19,13 @@ export function addOutputOptions(command: Command): Command {
     .option('--quiet', 'print nothing but errors');
 }
 
+/** How a watch makes itself noticed besides its lines. */
+export function addFeedbackOptions(command: Command): Command {
+  return command
+    .option('--bell', "ring the terminal's bell when a reload is over")
+    .option('--title', 'show the state in the title of the window');
+}
+
 export function addTransactionOptions(command: Command): Command {
   return command
     .option('--dry-run', 'do everything but the patch; the process is not changed')

@@ -7,6 +7,7 @@ import type { CommandContext } from './context.js';
 import { printable, printableJson } from './printable.js';
 import {
   addBuildOptions,
+  addFeedbackOptions,
   addFunctionOption,
   addOutputOptions,
   addTransactionOptions,
@@ -15,8 +16,9 @@ import {
   readPatchOptions,
 } from './options.js';
 import { PoliteLines } from './polite-lines.js';
+import { type FeedbackOptions, WatchFeedback } from './watch-feedback.js';
 
-interface RunOptions extends RawPatchOptions {
+interface RunOptions extends RawPatchOptions, FeedbackOptions {
   readonly on?: string;
   readonly watch?: boolean;
 }
@@ -56,7 +58,9 @@ async function run(
       () => formatRunEvent(printable(event), errorLook, options),
     );
   };
+  using feedback = new WatchFeedback(stderr, errorLook, options, false);
   const tellOfWatch = (event: WatchEvent): void => {
+    feedback.take(event);
     // Who started it knows what is watched.
     const isNews = event.kind !== 'watching' || options.verbose === true;
     say(
@@ -91,6 +95,7 @@ export function addRun(program: Command, context: CommandContext): void {
     )
     .option('--watch', 'reload with each save of a source or header')
     .passThroughOptions();
+  addFeedbackOptions(command);
   addFunctionOption(command);
   addBuildOptions(command);
   addTransactionOptions(command);

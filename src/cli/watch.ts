@@ -6,12 +6,14 @@ import type { CommandContext } from './context.js';
 import { printable, printableJson } from './printable.js';
 import {
   addBuildOptions,
+  addFeedbackOptions,
   addOutputOptions,
   addTransactionOptions,
   examples,
   type RawPatchOptions,
   readPatchOptions,
 } from './options.js';
+import { type FeedbackOptions, WatchFeedback } from './watch-feedback.js';
 
 const EXAMPLES = examples(
   'hcr watch 4711                          edit, save, live; Ctrl+C ends the watch, not the program',
@@ -22,15 +24,18 @@ const EXAMPLES = examples(
 async function watch(
   context: CommandContext,
   pid: number,
-  options: RawPatchOptions,
+  options: RawPatchOptions & FeedbackOptions,
 ): Promise<void> {
   const [{ WatchSession }, { formatWatchEvent, watchEventJson }] = await Promise.all([
     import('../app/watch.js'),
     import('./format-watch.js'),
   ]);
   const { stdout, stderr, errorLook } = context.terminal;
+  const animates = options.json !== true && options.quiet !== true;
+  using feedback = new WatchFeedback(stderr, errorLook, options, animates);
   await new Promise<void>((resolve) => {
     const tell = (event: WatchEvent): void => {
+      feedback.take(event);
       if (options.json === true) stdout.write(`${printableJson(watchEventJson(event))}\n`);
       else {
         const line = formatWatchEvent(printable(event), errorLook, options);
@@ -50,9 +55,12 @@ export function addWatch(program: Command, context: CommandContext): void {
       'Compiles what is saved and makes it live, for as long as the process runs. hcr is attached to it only for the moment of a patch. Ctrl+C ends the watch and leaves the process as it is.',
     )
     .argument('<pid>', 'process id', parsePid);
+  addFeedbackOptions(command);
   addBuildOptions(command);
   addTransactionOptions(command);
   addOutputOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action((pid: number, options: RawPatchOptions) => watch(context, pid, options));
+    .action((pid: number, options: RawPatchOptions & FeedbackOptions) =>
+      watch(context, pid, options),
+    );
 }

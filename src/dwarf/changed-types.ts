@@ -4,7 +4,7 @@ import { compareLayouts } from './compare-layouts.js';
 import { DW_AT } from './constants.js';
 import type { Die } from './die.js';
 import { type NamedType, NamedTypes } from './named-types.js';
-import { LayoutReader } from './type-layout.js';
+import { LayoutReader, type TypeLayout } from './type-layout.js';
 import type { UnitDies } from './unit-dies.js';
 
 export interface ChangedType {
@@ -21,22 +21,41 @@ export interface TypeComparison {
   readonly unknown: readonly NamedType[];
 }
 
+/** Types of a live unit, read once for as long as the unit is known: each reload compares them. */
+class KnownLayouts {
+  readonly types: NamedTypes;
+  private readonly reader = new LayoutReader();
+  private readonly layouts = new Map<Die, TypeLayout>();
+
+  constructor(unit: UnitDies) {
+    this.types = new NamedTypes(unit);
+  }
+
+  layoutOf(die: Die): TypeLayout {
+    const layout = this.layouts.get(die) ?? this.reader.layoutOf(die);
+    this.layouts.set(die, layout);
+    return layout;
+  }
+}
+
+const liveLayouts = new WeakMap<UnitDies, KnownLayouts>();
+
 /** Compares all types of two versions of a unit by name. An incomplete declaration says nothing.
  *  @throws HcrError `malformed-file` */
 export function compareTypes(live: UnitDies, edited: UnitDies): TypeComparison {
-  const liveTypes = new NamedTypes(live);
-  const liveReader = new LayoutReader();
+  const known = liveLayouts.get(live) ?? new KnownLayouts(live);
+  liveLayouts.set(live, known);
   const editedReader = new LayoutReader();
   const changed: ChangedType[] = [];
   const unknown: NamedType[] = [];
   for (const type of new NamedTypes(edited).all()) {
-    const dies = liveTypes.find(type.name);
+    const dies = known.types.find(type.name);
     if (dies.length === 0) {
       unknown.push(type);
       continue;
     }
     const layout = editedReader.layoutOf(type.die);
-    const all = dies.map((die) => compareLayouts(liveReader.layoutOf(die), layout));
+    const all = dies.map((die) => compareLayouts(known.layoutOf(die), layout));
     const [differences] = all;
     if (differences === undefined || all.some((found) => found.length === 0)) continue;
     changed.push({ name: type.name, edited: type.die, live: dies, differences });

@@ -1,4 +1,5 @@
-/** Which processes there are, by name and by descent. @see proc_pid_stat(5), proc_pid_comm(5) */
+/** Which processes there are, by name and by descent.
+ *  @see proc_pid_stat(5), proc_pid_comm(5), proc_tid_children(5) */
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 
@@ -22,12 +23,30 @@ export function processesNamed(name: string): number[] {
 
 /** A process and all that descend from it, each after its parent. */
 export function processTree(root: number): number[] {
-  const all = listProcesses();
+  let all: readonly Listed[] | undefined;
   const tree = [root];
-  for (const pid of tree)
-    for (const each of all)
-      if (each.parent === pid && !tree.includes(each.pid)) tree.push(each.pid);
+  for (const pid of tree) {
+    const children = listedChildren(pid);
+    all ??= children === undefined ? listProcesses() : undefined;
+    const found =
+      children ?? (all ?? []).filter(({ parent }) => parent === pid).map((each) => each.pid);
+    for (const child of found) if (!tree.includes(child)) tree.push(child);
+  }
   return tree;
+}
+
+/** As the kernel lists them; undefined where it was built without that list. */
+function listedChildren(pid: number): number[] | undefined {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
+        .split(' ')
+        .filter((word) => word !== '')
+        .map(Number),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 /** Those of its descendants that run the same executable: what it forked. */
