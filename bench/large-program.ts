@@ -26,6 +26,9 @@ export const PATCHED_FUNCTION = `version_${PATCHED_UNIT}`;
 
 export interface LargeProgram {
   readonly executable: string;
+  /** Of the unit that is patched, and the flags that it was built with. */
+  readonly patchedSource: string;
+  readonly cflags: readonly string[];
   /** Writes the object of the patched unit, with its function alone in a section of its own. */
   compileVersion(version: number, object: string): Promise<void>;
 }
@@ -111,6 +114,8 @@ export async function buildLargeProgram(): Promise<LargeProgram> {
   }
   return {
     executable: join(directory, 'main'),
+    patchedSource: join(directory, `unit_${PATCHED_UNIT}.c`),
+    cflags: CFLAGS,
     async compileVersion(version, object) {
       const source = `unit_${PATCHED_UNIT}.c`;
       const flags = [...CFLAGS, '-ffunction-sections', `-DVERSION=${version}`, '-c', '-o', object];

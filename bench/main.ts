@@ -15,6 +15,7 @@ import { Hcr } from './hcr.js';
 import { measureLargeBinaries } from './large-binaries.js';
 import { describeMachine } from './machine.js';
 import { measurePause } from './pause.js';
+import { measureSaveToLive } from './save-to-live.js';
 import { RESULTS } from './places.js';
 import { Programs } from './programs.js';
 import type { Bench, Section } from './section.js';
@@ -24,6 +25,7 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['command', measureCommandTime],
   ['call', measureCallCost],
   ['large', measureLargeBinaries],
+  ['save', measureSaveToLive],
 ]);
 
 const wanted = process.argv.slice(2);
