@@ -7,6 +7,7 @@ import { HcrError } from '../core/failure.js';
 import type { CodeWrite, Ledger } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
 import { type Hazard, hazardsOf } from '../patch/safety.js';
+import { assertCode } from '../ptrace/assert-code.js';
 import { type Publication, publishWrites } from '../ptrace/publish.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import { backtracerOf } from './backtrace.js';
@@ -36,6 +37,7 @@ export async function publishRecorded(
   onProgress: ReportProgress,
 ): Promise<Publication> {
   const { store, target } = image;
+  assertCode(target, writes);
   await rehearsePublication();
   store.save({ ...planned, pending: { from: before.current, to, writes, created } });
   const hazards = [...further, ...hazardsOf(writes, planned.entries)];

@@ -7,6 +7,7 @@ import { HcrError } from '../core/failure.js';
 import type { CodeWrite, Ledger, Pending } from '../patch/ledger.js';
 import { equal } from '../patch/plan.js';
 import { hazardsOf } from '../patch/safety.js';
+import { assertCode } from '../ptrace/assert-code.js';
 import { publishWrites } from '../ptrace/publish.js';
 import { backtracerOf } from './backtrace.js';
 import type { ProcessImage } from './observe.js';
@@ -61,6 +62,7 @@ export async function completeInterrupted(
         .filter((write) => stateOf(image, write) === 'made' && !staysMade(ledger, write))
         .map(({ address, before, after }) => ({ address, before: after, after: before }))
         .reverse();
+      assertCode(target, undo);
       const hazards = hazardsOf(undo, ledger.entries);
       const backtracer = backtracerOf(image);
       await publishWrites(target, { writes: undo, hazards, timeoutMs, backtracer });

@@ -163,6 +163,9 @@ export interface Jumps {
   landingPadBytes(body: Uint8Array): number;
   /** A direct jump placed at `from`; `undefined` out of reach. */
   near(from: Addr, to: Addr): Uint8Array | undefined;
+  /** Where the direct jump leads that `bytes` at `from` begin with; `undefined` when they begin
+   *  with anything else. */
+  nearTarget(bytes: Uint8Array, from: Addr): Addr | undefined;
   /** The shortest direct jump; `undefined` out of reach. */
   short(from: Addr, to: Addr): Uint8Array | undefined;
   /** Bytes between functions that no control flow enters: the length of the run of padding at

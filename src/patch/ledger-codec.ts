@@ -23,8 +23,8 @@ import {
   type Pending,
   type SharedType,
   type Unwinder,
-  blocksInUse,
 } from './ledger.js';
+import { assertConsistent } from './ledger-consistency.js';
 
 /** "hcrledg1", little-endian. */
 const MAGIC = 0x3167_6465_6c72_6368n;
@@ -73,7 +73,7 @@ export function decodeSlot(bytes: Uint8Array, pid: number): Slot | undefined {
   if (buffer.readUInt32LE(OFFSET.checksum) !== checksum) return undefined;
   try {
     const ledger = readLedger(JSON.parse(payload.toString('utf8')));
-    return { sequence: Number(buffer.readBigUInt64LE(OFFSET.sequence)), ledger };
+    return { sequence: count(Number(buffer.readBigUInt64LE(OFFSET.sequence))), ledger };
   } catch (error) {
     throw new HcrError({ code: 'ledger-corrupt', pid, detail: String(error) }, { cause: error });
   }
@@ -262,46 +262,4 @@ function readPending(json: Json): Pending {
     created,
     writes: list(json['writes'], readWrite),
   };
-}
-
-/** What the checksum cannot tell: that the parts fit each other. */
-function assertConsistent(ledger: Ledger): void {
-  const numbers = new Set([0, ...ledger.generations.map((generation) => generation.number)]);
-  if (numbers.size !== ledger.generations.length + 1)
-    throw new TypeError('generations with the same number');
-  if (!numbers.has(ledger.current)) throw new TypeError('the live generation is not recorded');
-  for (const generation of ledger.generations) {
-    if (generation.parent >= generation.number || !numbers.has(generation.parent)) {
-      throw new TypeError(`generation ${generation.number} has no parent`);
-    }
-  }
-  for (const { part, start, sizeBytes } of blocksInUse(ledger)) {
-    const home = ledger.areas.some(({ parts: { [part]: range } }) => {
-      return start >= range.start && start + sizeBytes <= range.end;
-    });
-    if (!home) throw new TypeError('a block outside the areas');
-  }
-  const entries = new Set(ledger.entries.map(({ entry }) => entry));
-  if (entries.size !== ledger.entries.length) throw new TypeError('an entry recorded twice');
-  const places = new Set<number>();
-  for (const { originals } of ledger.entries) {
-    if (originals.length < 1 || originals.length > 2)
-      throw new TypeError('an entry without its places');
-    for (const { address, bytes } of originals) {
-      if (bytes.length === 0) throw new TypeError('an empty place');
-      places.add(address);
-    }
-  }
-  for (const { entry, slot } of ledger.unwinders) {
-    if (!entries.has(entry)) throw new TypeError('an unwinder without its entry');
-    places.add(slot);
-  }
-  const { pending } = ledger;
-  if (pending !== undefined && !(numbers.has(pending.from) && numbers.has(pending.to))) {
-    throw new TypeError('a publication between generations that are not recorded');
-  }
-  for (const write of pending?.writes ?? []) {
-    if (!places.has(write.address)) throw new TypeError('a write where no entry is');
-    if (write.before.length !== write.after.length) throw new TypeError('a write of two lengths');
-  }
 }

@@ -9,8 +9,12 @@ import {
   encodeSlot,
   isBlank,
 } from '../patch/ledger-codec.js';
-import { LEDGER_SLOT_BYTES, findAreas } from './patch-area.js';
+import { contradiction } from '../patch/ledger-evidence.js';
+import { LEDGER_BYTES, LEDGER_SLOT_BYTES, findAreas } from './patch-area.js';
 import type { TargetProcess } from './process.js';
+
+/** Read at once of an area in which there should be nothing. */
+const SCAN_BYTES = 1 << 18;
 
 export class LedgerStore {
   private readonly target: TargetProcess;
@@ -26,6 +30,14 @@ export class LedgerStore {
     for (const area of areas) this.readFrom(area);
     const known = new Set(this.ledger.areas.map((area) => area.start));
     this.left = areas.filter((area) => !known.has(area.start));
+    const { memory, machine } = target;
+    const wrong =
+      contradiction(this.ledger, areas, memory, machine.jumps) ??
+      (this.left.every((area) => this.isUnused(area))
+        ? undefined
+        : 'it has been wiped: there is code in memory of which it tells nothing');
+    if (wrong !== undefined)
+      throw new HcrError({ code: 'ledger-corrupt', pid: target.pid, detail: wrong });
   }
 
   /** Areas that hold no ledger and belong to none: left by an hcr that was killed. */
@@ -42,6 +54,17 @@ export class LedgerStore {
 
   get ledger(): Ledger {
     return this.slot?.ledger ?? EMPTY_LEDGER;
+  }
+
+  /** Whether an area was left before anything was put there. The record comes before the code: one
+   *  with code and without a record has lost it. */
+  private isUnused({ start, end }: AddrRange): boolean {
+    for (let at = offsetBy(start, LEDGER_BYTES); at < end; at = offsetBy(at, SCAN_BYTES)) {
+      const bytes = new Uint8Array(Math.min(SCAN_BYTES, end - at));
+      this.target.memory.readInto(at, bytes);
+      if (!isBlank(bytes)) return false;
+    }
+    return true;
   }
 
   private readFrom(area: AddrRange): void {

@@ -22,7 +22,8 @@ const AREA_PATH = `/memfd:${AREA_NAME}`;
 
 /** Each of the two copies of the ledger. Only touched pages take memory. */
 export const LEDGER_SLOT_BYTES = 512 * 1024;
-const LEDGER_BYTES = 2 * LEDGER_SLOT_BYTES;
+/** Both copies, at the start of an area. */
+export const LEDGER_BYTES = 2 * LEDGER_SLOT_BYTES;
 const DEFAULT_PART_BYTES: Readonly<Record<Part, number>> = {
   data: 512 * 1024,
   readonly: 1024 * 1024,

@@ -1,7 +1,7 @@
 /** Ledgers as hcr writes them: every one fits together. */
 import fc from 'fast-check';
-import { type Addr, addr, offsetBy } from '../../src/core/address.js';
-import { PARTS } from '../../src/core/part.js';
+import { type Addr, type AddrRange, addr, offsetBy } from '../../src/core/address.js';
+import { PARTS, type Part } from '../../src/core/part.js';
 import type {
   Area,
   Block,
@@ -10,6 +10,7 @@ import type {
   EntryRecord,
   GenerationRecord,
   Ledger,
+  NewVariable,
   Pending,
   Unwinder,
 } from '../../src/patch/ledger.js';
@@ -19,62 +20,79 @@ const address = fc.integer({ min: 0x10000, max: 2 ** 47 }).map((value) => addr(v
 const sizeBytes = fc.nat(1 << 16);
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 16 });
 
-const area: fc.Arbitrary<Area> = fc
-  .tuple(address, fc.tuple(sizeBytes, sizeBytes, sizeBytes))
-  .map(([start, [data, readonly, code]]) => {
-    const range = (from: Addr, lengthBytes: number) => ({
-      start: from,
-      end: offsetBy(from, lengthBytes),
-    });
-    const dataRange = range(start, data);
-    const readonlyRange = range(dataRange.end, readonly);
-    const codeRange = range(readonlyRange.end, code);
-    return {
-      start,
-      sizeBytes: codeRange.end - start,
-      parts: { data: dataRange, readonly: readonlyRange, code: codeRange },
-    };
-  });
+const partBytes = fc.integer({ min: 64, max: 1 << 16 });
 
-const body: fc.Arbitrary<Body> = fc.record(
-  {
+/** One in each terabyte, so that none overlaps another. */
+const areas: fc.Arbitrary<Area[]> = fc
+  .array(fc.tuple(fc.nat(1 << 30), partBytes, partBytes, partBytes), { maxLength: 3 })
+  .map((list) =>
+    list.map(([gap, data, readonly, code], i) => {
+      const start = addr((i + 1) * 2 ** 40 + gap);
+      const range = (from: Addr, lengthBytes: number) => ({
+        start: from,
+        end: offsetBy(from, lengthBytes),
+      });
+      const dataRange = range(start, data);
+      const readonlyRange = range(dataRange.end, readonly);
+      const codeRange = range(readonlyRange.end, code);
+      return {
+        start,
+        sizeBytes: codeRange.end - start,
+        parts: { data: dataRange, readonly: readonlyRange, code: codeRange },
+      };
+    }),
+  );
+
+/** A piece of one part of one area, at least of so many bytes. */
+function pieceOf(all: readonly Area[], part: Part, leastBytes = 0): fc.Arbitrary<AddrRange> {
+  return fc.tuple(fc.constantFrom(...all), fc.nat(), fc.nat()).map(([{ parts }, from, length]) => {
+    const { start, end } = parts[part];
+    const offset = from % (end - start - leastBytes + 1);
+    const most = end - start - offset - leastBytes;
+    const at = offsetBy(start, offset);
+    return { start: at, end: offsetBy(at, leastBytes + (length % (most + 1))) };
+  });
+}
+
+function bodyIn(all: readonly Area[]): fc.Arbitrary<Body> {
+  const rest = fc.record(
+    {
+      name: text,
+      module: text,
+      source: text,
+      entry: address,
+      cold: fc.array(pieceOf(all, 'code'), { maxLength: 2 }),
+      fingerprint: text,
+      reason: fc.constantFrom('requested', 'clone', 'inlined', 'changed', 'new'),
+    },
+    { requiredKeys: ['name', 'module', 'entry', 'cold', 'fingerprint', 'reason'] },
+  );
+  return fc
+    .tuple(rest, pieceOf(all, 'code', 1), pieceOf(all, 'code', 1))
+    .map(([fields, { start, end }, { start: target }]) => ({
+      ...fields,
+      start,
+      sizeBytes: end - start,
+      target,
+    }));
+}
+
+const entry: fc.Arbitrary<EntryRecord> = fc
+  .record({
+    entry: address,
     name: text,
     module: text,
-    source: text,
-    entry: address,
-    start: address,
     sizeBytes,
-    cold: fc.array(
-      area.map(({ start, parts }) => ({ start, end: parts.code.end })),
-      { maxLength: 2 },
-    ),
-    target: address,
-    fingerprint: text,
-    reason: fc.constantFrom('requested', 'clone', 'inlined', 'changed', 'new'),
-  },
-  {
-    requiredKeys: [
-      'name',
-      'module',
-      'entry',
-      'start',
-      'sizeBytes',
-      'cold',
-      'target',
-      'fingerprint',
-      'reason',
-    ],
-  },
-);
-
-const entry: fc.Arbitrary<EntryRecord> = fc.record({
-  entry: address,
-  name: text,
-  module: text,
-  sizeBytes,
-  originals: fc.array(fc.record({ address, bytes }), { minLength: 1, maxLength: 2 }),
-  branchesBack: fc.boolean(),
-});
+    places: fc.array(fc.record({ distance: fc.nat(200), bytes }), { minLength: 1, maxLength: 2 }),
+    branchesBack: fc.boolean(),
+  })
+  .map(({ places, ...rest }) => ({
+    ...rest,
+    originals: places.map(({ distance, bytes: original }) => ({
+      address: offsetBy(rest.entry, distance),
+      bytes: original,
+    })),
+  }));
 
 /** A write to one of the places of the entries. */
 function writeTo(entries: readonly EntryRecord[]): fc.Arbitrary<CodeWrite> {
@@ -100,31 +118,41 @@ function blockIn(areas: readonly Area[]): fc.Arbitrary<Block> {
     });
 }
 
-function unwinderIn(areas: readonly Area[]): fc.Arbitrary<Omit<Unwinder, 'entry'>> {
-  const blocks = areas.length === 0 ? fc.constant([]) : fc.array(blockIn(areas), { maxLength: 2 });
-  return fc.record({ search: address, slot: address, blocks });
+function unwinderIn(all: readonly Area[]): fc.Arbitrary<Omit<Unwinder, 'entry'>> {
+  return fc.record({
+    search: pieceOf(all, 'code', 1).map(({ start }) => start),
+    slot: pieceOf(all, 'readonly', 8).map(({ start }) => start),
+    blocks: fc.array(blockIn(all), { maxLength: 2 }),
+  });
 }
 
-function generations(areas: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
+/** Up to so many; none where there is no area for them to be in. */
+function some<T>(
+  all: readonly Area[],
+  one: (all: readonly Area[]) => fc.Arbitrary<T>,
+  maxLength: number,
+): fc.Arbitrary<T[]> {
+  return all.length === 0 ? fc.constant([]) : fc.array(one(all), { maxLength });
+}
+
+function variableIn(all: readonly Area[]): fc.Arbitrary<NewVariable> {
+  return fc
+    .tuple(text, text, pieceOf(all, 'data'))
+    .map(([module, key, { start, end }]) => ({ module, key, start, sizeBytes: end - start }));
+}
+
+function generations(all: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
   const one = fc.record({
     gap: fc.integer({ min: 1, max: 3 }),
     parent: fc.nat(),
     publishedAt: text,
-    bodies: fc.array(body, { maxLength: 4 }),
-    blocks: areas.length === 0 ? fc.constant([]) : fc.array(blockIn(areas), { maxLength: 3 }),
-    variables: fc.array(fc.record({ module: text, key: text, start: address, sizeBytes }), {
-      maxLength: 3,
-    }),
+    bodies: some(all, bodyIn, 4),
+    blocks: some(all, blockIn, 3),
+    variables: some(all, variableIn, 3),
     shared: fc.array(fc.record({ name: text, entries: fc.array(address, { maxLength: 3 }) }), {
       maxLength: 2,
     }),
-    frameIndexes: fc.array(
-      fc.record({ start: address, sizeBytes }).map(({ start, sizeBytes: bytes }) => ({
-        start,
-        end: addr(start + bytes),
-      })),
-      { maxLength: 2 },
-    ),
+    frameIndexes: some(all, (homes) => pieceOf(homes, 'readonly'), 2),
     retired: fc.boolean(),
   });
   return fc.array(one, { maxLength: 5 }).map((list) => {
@@ -138,40 +166,38 @@ function generations(areas: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
   });
 }
 
-export const arbitraryLedger: fc.Arbitrary<Ledger> = fc
-  .array(area, { maxLength: 3 })
-  .chain((areas) =>
-    fc
-      .tuple(
-        generations(areas),
-        fc.uniqueArray(entry, { maxLength: 4, selector: (each) => each.entry }),
-        fc.array(unwinderIn(areas), { maxLength: 2 }),
-        fc.nat(),
-      )
-      .chain(([list, entries, searches, chosen]) => {
-        const numbers = [0, ...list.map(({ number }) => number)];
-        const current = numbers[chosen % numbers.length] ?? 0;
-        const newest = numbers.at(-1) ?? 0;
-        const whole: Ledger = {
-          areas,
-          entries,
-          generations: list,
-          unwinders: entries.slice(0, searches.length).flatMap(({ entry: at }, i) => {
-            const search = searches[i];
-            return search === undefined ? [] : [{ entry: at, ...search }];
-          }),
-          current,
-          ...(chosen % 2 === 0 ? {} : { highest: newest + (chosen % 7) }),
-        };
-        const pending: fc.Arbitrary<Pending> = fc.record({
-          from: fc.constant(current),
-          to: fc.constantFrom(...numbers),
-          created: fc.boolean(),
-          writes:
-            entries.length === 0 ? fc.constant([]) : fc.array(writeTo(entries), { maxLength: 3 }),
-        });
-        return fc
-          .option(pending, { nil: undefined })
-          .map((begun) => (begun === undefined ? whole : { ...whole, pending: begun }));
-      }),
-  );
+export const arbitraryLedger: fc.Arbitrary<Ledger> = areas.chain((all) =>
+  fc
+    .tuple(
+      generations(all),
+      fc.uniqueArray(entry, { maxLength: 4, selector: (each) => each.entry }),
+      some(all, unwinderIn, 2),
+      fc.nat(),
+    )
+    .chain(([list, entries, searches, chosen]) => {
+      const numbers = [0, ...list.map(({ number }) => number)];
+      const current = numbers[chosen % numbers.length] ?? 0;
+      const newest = numbers.at(-1) ?? 0;
+      const whole: Ledger = {
+        areas: all,
+        entries,
+        generations: list,
+        unwinders: entries.slice(0, searches.length).flatMap(({ entry: at }, i) => {
+          const search = searches[i];
+          return search === undefined ? [] : [{ entry: at, ...search }];
+        }),
+        current,
+        ...(chosen % 2 === 0 ? {} : { highest: newest + (chosen % 7) }),
+      };
+      const pending: fc.Arbitrary<Pending> = fc.record({
+        from: fc.constant(current),
+        to: fc.constantFrom(...numbers),
+        created: fc.boolean(),
+        writes:
+          entries.length === 0 ? fc.constant([]) : fc.array(writeTo(entries), { maxLength: 3 }),
+      });
+      return fc
+        .option(pending, { nil: undefined })
+        .map((begun) => (begun === undefined ? whole : { ...whole, pending: begun }));
+    }),
+);

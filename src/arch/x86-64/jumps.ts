@@ -11,7 +11,7 @@
  *
  * @see Intel SDM volume 2: JMP, ENDBR64; psABI for AMD64, 3.2.3
  */
-import type { Addr } from '../../core/address.js';
+import { type Addr, addr } from '../../core/address.js';
 import type { Jumps } from '../arch.js';
 import { FRAME_SEARCH_BYTES, frameSearch, STUB_CIE } from './frame-search.js';
 import { paddingBytes } from './padding.js';
@@ -40,6 +40,13 @@ function near(from: Addr, to: Addr): Uint8Array | undefined {
   return code;
 }
 
+function nearTarget(bytes: Uint8Array, from: Addr): Addr | undefined {
+  if (bytes[0] !== 0xe9 || bytes.length < NEAR_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const target = from + NEAR_BYTES + view.getInt32(1, true);
+  return target < 0 ? undefined : addr(target);
+}
+
 function short(from: Addr, to: Addr): Uint8Array | undefined {
   const distance = to - (from + SHORT_BYTES);
   if (distance < -128 || distance > 127) return undefined;
@@ -61,6 +68,7 @@ export const jumps: Jumps = {
   nearReachBytes: 2 ** 31 - 1,
   landingPadBytes: (body) => (ENDBR64.every((byte, i) => body[i] === byte) ? ENDBR64.length : 0),
   near,
+  nearTarget,
   short,
   paddingBytes,
   farStubBytes: FAR_STUB_BYTES,
