@@ -10,6 +10,9 @@ import { readRegularFile } from './regular-file.js';
 const MAX_BYTES = 16 << 20;
 /** gcc counts expansions too, so that a file naming itself ends. */
 const MAX_EXPANSIONS = 2000;
+/** Of all files together. A file that names itself many times over would not come to an end in the
+ *  memory of the machine. */
+const MAX_TEXT_BYTES = 64 << 20;
 
 /** Here a backslash escapes any character, inside either kind of quotes as well. */
 function splitResponse(text: string): string[] {
@@ -49,13 +52,15 @@ export function expandResponseFiles(
   const limits = { maxBytes: MAX_BYTES, ...(madeBy === undefined ? {} : { madeBy }) };
   const expanded: string[] = [];
   const pending = args.toReversed();
+  let leftBytes = MAX_TEXT_BYTES;
   for (let expansions = 0; pending.length > 0; ) {
     const arg = pending.pop() ?? '';
     const text =
       arg.startsWith('@') && expansions < MAX_EXPANSIONS
         ? readRegularFile(resolve(directory, arg.slice(1)), limits)
         : undefined;
-    if (text === undefined) {
+    leftBytes -= text?.length ?? 0;
+    if (text === undefined || leftBytes < 0) {
       expanded.push(arg);
       continue;
     }

@@ -21,6 +21,8 @@ import {
 /** A list longer than this is damaged or hostile. */
 const MAX_LINK_MAPS = 10_000;
 const MAX_NAMESPACES = 16;
+/** Some ten entries per library it needs, 16 bytes each. */
+const MAX_DYNAMIC_BYTES = 0x100000;
 const R_DEBUG = { map: 8, ldbase: 32, next: 40 } as const;
 const LINK_MAP = { ld: 16, next: 24, sizeBytes: 32 } as const;
 /** `r_version` from which `r_next` leads to the next namespace. */
@@ -70,32 +72,32 @@ function readLinkMaps(modules: readonly LoadedModule[], memory: Memory): LinkMap
 function debugAddress(executable: LoadedModule, memory: Memory): Addr | undefined {
   const segment = executable.file.segments.find((candidate) => candidate.type === PT.DYNAMIC);
   if (segment === undefined) return undefined;
-  const bytes = memory.tryRead(liveAddress(executable, segment.address), segment.memorySizeBytes);
+  const sizeBytes = Math.min(segment.memorySizeBytes, MAX_DYNAMIC_BYTES);
+  const bytes = memory.tryRead(liveAddress(executable, segment.address), sizeBytes);
   if (bytes === undefined) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let found: number | undefined;
+  let found: Addr | undefined;
   for (let at = 0; at + 16 <= bytes.length; at += 16) {
-    if (Number(view.getBigUint64(at, true)) === DT.DEBUG)
-      found = Number(view.getBigUint64(at + 8, true));
+    if (Number(view.getBigUint64(at, true)) === DT.DEBUG) found = pointerIn(bytes, at + 8);
   }
-  return found === undefined || found === 0 ? undefined : addr(found);
+  return found;
 }
 
 function readChain(
   first: Addr | undefined,
   memory: Memory,
 ): { readonly at: Addr; readonly dynamic: Addr }[] {
-  const chain: { at: Addr; dynamic: Addr }[] = [];
+  const chain = new Map<Addr, { at: Addr; dynamic: Addr }>();
   let at = first;
-  while (at !== undefined && chain.length < MAX_LINK_MAPS) {
+  // The program can make the list a circle.
+  while (at !== undefined && !chain.has(at) && chain.size < MAX_LINK_MAPS) {
     const map = memory.tryRead(at, LINK_MAP.sizeBytes);
-    if (map === undefined) break;
-    const fields = new DataView(map.buffer, map.byteOffset, map.byteLength);
-    chain.push({ at, dynamic: addr(fields.getBigUint64(LINK_MAP.ld, true)) });
-    const next = Number(fields.getBigUint64(LINK_MAP.next, true));
-    at = next === 0 ? undefined : addr(next);
+    const dynamic = map && pointerIn(map, LINK_MAP.ld);
+    if (map === undefined || dynamic === undefined) break;
+    chain.set(at, { at, dynamic });
+    at = pointerIn(map, LINK_MAP.next);
   }
-  return chain;
+  return [...chain.values()];
 }
 
 /** The link maps in the global scope of the first namespace; undefined where they can't be told. */
@@ -132,10 +134,15 @@ function halfWordAt(memory: Memory, address: Addr): number | undefined {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
 }
 
-/** Undefined for a null pointer, and where nothing is mapped. */
+/** Undefined for a null pointer, for what is no address, and where nothing is mapped. */
 function pointerAt(memory: Memory, address: Addr): Addr | undefined {
-  const value = wordAt(memory, address);
-  return value === undefined || value === 0 || !Number.isSafeInteger(value)
-    ? undefined
-    : addr(value);
+  const bytes = memory.tryRead(address, 8);
+  return bytes && pointerIn(bytes, 0);
+}
+
+/** As {@link pointerAt}, of bytes that have been read. */
+function pointerIn(bytes: Uint8Array, offset: number): Addr | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const value = Number(view.getBigUint64(offset, true));
+  return value === 0 || !Number.isSafeInteger(value) ? undefined : addr(value);
 }

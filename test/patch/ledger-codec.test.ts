@@ -262,6 +262,72 @@ describe('a record that makes no sense is corrupt', () => {
   });
 });
 
+/** One area with a generation in it, as a program could write it. */
+function forgeArea(changes: Readonly<Record<string, unknown>>, body: object = {}): Uint8Array {
+  const at = (offset: number) => addr(0x10_0000 + offset);
+  const area = {
+    start: at(0),
+    sizeBytes: 0x4000,
+    parts: {
+      data: { start: at(0x1000), end: at(0x2000) },
+      readonly: { start: at(0x2000), end: at(0x3000) },
+      code: { start: at(0x3000), end: at(0x4000) },
+    },
+  };
+  const generation = {
+    ...{ number: 1, parent: 0, publishedAt: '', blocks: [], retired: false },
+    ...{ variables: [], frameIndexes: [] },
+    bodies: [
+      {
+        ...{
+          name: 'f1',
+          module: '/bin/prog',
+          entry: ENTRY.entry,
+          start: at(0x3000),
+          sizeBytes: 64,
+        },
+        ...{ cold: [], target: at(0x3000), fingerprint: '', reason: 'requested', ...body },
+      },
+    ],
+  };
+  return forgeLedger({ areas: [area], generations: [generation], current: 1, ...changes });
+}
+
+describe('a record that leads out of the memory of hcr is corrupt', () => {
+  it('unless it does not', () => {
+    expect(decode(forgeArea({}))).toMatchObject({ sequence: 1 });
+  });
+
+  it.each([
+    ['starts before the code of an area', { start: 0x10_2fff }],
+    ['ends behind it', { sizeBytes: 0x1001 }],
+    ['is entered elsewhere', { target: 0x40_1000 }],
+    ['has a rarely run part elsewhere', { cold: [{ start: 0, end: 16 }] }],
+  ])('when a body %s', (_, body) => {
+    expect(decode(forgeArea({}, body))).toBe('corrupt');
+  });
+
+  it('when areas overlap', () => {
+    const json = JSON.parse(
+      Buffer.from(forgeArea({}).subarray(SLOT_HEADER_BYTES)).toString(),
+    ) as Ledger;
+    expect(decode(forgeArea({ areas: [...json.areas, ...json.areas] }))).toBe('corrupt');
+  });
+
+  it('when a redirect is far from its function, or no jump is so long', () => {
+    const original = (address: number, length: number) => ({
+      entries: [{ ...ENTRY, originals: [{ address, bytes: new Uint8Array(length).fill(1) }] }],
+    });
+    expect(decode(forgeLedger(original(0x401000, 5)))).toMatchObject({ sequence: 1 });
+    expect(decode(forgeLedger(original(0x402000, 5)))).toBe('corrupt');
+    expect(decode(forgeLedger(original(0x401000, 64)))).toBe('corrupt');
+  });
+
+  it('when it has been written more often than can be counted', () => {
+    expect(decode(forge(JSON.stringify(EMPTY_LEDGER), 2n ** 64n - 1n))).toBe('corrupt');
+  });
+});
+
 interface Place {
   readonly holder: Record<string, unknown>;
   readonly key: string;

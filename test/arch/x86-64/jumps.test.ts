@@ -149,3 +149,16 @@ describe('padding', () => {
     expect(jumps.paddingBytes(Uint8Array.of(0x90, 0x66))).toBe(1);
   });
 });
+
+describe('nearTarget', () => {
+  it('tells where a near jump leads, and nothing of other bytes', () => {
+    const from = addr(0x401000);
+    for (const to of [0x400000, 0x401000, 0x401005, 0x5000_0000].map(addr)) {
+      expect(jumps.nearTarget(jumps.near(from, to) ?? new Uint8Array(), from)).toBe(to);
+    }
+    for (const bytes of [[], [0xe9, 0, 0, 0], [0xe8, 0, 0, 0, 0], [0xeb, 0, 0, 0, 0]])
+      expect(jumps.nearTarget(Uint8Array.from(bytes), from)).toBeUndefined();
+    // Below the first address there is.
+    expect(jumps.nearTarget(Uint8Array.of(0xe9, 0, 0, 0, 0x80), addr(0x1000))).toBeUndefined();
+  });
+});

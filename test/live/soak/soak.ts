@@ -21,7 +21,9 @@ const FUNCTIONS = Array.from({ length: 30 }, (_, i) => `work_${i}`);
 const MOST_AT_ONCE = 6;
 /** How long a fresh hcr that patches takes, or more: it is killed at any moment of that. */
 const COMMAND_MS = 700;
-const PATCHING = { dryRun: false, unchecked: false, timeoutMs: 30_000 };
+/** The machine may have others to serve for long. */
+const COMMAND = { patienceMs: 600_000 };
+const PATCHING = { dryRun: false, unchecked: false, timeoutMs: 300_000 };
 const SAME_AS_EVER = (): void => undefined;
 
 /** What is done, in a hundred thousand steps. */
@@ -129,7 +131,7 @@ class Soak {
     const object = this.objectOf(version);
     const report =
       step === 'command'
-        ? await attach(pid, names, ['--object', object])
+        ? await attach(pid, names, ['--object', object], COMMAND)
         : await attachFunctions(pid, names, { ...PATCHING, object }, SAME_AS_EVER);
     expect(report.functions.map(({ name }) => name).sort()).toEqual(names.sort());
     this.pauses.push(report.pauseMicros);
@@ -151,7 +153,7 @@ class Soak {
     const to = this.random.of([0, ...kept.slice(-20)]);
     if (to === undefined) return;
     const report = await (step === 'commandRollBack'
-      ? rollBackByCommand(pid, ['--to', String(to)])
+      ? rollBackByCommand(pid, ['--to', String(to)], COMMAND)
       : rollBack(pid, { to, dryRun: false, timeoutMs: PATCHING.timeoutMs }, SAME_AS_EVER)
     ).catch((error: unknown) => {
       // What was live of a retired one may be left out of the choice only by trying.
