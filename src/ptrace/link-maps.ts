@@ -9,7 +9,7 @@
  * @see glibc <link.h> for r_debug, r_debug_extended and link_map; sysdeps/generic/ldsodefs.h
  */
 import { type Addr, addr, offsetBy } from '../core/address.js';
-import { type Memory, wordAt } from '../core/memory.js';
+import type { Memory } from '../core/memory.js';
 import { DT, PT } from '../elf/constants.js';
 import {
   type LoadedModule,

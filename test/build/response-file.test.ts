@@ -30,6 +30,12 @@ describe('expandResponseFiles', () => {
     expect(expandResponseFiles(['@a.rsp'], tree.path).length).toBeLessThan(10_000);
   });
 
+  it('ends on a long file that names itself in every line', () => {
+    using tree = new TemporaryTree({ 'a.rsp': '@a.rsp\n'.repeat(200_000) });
+    const words = expandResponseFiles(['@a.rsp'], tree.path);
+    expect(new Set(words)).toEqual(new Set(['@a.rsp']));
+  });
+
   it('splits as gcc does', () => {
     using tree = new TemporaryTree({});
     const text = fc

@@ -6,6 +6,7 @@ import {
   listThreads,
   mappingAt,
   parseMaps,
+  parseStatus,
   readCommandLine,
   readMaps,
   readProcessStatus,
@@ -120,6 +121,15 @@ describe('parseMaps', () => {
       'ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]',
     ].join('\n');
     expect(parseMaps(text).map(({ path }) => path)).toEqual(['/bin/prog']);
+  });
+});
+
+describe('parseStatus', () => {
+  it('takes what is no set of signals for none', () => {
+    const text = (set: string): string => `State:\tS (sleeping)\nShdPnd:\t${set}\nSigBlk:\t0\n`;
+    expect(parseStatus(text('0000000000004001')).deliverableSignals).toBe(0x4001n);
+    for (const set of ['', 'g', '40 01', '0x40', '-1'])
+      expect(parseStatus(text(set)).deliverableSignals).toBe(0n);
   });
 });
 
