@@ -12,7 +12,7 @@ const MAX_BYTES = 16 << 20;
 const MAX_EXPANSIONS = 2000;
 /** Of all files together. A file that names itself many times over would not come to an end in the
  *  memory of the machine. */
-const MAX_TEXT_BYTES = 64 << 20;
+const MAX_TEXT_BYTES = MAX_BYTES;
 
 /** Here a backslash escapes any character, inside either kind of quotes as well. */
 function splitResponse(text: string): string[] {
@@ -53,11 +53,17 @@ export function expandResponseFiles(
   const expanded: string[] = [];
   const pending = args.toReversed();
   let leftBytes = MAX_TEXT_BYTES;
+  // One that names itself is read once.
+  const texts = new Map<string, Buffer | undefined>();
+  const textOf = (path: string): Buffer | undefined => {
+    if (!texts.has(path)) texts.set(path, readRegularFile(path, limits));
+    return texts.get(path);
+  };
   for (let expansions = 0; pending.length > 0; ) {
     const arg = pending.pop() ?? '';
     const text =
-      arg.startsWith('@') && expansions < MAX_EXPANSIONS
-        ? readRegularFile(resolve(directory, arg.slice(1)), limits)
+      arg.startsWith('@') && expansions < MAX_EXPANSIONS && leftBytes > 0
+        ? textOf(resolve(directory, arg.slice(1)))
         : undefined;
     leftBytes -= text?.length ?? 0;
     if (text === undefined || leftBytes < 0) {

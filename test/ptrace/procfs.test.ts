@@ -125,11 +125,12 @@ describe('parseMaps', () => {
 });
 
 describe('parseStatus', () => {
-  it('takes what is no set of signals for none', () => {
-    const text = (set: string): string => `State:\tS (sleeping)\nShdPnd:\t${set}\nSigBlk:\t0\n`;
-    expect(parseStatus(text('0000000000004001')).deliverableSignals).toBe(0x4001n);
-    for (const set of ['', 'g', '40 01', '0x40', '-1'])
-      expect(parseStatus(text(set)).deliverableSignals).toBe(0n);
+  it('takes what is no set of capabilities for none', () => {
+    const permitted = (set: string): bigint =>
+      parseStatus(`State:\tS (sleeping)\nCapPrm:\t${set}\nCapEff:\t0\n`).credentials
+        .permittedCapabilities;
+    expect(permitted('0000000000004001')).toBe(0x4001n);
+    for (const set of ['', 'g', '0x40', '-1']) expect(permitted(set)).toBe(0n);
   });
 });
 
