@@ -81,10 +81,10 @@ describe('a thread in the function, with --when-idle', () => {
     const args = ['attach', target.pid, '--func', 'waits_for_input', '--when-idle'];
     const [program = '', ...words] = hcrCommand([...args, '--timeout', 60_000]);
     const hcr = spawn(program, words, { stdio: 'ignore' });
-    await until('its breakpoint is set', () =>
-      filesOf(hcr.pid).some((file) => /perf_event/.test(file)),
-    );
-    expect(target.threads.map(({ tracerPid }) => tracerPid)).toEqual([hcr.pid]);
+    const isWatched = (): boolean =>
+      filesOf(hcr.pid).some((file) => /perf_event/.test(file)) &&
+      target.threads.every(({ tracerPid }) => tracerPid === hcr.pid);
+    await until('its thread is watched, with a breakpoint', isWatched);
     hcr.kill('SIGKILL');
     await once(hcr, 'exit');
     expect(await callOnce(target)).toBe('1');
