@@ -171,8 +171,8 @@ function hasStackArguments(image: ProcessImage, entry: FunctionEntry | undefined
   return (
     variadic ||
     count('other') > 0 ||
-    count('integer') > argumentRegisters.integer ||
-    count('floating-point') > argumentRegisters['floating-point']
+    count('integer') > argumentRegisters.integer.length ||
+    count('floating-point') > argumentRegisters['floating-point'].length
   );
 }
 

@@ -1,6 +1,7 @@
 /** What the verbs of hcr answer: plain values, printed by `src/cli` as text or as JSON. */
 import type { DiffRow } from '../patch/diff-lines.js';
 import type { Failure, HcrError } from '../core/failure.js';
+import type { CrashEvent, CrashHandling } from './crash-report.js';
 
 /** A function as a result names it. Addresses are `0x…` strings: results are for people and JSON. */
 export interface PatchedFunction {
@@ -193,6 +194,8 @@ export interface RunOptions {
   /** Functions to patch on each reload. */
   readonly functions: readonly string[];
   readonly patch: PatchOptions;
+  /** Absent: crashes are not looked at. */
+  readonly crashes?: CrashHandling;
 }
 
 /** What happens while `hcr run` watches over a program. */
@@ -201,5 +204,6 @@ export type RunEvent =
   | { readonly kind: 'reloading' }
   | { readonly kind: 'reloaded'; readonly report: PatchReport }
   | { readonly kind: 'refused'; readonly error: HcrError }
+  | CrashEvent
   /** One of the two is null. */
   | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null };

@@ -4,6 +4,7 @@ import { type Addr, hex } from '../core/address.js';
 import { type Ledger, bodiesAt, generationOf, sharingBetween } from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
 import { idleHazards, whenIdleHazards } from './idle-hazards.js';
+import type { Tracing } from '../ptrace/tracing.js';
 import { openForChange } from './open-for-change.js';
 import { publishRecorded } from './publish-recorded.js';
 import type { PatchReport, PatchedFunction, ReportProgress } from './report.js';
@@ -18,14 +19,16 @@ export interface RollbackOptions {
   readonly whenIdle?: boolean;
 }
 
-/** @throws HcrError `no-such-generation`, `busy`, and those of observing */
+/** @param tracing for a program that hcr traces all the time
+ *  @throws HcrError `no-such-generation`, `busy`, and those of observing */
 export async function rollBack(
   pid: number,
   options: RollbackOptions,
   onProgress: ReportProgress,
+  tracing?: Tracing,
 ): Promise<PatchReport> {
   const watch = new Stopwatch();
-  const { image: opened, notes } = await openForChange(pid, options, watch, onProgress);
+  const { image: opened, notes } = await openForChange(pid, options, watch, onProgress, tracing);
   using image = opened;
   const { ledger } = image.store;
   const to = options.to ?? generationOf(ledger, ledger.current)?.parent ?? 0;

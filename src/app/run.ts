@@ -1,12 +1,17 @@
 /** `hcr run`: starts a program and reloads it when a signal comes. */
 import { constants } from 'node:os';
 import { HcrError } from '../core/failure.js';
+import { signalName } from '../ptrace/fatal-signal.js';
 import { type Exit, Supervisor } from '../ptrace/supervisor.js';
 import { attachFunctions } from './attach.js';
+import { CrashGuard } from './crash-guard.js';
+import type { CrashHandling } from './crash-report.js';
 import { reloadChanged } from './reload.js';
 import type { PatchReport, RunEvent, RunOptions } from './report.js';
 import { WatchSession } from './watch.js';
 import type { WatchListener } from './watch-event.js';
+import { Saves } from './saves.js';
+import { Turns } from './turns.js';
 
 /** Signals that a terminal sends to hcr and its program alike, or a user to hcr alone. */
 const KEYBOARD_SIGNALS = ['SIGINT', 'SIGQUIT'] as const;
@@ -42,6 +47,9 @@ class Run {
   private readonly onWatch: WatchListener | undefined;
   private readonly supervisor: Supervisor;
   private watch: WatchSession | undefined;
+  private readonly turns = new Turns();
+  private readonly guard: CrashGuard | undefined;
+  private isLetGo = false;
   private reloading = false;
   private again = false;
   private readonly undo: (() => void)[] = [];
@@ -56,7 +64,7 @@ class Run {
     this.options = options;
     this.listener = listener;
     this.onWatch = onWatch;
-    this.supervisor = new Supervisor(command, signalNumber(options.on), {
+    this.supervisor = Supervisor.start(command, signalNumber(options.on), {
       onStart: () => {
         listener({ kind: 'started', pid: this.supervisor.pid });
         this.startWatch();
@@ -65,13 +73,19 @@ class Run {
       onExit: (exit) => {
         for (const undo of this.undo) undo();
         this.watch?.[Symbol.dispose]();
+        this.guard?.end();
         listener({ kind: 'exited', ...describeExit(exit) });
         done('code' in exit ? exit.code : 128 + exit.signal);
       },
       onJobStop: () => {
         process.kill(process.pid, 'SIGSTOP');
       },
+      onFatalSignal: (tracee, signal) => {
+        if (this.guard === undefined) this.supervisor.settle(tracee, signal);
+        else this.guard.take(tracee, signal);
+      },
     });
+    this.guard = options.crashes && this.guardWith(options.crashes);
     this.takeSignals();
   }
 
@@ -82,8 +96,11 @@ class Run {
     try {
       this.watch = new WatchSession(
         supervisor.pid,
-        { patch, functions, tracing: supervisor, isStarting: true },
-        this.onWatch,
+        { patch, functions, tracing: supervisor, turns: this.turns, isStarting: true },
+        (event) => {
+          this.onWatch?.(event);
+          if (event.kind === 'patched') this.guard?.noteReload(event.report);
+        },
       );
     } catch (error) {
       if (!(error instanceof HcrError)) throw error;
@@ -91,8 +108,33 @@ class Run {
     }
   }
 
+  private guardWith(crashes: CrashHandling): CrashGuard {
+    return new CrashGuard(this.supervisor, this.turns, {
+      ...crashes,
+      follow: (source) => (this.watch === undefined ? this.reloadOnSave(source) : undefined),
+      tell: (event) => {
+        this.listener(event);
+        if (event.kind === 'crash-settled' && event.choice === 'debugger') this.letGo();
+      },
+    });
+  }
+
+  /** The program is a debugger's now; what is left is to wait for its end. */
+  private letGo(): void {
+    this.isLetGo = true;
+    this.watch?.[Symbol.dispose]();
+  }
+
+  private reloadOnSave(source: string | undefined): Disposable {
+    const saves = new Saves(() => void this.reload());
+    // `file:line`
+    if (source !== undefined) saves.follow([source.replace(/:\d+$/, '')]);
+    return saves;
+  }
+
   /** Triggers that come while a reload runs ask for one more, not for many. */
   private async reload(): Promise<void> {
+    if (this.isLetGo) return;
     if (this.watch !== undefined) {
       this.watch.reload();
       return;
@@ -113,8 +155,9 @@ class Run {
   private async reloadOnce(): Promise<void> {
     this.listener({ kind: 'reloading' });
     try {
-      const report = await this.patch();
+      const report = await this.turns.take(() => this.patch());
       this.listener({ kind: 'reloaded', report });
+      this.guard?.noteReload(report);
     } catch (error) {
       if (!(error instanceof HcrError)) throw error;
       this.listener({ kind: 'refused', error });
@@ -174,6 +217,5 @@ function signalNumber(name: string | undefined): number | undefined {
 
 function describeExit(exit: Exit): { code: number | null; signal: string | null } {
   if ('code' in exit) return { code: exit.code, signal: null };
-  const name = Object.entries(constants.signals).find(([, number]) => number === exit.signal)?.[0];
-  return { code: null, signal: name ?? `signal ${exit.signal}` };
+  return { code: null, signal: signalName(exit.signal) };
 }

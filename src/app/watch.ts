@@ -24,6 +24,7 @@ import type { ProcessOutcome } from './reload-many.js';
 import { Saves } from './saves.js';
 import { Stopwatch } from './stopwatch.js';
 import { type UnitFiles, isOfSystem } from './unit-files.js';
+import { Turns } from './turns.js';
 import type { WatchListener } from './watch-event.js';
 
 /** How soon what found no safe moment is tried again. */
@@ -35,6 +36,8 @@ export interface WatchOptions {
   readonly functions?: readonly string[];
   /** For a program that hcr traces all the time. */
   readonly tracing?: Tracing;
+  /** Shared with whoever else changes the program. */
+  readonly turns?: Turns;
   /** It was started just now: wait until its libraries are there. */
   readonly isStarting?: boolean;
 }
@@ -52,6 +55,7 @@ const quietly = (): void => undefined;
 export class WatchSession implements Disposable {
   private readonly pid: number;
   private readonly options: WatchOptions;
+  private readonly turns: Turns;
   private readonly listener: WatchListener;
   private readonly saves: Saves;
   private readonly objects: ObjectCache;
@@ -79,6 +83,7 @@ export class WatchSession implements Disposable {
   constructor(pid: number, options: WatchOptions, listener: WatchListener) {
     this.pid = pid;
     this.options = options;
+    this.turns = options.turns ?? new Turns();
     this.listener = listener;
     this.objects = new ObjectCache({
       onStart: (source, command) => {
@@ -161,7 +166,7 @@ export class WatchSession implements Disposable {
       clearTimeout(this.retry);
       try {
         if (this.hasNewModules) this.followModules();
-        await this.reloadOnce(wanted);
+        await this.turns.take(() => this.reloadOnce(wanted));
       } catch (error) {
         this.fail(error, wanted.files);
       }

@@ -332,8 +332,10 @@ export interface StackAlignment {
 
 /** Where values go in a call, by their class. */
 export interface CallingConvention {
-  /** How many arguments of a class go in registers; the rest goes on the stack. */
-  readonly argumentRegisters: Readonly<Record<'integer' | 'floating-point', number>>;
+  /** The registers that arguments of a class go in, in their order; the rest goes on the stack. */
+  readonly argumentRegisters: Readonly<
+    Record<'integer' | 'floating-point', readonly RegisterSet[]>
+  >;
   /** Registers that a returned value takes. */
   readonly returnedIn: Readonly<
     Record<'nothing' | 'integer' | 'floating-point' | 'other', RegisterSet>
@@ -403,6 +405,8 @@ export interface Unwinding {
   readonly returnAddress: number;
   /** Registers that a function gives back as they were, unless its description says where they are. */
   readonly preserved: ReadonlySet<number>;
+  /** Names by number. */
+  readonly names: readonly string[];
   /** Contents by number, of the registers that ptrace gives. */
   values(regs: Uint8Array): readonly bigint[];
   /** Code that a signal handler returns to, which goes back to what was interrupted. */
@@ -417,6 +421,16 @@ export interface Unwinding {
   endsInCall(before: Uint8Array): boolean;
   /** As many of them are looked at. */
   readonly callMaxBytes: number;
+  /** A copy of what ptrace gives with these contents, by number, where one is known: a thread goes on
+   *  from there as from a call or a return, not from the system call or fault that it stands at. */
+  resumedAt(regs: Uint8Array, contents: readonly (bigint | undefined)[]): Uint8Array;
+  /** Contents at the entry of a function, when its caller has the given ones once it is back. The
+   *  call has been made already: what it left on the stack is there. */
+  atEntry(caller: readonly (bigint | undefined)[], entry: Addr): readonly (bigint | undefined)[];
+  /** The register that an integer is returned in. */
+  readonly integerResult: number;
+  /** A copy of {@link Registers.extendedSet} with a floating-point result of 4 or 8 bytes. */
+  withFloatingResult(extended: Uint8Array, value: number, sizeBytes: number): Uint8Array;
 }
 
 export interface SyscallNumbers {

@@ -1,5 +1,6 @@
 /** What `hcr run` says while the program runs: one short line per reload, or one JSON object. */
 import type { PatchReport, RunEvent } from '../app/report.js';
+import { crashEventJson, formatCrashEvent } from './format-crash.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { patchJson } from './json-report.js';
 import { type Look, paint } from './look.js';
@@ -46,6 +47,8 @@ export function formatRunEvent(
       return options.verbose === true
         ? `hcr: the program ended ${event.signal === null ? `with code ${event.code}` : `by ${event.signal}`}`
         : undefined;
+    default:
+      return formatCrashEvent(event, look);
   }
 }
 
@@ -55,9 +58,13 @@ export function runEventJson(event: RunEvent): object {
       return { event: event.kind, ...patchJson(event.report) };
     case 'refused':
       return { event: event.kind, ...failureReport(event.error) };
-    default: {
+    case 'started':
+    case 'reloading':
+    case 'exited': {
       const { kind, ...fields } = event;
       return { event: kind, ...fields };
     }
+    default:
+      return crashEventJson(event);
   }
 }

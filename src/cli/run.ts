@@ -5,6 +5,7 @@ import type { WatchEvent } from '../app/watch-event.js';
 import { parseSignal } from './arguments.js';
 import type { CommandContext } from './context.js';
 import { printable, printableJson } from './printable.js';
+import { addCrashOption, crashHandling, type CrashChoiceOption } from './crash-option.js';
 import {
   addBuildOptions,
   addFeedbackOptions,
@@ -21,6 +22,7 @@ import { type FeedbackOptions, WatchFeedback } from './watch-feedback.js';
 interface RunOptions extends RawPatchOptions, FeedbackOptions {
   readonly on?: string;
   readonly watch?: boolean;
+  readonly onCrash: CrashChoiceOption;
 }
 
 const EXAMPLES = examples(
@@ -57,6 +59,8 @@ async function run(
       () => runEventJson(event),
       () => formatRunEvent(printable(event), errorLook, options),
     );
+    // It stands, and somebody is asked what comes next: this cannot wait.
+    if (event.kind === 'crashed') lines[Symbol.dispose]();
   };
   using feedback = new WatchFeedback(stderr, errorLook, options, false);
   const tellOfWatch = (event: WatchEvent): void => {
@@ -72,6 +76,7 @@ async function run(
     ...(options.on === undefined ? {} : { on: options.on }),
     functions: options.func ?? [],
     patch: readPatchOptions(options),
+    crashes: crashHandling(options),
   };
   context.exitCode =
     options.watch === true
@@ -96,6 +101,7 @@ export function addRun(program: Command, context: CommandContext): void {
     .option('--watch', 'reload with each save of a source or header')
     .passThroughOptions();
   addFeedbackOptions(command);
+  addCrashOption(command);
   addFunctionOption(command);
   addBuildOptions(command);
   addTransactionOptions(command);

@@ -31,7 +31,12 @@ export interface Frame {
   readonly stackPointer: Addr;
   readonly registers: FrameRegisters;
   readonly kind: TraceFrame['kind'];
+  /** As of a {@link Trace}, for this frame and all that are called from it. */
+  readonly isCertain: boolean;
 }
+
+/** A walk goes on to the end. */
+type WalkEnd = Exclude<TraceEnd, 'too-deep'>;
 
 export interface Trace {
   readonly frames: readonly Frame[];
@@ -67,22 +72,34 @@ export function unwind(
   maxFrames = MAX_FRAMES,
 ): Trace {
   const frames: Frame[] = [];
-  let isCertain = true;
-  let frame = frameAt(context, start, 'innermost');
-  while (frame !== undefined) {
-    frames.push(frame);
-    if (frames.length === maxFrames) return { frames, end: 'too-deep', isCertain: false };
-    const next: Step | TraceEnd = stepFrom(context, frame);
-    if (typeof next === 'string') {
-      return { frames, end: next, isCertain: isCertain && next === 'complete' };
+  const walk = walkFrames(context, start);
+  for (;;) {
+    const next = walk.next();
+    if (next.done === true) {
+      const isCertain = next.value === 'complete' && frames.at(-1)?.isCertain === true;
+      return { frames, end: next.value, isCertain };
     }
-    isCertain &&= next.isCertain;
-    const caller = frameAt(context, next.registers, next.kind);
-    if (caller !== undefined && leadsBack(frame, caller))
-      return { frames, end: 'damaged', isCertain: false };
+    frames.push(next.value);
+    if (frames.length === maxFrames) return { frames, end: 'too-deep', isCertain: false };
+  }
+}
+
+/** Frame after frame, however many there are; each is farther up the stack, so they end. */
+export function* walkFrames(
+  context: UnwindContext,
+  start: FrameRegisters,
+): Generator<Frame, WalkEnd> {
+  let frame = frameAt(context, start, 'innermost', true);
+  while (frame !== undefined) {
+    yield frame;
+    const next: Step | WalkEnd = stepFrom(context, frame);
+    if (typeof next === 'string') return next;
+    const isCertain: boolean = frame.isCertain && next.isCertain;
+    const caller = frameAt(context, next.registers, next.kind, isCertain);
+    if (caller !== undefined && leadsBack(frame, caller)) return 'damaged';
     frame = caller;
   }
-  return { frames, end: 'unreadable', isCertain: false };
+  return 'unreadable';
 }
 
 interface Step {
@@ -95,12 +112,13 @@ function frameAt(
   { unwinding }: UnwindContext,
   registers: FrameRegisters,
   kind: Frame['kind'],
+  isCertain: boolean,
 ): Frame | undefined {
   const pc = addressOf(registers[unwinding.returnAddress]);
   const stackPointer = addressOf(registers[unwinding.stackPointer]);
   if (pc === undefined || stackPointer === undefined) return undefined;
   const codeAddr = kind === 'caller' && pc > 0 ? addr(pc - 1) : pc;
-  return { pc, codeAddr, stackPointer, registers, kind };
+  return { pc, codeAddr, stackPointer, registers, kind, isCertain };
 }
 
 function addressOf(value: bigint | undefined): Addr | undefined {
@@ -114,7 +132,7 @@ function leadsBack(frame: Frame, caller: Frame): boolean {
   return caller.stackPointer === frame.stackPointer && caller.pc === frame.pc;
 }
 
-function stepFrom(context: UnwindContext, frame: Frame): Step | TraceEnd {
+function stepFrom(context: UnwindContext, frame: Frame): Step | WalkEnd {
   const found = context.find(frame.codeAddr);
   if (found === undefined) return stepWithoutDescription(context, frame);
   if (isBehind(found, frame.pc)) {
@@ -139,7 +157,7 @@ function stepByDescription(
   context: UnwindContext,
   frame: Frame,
   { description, bias }: FoundDescription,
-): Step | TraceEnd {
+): Step | WalkEnd {
   const { unwinding } = context;
   const row = frameRowAt(description, frame.codeAddr - bias);
   const { cie } = description.entry;
@@ -213,7 +231,7 @@ function isBehindCall({ unwinding, memory }: UnwindContext, returnAddress: bigin
 // ---------------------------------------------------------------------------------------------
 // Code without a description
 
-function stepWithoutDescription(context: UnwindContext, frame: Frame): Step | TraceEnd {
+function stepWithoutDescription(context: UnwindContext, frame: Frame): Step | WalkEnd {
   const registers =
     throughTrampoline(context, frame) ??
     (frame.kind === 'caller' ? undefined : throughEntry(context, frame));
@@ -242,12 +260,15 @@ function throughTrampoline(
 /** As if the thread had only just come here: in a stub that jumps on, in no code at all. */
 function throughEntry(
   context: UnwindContext,
-  { stackPointer, registers }: Frame,
+  { pc, kind, stackPointer, registers }: Frame,
 ): Step | undefined {
   const { unwinding } = context;
   if (unwinding.returnAddressAtEntry === undefined) return undefined;
   const place = BigInt(stackPointer + unwinding.returnAddressAtEntry);
-  return guess(context, registers, place, registers[unwinding.framePointer]);
+  const step = guess(context, registers, place, registers[unwinding.framePointer]);
+  // Where there is nothing, nothing has been done since the call.
+  const isCertain = kind === 'innermost' && context.memory.tryRead(pc, 1) === undefined;
+  return step && { ...step, isCertain };
 }
 
 /** As compilers lay a frame out that has a frame pointer. Far away it is another stack's. */

@@ -74,6 +74,7 @@ export class Libc {
   private readonly fcntlCall: ForeignFunction;
   private readonly closeCall: ForeignFunction;
   private readonly killCall: ForeignFunction;
+  private readonly tgkillCall: ForeignFunction;
   private readonly status: NativeBuffer;
   private readonly vectors: NativeBuffer;
   private readonly emptyString: NativeBuffer;
@@ -104,6 +105,7 @@ export class Libc {
     ]);
     this.fcntlCall = library.bind('fcntl', 'int', ['int', 'int', 'address']);
     this.closeCall = library.bind('close', 'int', ['int']);
+    this.tgkillCall = library.bind('tgkill', 'int', ['int', 'int', 'int']);
     this.spawnCall = library.bind('posix_spawnp', 'int', [
       'address',
       'address',
@@ -226,6 +228,11 @@ export class Libc {
 
   close(file: number): void {
     this.closeCall(file);
+  }
+
+  /** Sends a signal to one thread. @see tgkill(2) */
+  tgkill(pid: number, tid: number, signal: number): number {
+    return this.tgkillCall(pid, tid, signal);
   }
 
   sleepMicros(micros: number): void {

@@ -158,13 +158,19 @@ export interface ProcessStatus {
   readonly takenSignals: bigint;
   /** User-space shadow stacks are on (x86 only). */
   readonly hasShadowStack: boolean;
+  /** Signals that the process ignores, as a bit set. */
+  readonly ignoredSignals: bigint;
+  /** Signals that it has handlers for, as a bit set. */
+  readonly caughtSignals: bigint;
+  /** Its ids in the pid namespaces it is in, hcr's first. */
+  readonly namespacePids: readonly number[];
 }
 
 export function parseStatus(text: string): ProcessStatus {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
-  const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
   const signals = (name: string): bigint => BigInt(`0x${field(name) || '0'}`);
+  const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
   return {
     name: field('Name'),
     state: field('State').charAt(0),
@@ -181,6 +187,9 @@ export function parseStatus(text: string): ProcessStatus {
     seccomp: Number(field('Seccomp')),
     takenSignals: signals('SigCgt') | signals('SigBlk'),
     hasShadowStack: /\bshstk\b/.test(field('x86_Thread_features')),
+    ignoredSignals: signals('SigIgn'),
+    caughtSignals: signals('SigCgt'),
+    namespacePids: numbers('NStgid'),
   };
 }
 

@@ -269,6 +269,8 @@ function isRoomyStack(stack: Mapping, frame: InjectionFrame): boolean {
 
 /** False when the thread does not come to a plain stop: leave it alone. */
 function interruptAndWait({ libc }: TargetProcess, tracee: Tracee): boolean {
+  // It stands already, and is to stand on.
+  if (tracee.stop !== undefined) return isPlainStop(tracee.stop);
   const deadline = performance.now() + STOP_WAIT_MS;
   tracee.interrupt();
   for (;;) {
@@ -281,11 +283,15 @@ function interruptAndWait({ libc }: TargetProcess, tracee: Tracee): boolean {
         detail: 'before anything was changed',
       });
     }
-    if (stop.kind === 'interrupted' || stop.kind === 'group-stop') return true;
+    if (isPlainStop(stop)) return true;
     // Let the signal through, or the new thread start, first; the stop has used up the interruption.
     tracee.continue(stop.kind === 'signal' ? stop.signal : 0);
     tracee.interrupt();
   }
+}
+
+function isPlainStop({ kind }: StopReason): boolean {
+  return kind === 'interrupted' || kind === 'group-stop';
 }
 
 function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | undefined {

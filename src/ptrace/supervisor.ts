@@ -9,7 +9,8 @@
 import { constants } from 'node:os';
 import { type Pid, type Tid, pid as toPid, tid as toTid } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
-import { seizeFailure } from './attach-failure.js';
+import { assertNotTraced, seizeFailure } from './attach-failure.js';
+import { isFatal } from './fatal-signal.js';
 import { ERRNO, type Libc, libc } from './libc.js';
 import { listThreads, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason, WAIT } from './requests.js';
@@ -32,6 +33,9 @@ export interface SupervisorEvents {
   onExit(exit: Exit): void;
   /** Job control has stopped the program. */
   onJobStop(): void;
+  /** A thread stands just before a signal that ends the program unless somebody steps in: it
+   *  stands until {@link Supervisor.settle} is called for it. Absent: it is delivered. */
+  onFatalSignal?(tracee: Tracee, signal: number): void;
 }
 
 export class Supervisor implements Tracing, Disposable {
@@ -48,33 +52,82 @@ export class Supervisor implements Tracing, Disposable {
   };
   /** Signals that hcr itself waits for, by thread. */
   private readonly awaited = new Map<Tid, number>();
+  /** Threads at a fatal signal that is not decided on yet. */
+  private readonly held = new Set<Tid>();
+  /** True while no thread is to run on, whatever it reports. */
+  private standing = false;
+  /** What they are to get instead. */
+  private readonly settled = new Map<Tid, number>();
   private started = false;
   private ended = false;
+
+  /** @param pid a child of hcr's that has stopped itself, or any process that runs */
+  private constructor(pid: Pid, trigger: number | undefined, events: SupervisorEvents) {
+    this.libc = libc();
+    this.buffer = allocateRegisterBuffer(this.libc);
+    this.trigger = trigger;
+    this.events = events;
+    this.pid = pid;
+    this.timer = setInterval(this.look, LOOK_MS);
+    process.on('SIGCHLD', this.look);
+  }
 
   /**
    * Starts a program.
    * @param trigger number of the signal that triggers, if any
    * @throws HcrError `usage` when it cannot be started, `attach-denied`
    */
-  constructor(command: readonly string[], trigger: number | undefined, events: SupervisorEvents) {
-    this.libc = libc();
-    this.buffer = allocateRegisterBuffer(this.libc);
-    this.trigger = trigger;
-    this.events = events;
-    const child = this.libc.spawn('/bin/sh', ['sh', '-c', START_SCRIPT, ...command], process.env);
+  static start(
+    command: readonly string[],
+    trigger: number | undefined,
+    events: SupervisorEvents,
+  ): Supervisor {
+    const child = libc().spawn('/bin/sh', ['sh', '-c', START_SCRIPT, ...command], process.env);
     if (child < 0)
       throw new HcrError({
         code: 'unexpected',
         detail: `/bin/sh does not start (errno ${-child})`,
       });
-    this.pid = toPid(child);
-    this.awaitStopped();
-    const tracee = Tracee.seize(this.libc, this.buffer, toTid(child), OPTIONS);
-    if (!(tracee instanceof Tracee)) throw seizeFailure(this.pid, -tracee);
-    this.tracees.set(tracee.tid, tracee);
-    process.on('SIGCHLD', this.look);
-    this.timer = setInterval(this.look, LOOK_MS);
-    this.libc.kill(child, SIGCONT);
+    const supervisor = new Supervisor(toPid(child), trigger, events);
+    try {
+      supervisor.awaitStopped();
+      supervisor.seize(toTid(child));
+    } catch (error) {
+      supervisor[Symbol.dispose]();
+      throw error;
+    }
+    supervisor.libc.kill(child, SIGCONT);
+    return supervisor;
+  }
+
+  /** Traces a process that runs.
+   *  @throws HcrError `no-such-process`, `attach-denied`, `already-traced` */
+  static attach(pid: Pid, events: SupervisorEvents): Supervisor {
+    assertNotTraced(pid);
+    const supervisor = new Supervisor(pid, undefined, events);
+    supervisor.started = true;
+    try {
+      // Threads that come from now on are traced from their start.
+      for (let isNew = true; isNew; ) {
+        const unknown = listThreads(pid).filter((tid) => !supervisor.tracees.has(tid));
+        isNew = unknown.filter((tid) => supervisor.seize(tid)).length > 0;
+      }
+    } catch (error) {
+      supervisor[Symbol.dispose]();
+      throw error;
+    }
+    return supervisor;
+  }
+
+  /** @returns false when it has ended
+   *  @throws HcrError `attach-denied` and the like */
+  private seize(tid: Tid): boolean {
+    const tracee = this.acquire(tid);
+    if (tracee instanceof Tracee) return true;
+    const state = readThreadStatus(this.pid, tid)?.state;
+    if (state !== undefined && state !== 'Z' && state !== 'X')
+      throw seizeFailure(this.pid, -tracee);
+    return false;
   }
 
   private awaitStopped(): void {
@@ -110,13 +163,46 @@ export class Supervisor implements Tracing, Disposable {
     for (const tracee of tracees) if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
   }
 
+  /** From now on a thread that stops stays stopped, until {@link goOn} or {@link letGo}. To stop
+   *  them is up to the caller. */
+  stand(): void {
+    this.standing = true;
+  }
+
+  /** What has stopped meanwhile runs on, but for threads at a fatal signal. */
+  goOn(): void {
+    this.standing = false;
+    this.release([...this.tracees.values()]);
+  }
+
+  /** Decides what a thread at a fatal signal gets: another signal, or 0 for none. It runs on then,
+   *  or when all do. */
+  settle(tracee: Tracee, signal: number): void {
+    this.held.delete(tracee.tid);
+    this.settled.set(tracee.tid, signal);
+    if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
+  }
+
+  /** Stops tracing. All threads must stand; those that were settled get what was settled. What is
+   *  left is to wait for the program's end. */
+  letGo(): void {
+    this.standing = false;
+    for (const tracee of this.tracees.values()) {
+      const signal = this.settled.get(tracee.tid);
+      if (signal !== undefined) tracee.stop = { kind: 'signal', signal };
+      if (!tracee.isGone()) tracee.detach();
+      tracee.stop = undefined;
+      if (!isLeader(tracee, this.pid)) this.tracees.delete(tracee.tid);
+    }
+  }
+
   /** Takes every report there is. */
   private takeEvents(): void {
     if (this.hasEnded()) return;
     for (let found = true; found && !this.hasEnded(); ) {
       found = false;
       for (const tracee of [...this.tracees.values()]) {
-        if (tracee.stop !== undefined) continue;
+        // One that stands may have been killed.
         const stop = tracee.poll();
         if (stop === undefined) continue;
         found = true;
@@ -130,6 +216,7 @@ export class Supervisor implements Tracing, Disposable {
   }
 
   private handle(tracee: Tracee, stop: StopReason): void {
+    if (this.standing && !tracee.isGone()) return;
     try {
       this.react(tracee, stop);
     } catch (error) {
@@ -144,6 +231,8 @@ export class Supervisor implements Tracing, Disposable {
       case 'exited':
       case 'killed':
         this.tracees.delete(tracee.tid);
+        this.held.delete(tracee.tid);
+        this.settled.delete(tracee.tid);
         if (isLeader(tracee, this.pid))
           this.finish(stop.kind === 'exited' ? { code: stop.code } : { signal: stop.signal });
         return;
@@ -176,10 +265,22 @@ export class Supervisor implements Tracing, Disposable {
   }
 
   private deliver(tracee: Tracee, signal: number): void {
+    const settled = this.settled.get(tracee.tid);
+    if (settled !== undefined) {
+      this.settled.delete(tracee.tid);
+      tracee.continue(settled);
+      return;
+    }
+    if (this.held.has(tracee.tid)) return;
     this.seen.set(signal, performance.now());
     if (signal === this.trigger && this.started) {
       tracee.continue();
       this.events.onTrigger();
+      return;
+    }
+    if (this.events.onFatalSignal !== undefined && isFatal(this.pid, tracee.tid, signal)) {
+      this.held.add(tracee.tid);
+      this.events.onFatalSignal(tracee, signal);
       return;
     }
     tracee.continue(signal);

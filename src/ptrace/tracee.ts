@@ -12,6 +12,7 @@ import { NT_PRSTATUS, PTRACE, type StopReason, WAIT, stopReason } from './reques
 const MAX_XSTATE_BYTES = 65536;
 /** The kernel's sigset_t. */
 const SIGNAL_SET_BYTES = 8;
+const SIGNAL_INFO_BYTES = 128;
 
 /** Native memory that register requests go through; one is enough for all threads. */
 export interface RegisterBuffer {
@@ -108,9 +109,13 @@ export class Tracee {
   }
 
   writeRegisters(registers: Uint8Array): void {
+    this.writeRegisterSet(NT_PRSTATUS, registers);
+  }
+
+  writeRegisterSet(set: number, registers: Uint8Array): void {
     this.buffer.data.bytes.set(registers);
     this.describe(registers.length);
-    this.request(PTRACE.SETREGSET, NT_PRSTATUS, this.buffer.vector.address);
+    this.request(PTRACE.SETREGSET, set, this.buffer.vector.address);
   }
 
   /** A copy of one set of its registers, as the kernel lays it out. */
@@ -124,6 +129,12 @@ export class Tracee {
   private describe(lengthBytes: number): void {
     this.buffer.vector.view.setBigUint64(0, BigInt(this.buffer.data.address), true);
     this.buffer.vector.view.setBigUint64(8, BigInt(lengthBytes), true);
+  }
+
+  /** A copy of what is known of the signal that it is about to get: the kernel's siginfo_t. */
+  readSignalInfo(): Uint8Array {
+    this.request(PTRACE.GETSIGINFO, 0, this.buffer.data.address);
+    return Uint8Array.from(this.buffer.data.bytes.subarray(0, SIGNAL_INFO_BYTES));
   }
 
   /** Blocked signals, the kernel's 8 bytes. */

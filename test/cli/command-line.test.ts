@@ -233,9 +233,26 @@ describe('run', () => {
         on: 'SIGINT',
         functions: ['f'],
         patch: { dryRun: false, unchecked: false, timeoutMs: 5000 },
+        crashes: { policy: 'ask', ask: expect.any(Function) as unknown },
       },
       expect.any(Function),
     );
+  });
+
+  it.each([
+    ['return=-1', { policy: 'return', returnValue: '-1' }],
+    ['debugger', { policy: 'debugger' }],
+  ])('takes --on-crash %s', async (word, crashes) => {
+    await hcr('run', '--on-crash', word, '--', './main');
+    const choice = expect.objectContaining({
+      crashes: expect.objectContaining(crashes) as unknown,
+    }) as unknown;
+    expect(verbs.run).toHaveBeenLastCalledWith(['./main'], choice, expect.any(Function));
+  });
+
+  it.each(['dance', 'crash=1', 'return=1=2'])('refuses --on-crash %s', async (word) => {
+    const { exitCode } = await hcr('run', '--on-crash', word, '--', './main');
+    expect(exitCode).toBe(2);
   });
 
   it('keeps stdout for the program', async () => {

@@ -30,6 +30,7 @@ function threadWith(
       codeAddr: addr(pc),
       stackPointer: at,
       registers: [],
+      isCertain: true,
       kind: i === 0 ? 'innermost' : 'caller',
     };
   });

@@ -26,3 +26,8 @@ export function executableOf(pid: number): string | undefined {
     return undefined;
   }
 }
+
+/** Children, their children, and so on. */
+export function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}

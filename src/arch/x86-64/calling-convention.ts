@@ -3,7 +3,10 @@ import type { CallingConvention } from '../arch.js';
 import { general, NONE, zmmBits } from './register-set.js';
 
 export const callingConvention: CallingConvention = {
-  argumentRegisters: { integer: 6, 'floating-point': 8 },
+  argumentRegisters: {
+    integer: (['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9'] as const).map((name) => general(name)),
+    'floating-point': [0, 1, 2, 3, 4, 5, 6, 7].map((number) => zmmBits(number)),
+  },
   returnedIn: {
     nothing: NONE,
     integer: general('rax'),

@@ -3,9 +3,10 @@
  * @see System V psABI for AMD64, 3.6.2, figure 3.36 for the numbers of registers; 3.2.1 for those
  * that belong to the caller
  */
+import type { Addr } from '../../core/address.js';
 import type { Unwinding } from '../arch.js';
 import { FRAME, SIGCONTEXT_FIELDS, injection } from './injection.js';
-import { type RegisterField, readRegister } from './registers.js';
+import { type RegisterField, readRegister, writeRegister } from './registers.js';
 
 const NUMBERED: readonly RegisterField[] = [
   'rax',
@@ -71,15 +72,56 @@ function indirectCallBytes(modrm: number, sib: number): number {
   return 2 + Number(hasSib) + displacementBytes;
 }
 
+/** EFLAGS.DF: clear at calls and returns (psABI 3.2.1). */
+const DIRECTION_FLAG = 1n << 10n;
+
+function resumedAt(regs: Uint8Array, contents: readonly (bigint | undefined)[]): Uint8Array {
+  const resumed = regs.slice();
+  NUMBERED.forEach((field, number) => {
+    const content = contents[number];
+    if (content !== undefined) writeRegister(resumed, field, content);
+  });
+  writeRegister(resumed, 'orig_rax', -1n);
+  writeRegister(resumed, 'eflags', readRegister(regs, 'eflags') & ~DIRECTION_FLAG);
+  return resumed;
+}
+
+function atEntry(caller: readonly (bigint | undefined)[], entry: Addr): (bigint | undefined)[] {
+  const contents = [...caller];
+  const stackPointer = caller[numberOf('rsp')];
+  contents[numberOf('rsp')] = stackPointer && stackPointer - BigInt(WORD_BYTES);
+  contents[numberOf('rip')] = BigInt(entry);
+  return contents;
+}
+
+/** The bits of XSTATE_BV say which parts are not in their initial state.
+ *  @see Intel SDM volume 1, 13.4.1 and 13.4.2 */
+const XSAVE = { xmm0: 160, vectorBytes: 16, stateBits: 512, sseState: 1 << 1 } as const;
+
+function withFloatingResult(extended: Uint8Array, value: number, sizeBytes: number): Uint8Array {
+  const copy = extended.slice();
+  const view = new DataView(copy.buffer);
+  copy.fill(0, XSAVE.xmm0, XSAVE.xmm0 + XSAVE.vectorBytes);
+  if (sizeBytes === 4) view.setFloat32(XSAVE.xmm0, value, true);
+  else view.setFloat64(XSAVE.xmm0, value, true);
+  copy[XSAVE.stateBits] = (copy[XSAVE.stateBits] ?? 0) | XSAVE.sseState;
+  return copy;
+}
+
 export const unwinding: Unwinding = {
   stackPointer: numberOf('rsp'),
   framePointer: numberOf('rbp'),
   returnAddress: numberOf('rip'),
   preserved: new Set((['rbx', 'rbp', 'r12', 'r13', 'r14', 'r15'] as const).map(numberOf)),
+  names: NUMBERED,
   values: (regs) => NUMBERED.map((field) => readRegister(regs, field)),
   signalTrampolines: injection.sigreturnGadgets,
   signalFrame: SIGNAL_FRAME,
   returnAddressAtEntry: 0,
   endsInCall,
   callMaxBytes: INDIRECT_MAX_BYTES,
+  resumedAt,
+  atEntry,
+  integerResult: numberOf('rax'),
+  withFloatingResult,
 };
