@@ -22,14 +22,17 @@ export class ProcessImage implements Disposable {
   readonly modules: readonly LoadedModule[];
   readonly symbols: LiveSymbols;
   private readonly ownsFiles: boolean;
+  private readonly lock: Disposable | undefined;
 
   private constructor(
     target: TargetProcess,
     store: LedgerStore,
     modules: readonly LoadedModule[],
     ownsFiles: boolean,
+    lock: Disposable | undefined,
   ) {
     this.ownsFiles = ownsFiles;
+    this.lock = lock;
     this.target = target;
     this.store = store;
     this.modules = modules;
@@ -40,12 +43,18 @@ export class ProcessImage implements Disposable {
 
   /** Reads /proc and the mapped files; the process is not stopped and not changed.
    *  @param known modules of earlier looks, which are read no second time
+   *  @param lock against other hcrs, given back with the image
    *  @throws HcrError `no-such-process`, `attach-denied`, `unsupported-machine`, `ledger-corrupt` */
-  static of(processId: number, tracing?: Tracing, known?: KnownModules): ProcessImage {
+  static of(
+    processId: number,
+    tracing?: Tracing,
+    known?: KnownModules,
+    lock?: Disposable,
+  ): ProcessImage {
     const target = TargetProcess.open(toPid(processId), tracing);
     try {
       const modules = observeModules(target, known);
-      return new ProcessImage(target, new LedgerStore(target), modules, known === undefined);
+      return new ProcessImage(target, new LedgerStore(target), modules, known === undefined, lock);
     } catch (error) {
       target[Symbol.dispose]();
       throw error;
@@ -69,5 +78,6 @@ export class ProcessImage implements Disposable {
   [Symbol.dispose](): void {
     if (this.ownsFiles) for (const module of this.modules) module.file[Symbol.dispose]();
     this.target[Symbol.dispose]();
+    this.lock?.[Symbol.dispose]();
   }
 }

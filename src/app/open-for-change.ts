@@ -1,5 +1,10 @@
-/** How every verb that changes a process begins: observe it, and finish what a killed hcr left. */
+/**
+ * How every verb that changes a process begins: keep other hcrs out, observe it, and finish what a
+ * killed hcr left.
+ */
+import { pid as toPid } from '../core/address.js';
 import type { KnownModules } from '../ptrace/known-modules.js';
+import { TargetLock } from '../ptrace/target-lock.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { ProcessImage } from './observe.js';
 import { completeInterrupted } from './recover.js';
@@ -11,8 +16,9 @@ export interface ChangeOptions {
   readonly timeoutMs: number;
 }
 
-/** The image, which the caller disposes of, and what is to be said of the recovery.
- *  @throws HcrError `already-traced`, and those of observing and of recovering */
+/** The image, which the caller disposes of, and what is to be said of the recovery. No other hcr
+ *  changes the process before the image is disposed of.
+ *  @throws HcrError `already-traced`, `busy`, and those of observing and of recovering */
 export async function openForChange(
   pid: number,
   { dryRun, timeoutMs }: ChangeOptions,
@@ -22,12 +28,27 @@ export async function openForChange(
   known?: KnownModules,
 ): Promise<{ readonly image: ProcessImage; readonly notes: readonly string[] }> {
   onProgress({ stage: 'observe' });
-  const image = await watch.time('observe', () => ProcessImage.of(pid, tracing, known));
+  const lock = dryRun ? undefined : await TargetLock.take(toPid(pid), timeoutMs);
+  const image = await watch.time('observe', () => observeLocked(pid, tracing, known, lock));
   try {
     image.target.assertPatchable();
     return { image, notes: dryRun ? [] : await completeInterrupted(image, timeoutMs) };
   } catch (error) {
     image[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function observeLocked(
+  pid: number,
+  tracing: Tracing | undefined,
+  known: KnownModules | undefined,
+  lock: TargetLock | undefined,
+): ProcessImage {
+  try {
+    return ProcessImage.of(pid, tracing, known, lock);
+  } catch (error) {
+    lock?.[Symbol.dispose]();
     throw error;
   }
 }

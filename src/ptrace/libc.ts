@@ -23,6 +23,12 @@ export const ERRNO = {
   EINVAL: 22,
 } as const;
 
+/** On every machine hcr supports. */
+const O_CLOEXEC = 0o2000000;
+
+/** @see flock(2) */
+const LOCK = { EXCLUSIVE: 2, NON_BLOCKING: 4 } as const;
+
 /** Bytes whose address the target's kernel can be told. Never moved, never collected while held. */
 export interface NativeBuffer {
   readonly bytes: Buffer;
@@ -75,6 +81,7 @@ export class Libc {
   private readonly closeCall: ForeignFunction;
   private readonly killCall: ForeignFunction;
   private readonly tgkillCall: ForeignFunction;
+  private readonly flockCall: ForeignFunction;
   private readonly status: NativeBuffer;
   private readonly vectors: NativeBuffer;
   private readonly emptyString: NativeBuffer;
@@ -106,6 +113,7 @@ export class Libc {
     this.fcntlCall = library.bind('fcntl', 'int', ['int', 'int', 'address']);
     this.closeCall = library.bind('close', 'int', ['int']);
     this.tgkillCall = library.bind('tgkill', 'int', ['int', 'int', 'int']);
+    this.flockCall = library.bind('flock', 'int', ['int', 'int']);
     this.spawnCall = library.bind('posix_spawnp', 'int', [
       'address',
       'address',
@@ -235,6 +243,12 @@ export class Libc {
     return this.tgkillCall(pid, tid, signal);
   }
 
+  /** Takes a lock on an open file that ends with this process, if nobody else has it.
+   *  @returns 0, or a negative errno. @see flock(2) */
+  tryLock(file: number): number {
+    return this.flockCall(file, LOCK.EXCLUSIVE | LOCK.NON_BLOCKING);
+  }
+
   sleepMicros(micros: number): void {
     this.usleepCall(micros);
   }
@@ -264,12 +278,14 @@ export class Libc {
    * Starts a program with hcr's own input and outputs, and with the signal that Node ignores at its
    * default. Node's own spawn is of no use for a tracee: libuv's waitpid
    * would take its ptrace stops for exits.
+   * @param handed a file of hcr's that the program gets as another
    * @returns its process id, or a negative errno. @see posix_spawn(3)
    */
   spawn(
     file: string,
     argv: readonly string[],
     environment: Readonly<Record<string, string | undefined>>,
+    handed?: { readonly file: number; readonly as: number },
   ): number {
     const variables = Object.entries(environment).flatMap(([k, v]) =>
       v === undefined ? [] : [`${k}=${v}`],
@@ -291,7 +307,7 @@ export class Libc {
     const error = this.spawnCall(
       pid.address,
       pathAddress,
-      this.keepStandardFiles().address,
+      this.fileActions(handed).address,
       attributes.address,
       words.address,
       variableTable.address,
@@ -301,7 +317,7 @@ export class Libc {
 
   /** Node closes its standard files in programs that it starts; duplicating one onto itself keeps
    *  it open. @see posix_spawn_file_actions_adddup2(3) */
-  private keepStandardFiles(): NativeBuffer {
+  private fileActions(handed?: { readonly file: number; readonly as: number }): NativeBuffer {
     const actions = this.allocate(SPAWN.fileActionsBytes);
     this.library.bind('posix_spawn_file_actions_init', 'int', ['address'])(actions.address);
     const duplicate = this.library.bind('posix_spawn_file_actions_adddup2', 'int', [
@@ -310,7 +326,17 @@ export class Libc {
       'int',
     ]);
     for (const file of [0, 1, 2]) duplicate(actions.address, file, file);
+    if (handed !== undefined) duplicate(actions.address, handed.file, handed.as);
     return actions;
+  }
+
+  /** A pipe that programs started meanwhile do not get.
+   *  @throws Error when there are too many open files. @see pipe2(2) */
+  pipe(): { readonly reading: number; readonly writing: number } {
+    const ends = this.allocate(8);
+    const error = this.library.bind('pipe2', 'int', ['address', 'int'])(ends.address, O_CLOEXEC);
+    if (error < 0) throw new Error(`no pipe can be made: errno ${-error}`);
+    return { reading: ends.view.getInt32(0, true), writing: ends.view.getInt32(4, true) };
   }
 
   private bindSpawnAttribute(symbol: string): ForeignFunction {

@@ -307,11 +307,14 @@ function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | u
 /** Lets a thread go that was stopped and not used. */
 function giveBack(target: TargetProcess, tracee: Tracee): void {
   if (tracee.isGone()) return;
-  if (tracee.stop === undefined && !interruptAndWait(target, tracee)) return;
   const { machine, tracing } = target;
-  if (tracee.stop?.kind === 'interrupted')
+  const prepare = (): void => {
     repeatInterruptedCall(tracee, tracee.readRegisters(), machine.registers);
-  tracing.release([tracee]);
+  };
+  if (tracee.stop !== undefined || interruptAndWait(target, tracee)) {
+    if (tracee.stop?.kind === 'interrupted') prepare();
+  }
+  tracing.release([tracee], prepare);
 }
 
 function frameOn(

@@ -247,7 +247,7 @@ export class StoppedWorld implements Disposable {
     const tracees = [...new Set([...last, ...this.tracees.values()])];
     // A thread that never stopped cannot be detached: stop it first.
     for (const tracee of tracees) if (tracee.stop === undefined) this.interrupt(tracee);
-    // The kernel detaches what is left when hcr ends, so giving up after a while harms nothing.
+    // The others are not kept waiting for one that takes long.
     const patience = performance.now() + RESUME_MS;
     this.collect(tracees, () => performance.now() > patience);
     const known = new Set(last);
@@ -257,7 +257,9 @@ export class StoppedWorld implements Disposable {
         this.repeatCall(tracee, tracee.readRegisters());
       });
     }
-    this.tracing.release(tracees);
+    this.tracing.release(tracees, (tracee) => {
+      this.repeatCall(tracee, tracee.readRegisters());
+    });
     this.tracees.clear();
     this.stopped = [];
     if (this.stoppedAtNanos !== 0n) {

@@ -3,9 +3,11 @@
  * instead of reaching it. Every other signal, stop and continue of job control passes as if nobody
  * looked.
  *
- * The program starts from a shell that stops itself: so it is traced before its first instruction,
- * and no signal comes too early. Events are taken on SIGCHLD, which the kernel sends for each.
+ * The program starts from a shell that waits for a line from hcr: so it is traced before its first
+ * instruction, and no signal comes too early. Events are taken on SIGCHLD, which the kernel sends for
+ * each.
  */
+import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Pid, type Tid, pid as toPid, tid as toTid } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
@@ -13,15 +15,17 @@ import { assertNotTraced, seizeFailure } from './attach-failure.js';
 import { isFatal } from './fatal-signal.js';
 import { ERRNO, type Libc, libc } from './libc.js';
 import { listThreads, readThreadStatus } from './procfs.js';
-import { PTRACE_OPTION, type StopReason, WAIT } from './requests.js';
+import { PTRACE_OPTION, type StopReason } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 import type { Tracing } from './tracing.js';
 
-const START_SCRIPT = 'kill -STOP $$; exec "$0" "$@"';
+/** Waits for a line, which an hcr that was killed does not send: then nothing is started. */
+const START_SCRIPT = 'read -r go <&9 || exit 127; exec "$0" "$@" 9<&-';
+const START_FILE = 9;
 const OPTIONS = PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC | PTRACE_OPTION.TRACECLONE;
 /** SIGCHLD of several events may be one; a look now and then costs nothing. */
 const LOOK_MS = 250;
-const { SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU } = constants.signals;
+const { SIGTSTP, SIGTTIN, SIGTTOU } = constants.signals;
 
 export type Exit = { readonly code: number } | { readonly signal: number };
 
@@ -82,22 +86,29 @@ export class Supervisor implements Tracing, Disposable {
     trigger: number | undefined,
     events: SupervisorEvents,
   ): Supervisor {
-    const child = libc().spawn('/bin/sh', ['sh', '-c', START_SCRIPT, ...command], process.env);
-    if (child < 0)
-      throw new HcrError({
-        code: 'unexpected',
-        detail: `/bin/sh does not start (errno ${-child})`,
-      });
-    const supervisor = new Supervisor(toPid(child), trigger, events);
+    const { reading, writing } = libc().pipe();
     try {
-      supervisor.awaitStopped();
-      supervisor.seize(toTid(child));
-    } catch (error) {
-      supervisor[Symbol.dispose]();
-      throw error;
+      const words = ['sh', '-c', START_SCRIPT, ...command];
+      const handed = { file: reading, as: START_FILE };
+      const child = libc().spawn('/bin/sh', words, process.env, handed);
+      if (child < 0)
+        throw new HcrError({
+          code: 'unexpected',
+          detail: `/bin/sh does not start (errno ${-child})`,
+        });
+      const supervisor = new Supervisor(toPid(child), trigger, events);
+      try {
+        supervisor.seize(toTid(child));
+      } catch (error) {
+        supervisor[Symbol.dispose]();
+        throw error;
+      }
+      writeSync(writing, '\n');
+      return supervisor;
+    } finally {
+      closeSync(reading);
+      closeSync(writing);
     }
-    supervisor.libc.kill(child, SIGCONT);
-    return supervisor;
   }
 
   /** Traces a process that runs.
@@ -128,11 +139,6 @@ export class Supervisor implements Tracing, Disposable {
     if (state !== undefined && state !== 'Z' && state !== 'X')
       throw seizeFailure(this.pid, -tracee);
     return false;
-  }
-
-  private awaitStopped(): void {
-    while (this.libc.waitpid(this.pid, WAIT.NOHANG | WAIT.UNTRACED) === undefined)
-      this.libc.sleepMicros(100);
   }
 
   /** When a signal last came to the program, as `performance.now()`; -Infinity for never. */

@@ -8,6 +8,7 @@
 import type { Tid } from '../core/address.js';
 import type { Libc } from './libc.js';
 import { PTRACE_OPTION } from './requests.js';
+import { letGoLater, takeLate } from './late-tracees.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 
 /** A killed thread is reported within microseconds. */
@@ -20,8 +21,12 @@ export interface Tracing {
   /** Takes what a tracee has to report. All but one signal passes as if nobody looked.
    *  @returns true when it stands still: with the signal, or since it runs another program now */
   awaitSignal(tracee: Tracee, signal: number): boolean;
-  /** Gives stopped tracees back: they run on, and get the signals they were about to get. */
-  release(tracees: readonly Tracee[]): void;
+  /**
+   * Gives tracees back: they run on, and get the signals they were about to get. One that was asked to
+   * stop and has not yet is given back when it has.
+   * @param prepare what is to be done to such a one then
+   */
+  release(tracees: readonly Tracee[], prepare?: (tracee: Tracee) => void): void;
 }
 
 /** Seizes for the moment. Syscall stops are told from signals; exec is reported. */
@@ -35,6 +40,8 @@ export class MomentaryTracing implements Tracing {
   }
 
   acquire(tid: Tid): Tracee | number {
+    const known = takeLate(tid);
+    if (known !== undefined) return known;
     return Tracee.seize(
       this.libc,
       this.buffer,
@@ -65,8 +72,13 @@ export class MomentaryTracing implements Tracing {
     }
   }
 
-  release(tracees: readonly Tracee[]): void {
-    let dead = tracees.filter((tracee) => !tracee.isGone() && !tracee.detach());
+  release(tracees: readonly Tracee[], prepare: (tracee: Tracee) => void = () => undefined): void {
+    const there = tracees.filter((tracee) => !tracee.isGone());
+    letGoLater(
+      there.filter(({ stop }) => stop === undefined),
+      prepare,
+    );
+    let dead = there.filter((tracee) => tracee.stop !== undefined && !tracee.detach());
     // The leader's death is reported when those of the other threads have been taken.
     for (let round = 0; dead.length > 0 && round < DEATH_ROUNDS; round++) {
       dead = dead.filter((tracee) => tracee.poll() === undefined);

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { pid as toPid } from '../../src/core/address.js';
+import { isHcrError } from '../../src/core/failure.js';
+import { libc } from '../../src/ptrace/libc.js';
+import { TargetProcess } from '../../src/ptrace/process.js';
+import { WAIT } from '../../src/ptrace/requests.js';
+import { StoppedWorld } from '../../src/ptrace/stopped-world.js';
+import { buildInline } from '../support/inline-program.js';
+import { readThreadStates } from '../support/thread-states.js';
+import { until } from '../support/until.js';
+
+/** Nothing stops a process that waits for the child of its vfork. */
+const VFORK_C = `#include <unistd.h>
+int main(void)
+{
+    if (vfork() == 0) {
+        usleep(3000000);
+        _exit(0);
+    }
+    for (;;)
+        pause();
+}
+`;
+
+describe('a thread that does not stop in time', () => {
+  it('goes on untraced when it can, while hcr lives on', async () => {
+    using program = await buildInline({ 'main.c': VFORK_C });
+    // Node waits for its own children, and would take the report of the stop.
+    const child = libc().spawn(program.program, ['main'], process.env);
+    try {
+      await until('it waits', () => readThreadStates(child).some(({ state }) => state === 'D'));
+      using target = TargetProcess.open(toPid(child));
+      const world = new StoppedWorld(target);
+      const stop = (): void => {
+        world.stop(performance.now() + 50);
+      };
+      expect(stop).toThrow(expect.toSatisfy((error) => isHcrError(error, 'busy')));
+      world[Symbol.dispose]();
+      expect(readThreadStates(child)).toMatchObject([{ state: 'D' }]);
+      await until('it is let go', () =>
+        readThreadStates(child).every(({ state, tracerPid }) => state === 'S' && tracerPid === 0),
+      );
+    } finally {
+      process.kill(child, 'SIGKILL');
+      libc().waitpid(child, WAIT.ALL);
+    }
+  });
+});
