@@ -1,5 +1,5 @@
 /** What the verbs of hcr answer: plain values, printed by `src/cli` as text or as JSON. */
-import type { DiffRow } from '../patch/diff-lines.js';
+import type { DiffRow } from '../core/line-diff.js';
 import type { Failure, HcrError } from '../core/failure.js';
 import type { CrashEvent, CrashHandling } from './crash-report.js';
 

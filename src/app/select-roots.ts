@@ -14,7 +14,7 @@ import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { EditedUnit } from '../link/read-object-unit.js';
 import type { FunctionState } from '../patch/changed-functions.js';
-import type { DiffRow } from '../patch/diff-lines.js';
+import type { DiffRow } from '../core/line-diff.js';
 import type { Body } from '../patch/ledger.js';
 import { isLocalTo } from './closures.js';
 import { type WantedUnit, debugEntryAt } from './locate.js';

@@ -23,7 +23,7 @@ export function locateThreads(
   if (ranges.length === 0) return [];
   const mappings = target.maps();
   return listThreads(target.pid).flatMap((tid) => {
-    const position = blockedAt(target.pid, tid);
+    const position = blockedPosition(target.pid, tid);
     if (position === undefined) return [];
     const { pc, stackPointer } = position;
     const stack = readStack(target, mappings, stackPointer);
@@ -32,7 +32,11 @@ export function locateThreads(
   });
 }
 
-function blockedAt(pid: number, tid: number): { pc: number; stackPointer: number } | undefined {
+/** Undefined for a thread that runs. */
+export function blockedPosition(
+  pid: number,
+  tid: number,
+): { pc: number; stackPointer: number } | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/task/${tid}/syscall`, 'latin1').trim().split(' ');
     const [stackPointer, pc] = words.slice(-2).map(Number);

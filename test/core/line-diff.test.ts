@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { diffLines } from '../../src/patch/diff-lines.js';
+import { diffLines } from '../../src/core/line-diff.js';
 
 const lines = (text: string) => Array.from(text, (key) => ({ key, text: key }));
 

@@ -1,0 +1,62 @@
+/** The state of a process at a glance, from /proc alone: the target is neither stopped nor slowed. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { type Pid, pid as toPid } from '../core/address.js';
+import { HcrError } from '../core/failure.js';
+import { readMaps, readProcLink, readProcessStatus } from '../ptrace/procfs.js';
+
+/** What a memfd is called in /proc/pid/maps: hcr's own areas are some. @see memfd_create(2) */
+const MEMORY_FILE = '/memfd:';
+
+export type RunState = 'running' | 'sleeping' | 'stopped' | 'traced';
+
+export interface ProcessOverview {
+  readonly pid: number;
+  /** Path of the executable, as the process sees it. */
+  readonly program: string;
+  readonly state: RunState;
+  readonly threads: number;
+  /** Files with code in them. */
+  readonly modules: number;
+  /** Process ids of its children. */
+  readonly children: readonly number[];
+}
+
+/** @throws HcrError `no-such-process`, `attach-denied` */
+export function readOverview(processId: number): ProcessOverview {
+  const pid = toPid(processId);
+  const { state, threads } = readProcessStatus(pid);
+  if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
+  const files = readMaps(pid).filter(
+    ({ executable, inode, path }) => executable && inode !== 0 && !path.startsWith(MEMORY_FILE),
+  );
+  return {
+    pid,
+    program: readProcLink(pid, 'exe') ?? '',
+    state: runState(state),
+    threads,
+    modules: new Set(files.map(({ path }) => path)).size,
+    children: childrenOf(pid),
+  };
+}
+
+/** @see proc(5), State in /proc/pid/status */
+function runState(letter: string): RunState {
+  if (letter === 'R') return 'running';
+  if (letter === 'T') return 'stopped';
+  return letter === 't' ? 'traced' : 'sleeping';
+}
+
+/** Of every thread: a child belongs to the thread that made it. */
+function childrenOf(pid: Pid): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
+        .split(' ')
+        .filter((word) => word !== '')
+        .map(Number),
+    );
+  } catch {
+    // Not every kernel tells (CONFIG_PROC_CHILDREN), and a thread may have ended meanwhile.
+    return [];
+  }
+}
