@@ -18,7 +18,7 @@ module.exports = {
     room('ptrace', ['core', 'elf', 'arch', 'link', 'patch']),
     room('build', ['core', 'elf', 'dwarf']),
     room('app', ['core', 'elf', 'arch', 'dwarf', 'link', 'patch', 'ptrace', 'build']),
-    room('cli', ['core', 'app']),
+    room('cli', ['core', 'app', 'tui']),
     room('tui', ['core', 'app']),
     {
       name: 'only-arch-folders-know-a-machine',

@@ -2,9 +2,21 @@
 import { defineConfig } from 'rolldown';
 
 export default defineConfig({
-  input: 'src/cli/main.ts',
+  input: { main: 'src/cli/main.ts', engine: 'src/tui/engine/worker.ts' },
   platform: 'node',
-  external: ['commander', 'ffi-rs', 'fzstd', 'iced-x86', 'koffi', /^node:/],
+  external: [
+    ...['commander', 'ffi-rs', 'fzstd', 'iced-x86', 'koffi'],
+    ...[
+      'cli-truncate',
+      'fuzzysort',
+      'ink',
+      'react',
+      'react/jsx-runtime',
+      'string-width',
+      'wrap-ansi',
+    ],
+    /^node:/,
+  ],
   transform: { target: 'node20.19' },
   output: {
     dir: 'dist/cli',

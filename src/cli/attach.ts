@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { HcrError } from '../core/failure.js';
 import { answerPatch } from './answer-patch.js';
+import { openCockpit } from './tui.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {
@@ -30,6 +31,11 @@ async function attach(
 ): Promise<void> {
   const { func: names } = options;
   if (names === undefined) {
+    const { look } = context.terminal;
+    if (look.rewritable && process.stdin.isTTY && options.json !== true) {
+      await openCockpit(context, pid, options);
+      return;
+    }
     throw new HcrError({
       code: 'usage',
       detail: 'No function is named.',

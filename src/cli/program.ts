@@ -11,6 +11,7 @@ import { addReload } from './reload.js';
 import { addRollback } from './rollback.js';
 import { addRun } from './run.js';
 import { addStatus } from './status.js';
+import { addTui } from './tui.js';
 import type { OutputOptions, Terminal } from './terminal.js';
 import { addWatch } from './watch.js';
 
@@ -62,6 +63,7 @@ export function buildProgram(context: CommandContext): Command {
     addFunctions,
     addStatus,
     addRollback,
+    addTui,
     addDoctor,
   ]) {
     add(program, context);

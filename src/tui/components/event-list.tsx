@@ -1,0 +1,96 @@
+/** What has happened, with times: the newest few at the bottom, or all of it. */
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { type Pane, windowTop } from '../layout.js';
+import type { Cockpit, LogEntry } from '../model/state.js';
+import { wrap } from '../text.js';
+import { clock } from '../words.js';
+import { Line, type StyleName } from './line.js';
+
+const STYLES: { readonly [T in LogEntry['tone']]: StyleName } = {
+  plain: 'plain',
+  good: 'good',
+  bad: 'bad',
+  warning: 'warning',
+};
+
+export function NewestEvents({
+  log,
+  columns,
+  lines,
+}: {
+  readonly log: readonly LogEntry[];
+  readonly columns: number;
+  readonly lines: number;
+}): ReactNode {
+  const shown = lines === 0 ? [] : log.slice(-lines);
+  return (
+    <Box flexDirection="column" height={lines}>
+      {shown.map((entry, i) => (
+        <EventLine key={`${entry.at} ${i}`} entry={entry} text={entry.text} columns={columns} />
+      ))}
+    </Box>
+  );
+}
+
+export function EventList({
+  cockpit,
+  pane,
+}: {
+  readonly cockpit: Cockpit;
+  readonly pane: Pane;
+}): ReactNode {
+  const { log, cursor } = cockpit;
+  // Long entries take several lines: the selected one is shown whole.
+  const whole = wrap(log[cursor.events]?.text ?? '', pane.columns - 11);
+  const lines = Math.max(pane.lines - whole.length, 1);
+  const top = windowTop(cursor.events, log.length, lines);
+  const shown = log.slice(top, top + lines);
+  return (
+    <Box flexDirection="column" width={pane.columns} height={pane.lines + 1}>
+      {shown.flatMap((entry, i) =>
+        top + i === cursor.events
+          ? whole.map((text, j) => (
+              <EventLine
+                key={`${entry.at} ${i} ${j}`}
+                entry={j === 0 ? entry : undefined}
+                text={text}
+                columns={pane.columns}
+                isSelected
+              />
+            ))
+          : [
+              <EventLine
+                key={`${entry.at} ${i}`}
+                entry={entry}
+                text={entry.text}
+                columns={pane.columns}
+              />,
+            ],
+      )}
+    </Box>
+  );
+}
+
+function EventLine({
+  entry,
+  text,
+  columns,
+  isSelected = false,
+}: {
+  readonly entry: LogEntry | undefined;
+  readonly text: string;
+  readonly columns: number;
+  readonly isSelected?: boolean;
+}): ReactNode {
+  const style = isSelected ? 'selected' : STYLES[entry?.tone ?? 'plain'];
+  return (
+    <Line
+      columns={columns}
+      parts={[
+        { text: ` ${entry === undefined ? '        ' : clock(entry.at)} `, style: 'dim' },
+        { text, style },
+      ]}
+    />
+  );
+}

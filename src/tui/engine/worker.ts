@@ -1,0 +1,37 @@
+/** The engine's thread: takes calls one message at a time and answers them. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { HcrError } from '../../core/failure.js';
+import type { CallMessage, EngineData, EngineMessage, FailureData } from './protocol.js';
+import { Workshop } from './workshop.js';
+
+const port = parentPort;
+if (port === null) throw new Error('this is a thread of hcr, not a program');
+
+const send = (message: EngineMessage): void => {
+  port.postMessage(message);
+};
+
+const workshop = new Workshop(workerData as EngineData, (event) => {
+  send({ type: 'event', event });
+});
+
+function asData(error: unknown): FailureData {
+  return {
+    failure:
+      error instanceof HcrError ? error.failure : { code: 'unexpected', detail: String(error) },
+  };
+}
+
+port.on('message', ({ number, call, args }: CallMessage) => {
+  const answer = workshop.calls[call] as (...args: readonly unknown[]) => Promise<unknown>;
+  Promise.resolve()
+    .then(() => answer(...args))
+    .then(
+      (value) => {
+        send({ type: 'answer', number, value });
+      },
+      (error: unknown) => {
+        send({ type: 'failure', number, error: asData(error) });
+      },
+    );
+});

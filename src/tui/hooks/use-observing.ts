@@ -1,0 +1,30 @@
+/** Looks at the process again and again, from outside: it is not stopped and not slowed. */
+import { useEffect } from 'react';
+import { isHcrError } from '../../core/failure.js';
+import type { Outside } from '../perform.js';
+
+const INTERVAL_MS = 500;
+
+export function useObserving({ engine, dispatch }: Outside, isOver: boolean): void {
+  useEffect(() => {
+    if (isOver) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let isLeft = false;
+    const look = async (): Promise<void> => {
+      try {
+        const { overview, status } = await engine.call('observe');
+        if (!isLeft) dispatch({ type: 'observed', overview, status, at: Date.now() });
+      } catch (error) {
+        // Whatever else goes wrong is told by what the user does next.
+        if (isHcrError(error, 'no-such-process'))
+          dispatch({ type: 'ended', why: 'The program has ended.', at: Date.now() });
+      }
+      if (!isLeft) timer = setTimeout(() => void look(), INTERVAL_MS);
+    };
+    void look();
+    return () => {
+      isLeft = true;
+      clearTimeout(timer);
+    };
+  }, [engine, dispatch, isOver]);
+}

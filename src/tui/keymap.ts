@@ -1,0 +1,163 @@
+/** Which key means what. The list of keys at the bottom and the help are made from it. */
+import type { Command } from './model/commands.js';
+import type { Cockpit } from './model/state.js';
+
+/** As Ink reports a key. */
+export interface PressedKey {
+  readonly upArrow: boolean;
+  readonly downArrow: boolean;
+  readonly leftArrow: boolean;
+  readonly rightArrow: boolean;
+  readonly pageUp: boolean;
+  readonly pageDown: boolean;
+  readonly home: boolean;
+  readonly end: boolean;
+  readonly return: boolean;
+  readonly escape: boolean;
+  readonly tab: boolean;
+  readonly shift: boolean;
+  readonly ctrl: boolean;
+  readonly backspace: boolean;
+  readonly delete: boolean;
+}
+
+export interface Binding {
+  readonly command: Command;
+  /** The first is the one that is shown. */
+  readonly keys: readonly string[];
+  readonly help: string;
+  /** A word for the line at the bottom; absent where the help is enough. */
+  readonly word?: string;
+}
+
+export const BINDINGS: readonly Binding[] = [
+  { command: 'search', keys: ['/'], help: 'search functions by name', word: 'search' },
+  { command: 'reload-selected', keys: ['r'], help: 'reload the selected function', word: 'reload' },
+  { command: 'reload-all', keys: ['R'], help: 'reload all that was edited', word: 'all' },
+  { command: 'roll-back', keys: ['u'], help: 'roll back one generation', word: 'undo' },
+  { command: 'toggle-watch', keys: ['w'], help: 'watch: saved files go live', word: 'watch' },
+  { command: 'edit', keys: ['e'], help: 'edit the source in $EDITOR', word: 'edit' },
+  {
+    command: 'next-filter',
+    keys: ['f'],
+    help: 'filter: all, changed, patched, mine',
+    word: 'filter',
+  },
+  {
+    command: 'next-tab',
+    keys: ['tab', ']', 'l', 'right'],
+    help: 'next tab of the detail',
+    word: 'tab',
+  },
+  {
+    command: 'previous-tab',
+    keys: ['shift+tab', '[', 'h', 'left'],
+    help: 'previous tab of the detail',
+  },
+  { command: 'show-functions', keys: ['1'], help: 'list of functions' },
+  {
+    command: 'show-generations',
+    keys: ['2', 'H'],
+    help: 'list of generations',
+    word: 'generations',
+  },
+  { command: 'show-events', keys: ['3'], help: 'all events' },
+  { command: 'up', keys: ['k', 'up'], help: 'up' },
+  { command: 'down', keys: ['j', 'down'], help: 'down' },
+  { command: 'page-up', keys: ['ctrl+b', 'pageup'], help: 'page up' },
+  { command: 'page-down', keys: ['ctrl+f', 'pagedown'], help: 'page down' },
+  { command: 'first', keys: ['g', 'home'], help: 'first' },
+  { command: 'last', keys: ['G', 'end'], help: 'last' },
+  { command: 'detail-up', keys: ['K', 'ctrl+u'], help: 'scroll the detail up' },
+  { command: 'detail-down', keys: ['J', 'ctrl+d'], help: 'scroll the detail down' },
+  { command: 'compare', keys: ['c'], help: 'compare the sources with what runs' },
+  { command: 'copy', keys: ['y'], help: 'copy the address of the function' },
+  { command: 'debug', keys: ['D'], help: 'gdb at this function; the program stands meanwhile' },
+  { command: 'show-problem', keys: ['!'], help: 'show the last refusal again' },
+  { command: 'help', keys: ['?'], help: 'all keys', word: 'keys' },
+  {
+    command: 'quit',
+    keys: ['q', 'ctrl+c'],
+    help: 'quit; the program stays as it is',
+    word: 'quit',
+  },
+];
+
+/** Those with a word, the ones first that narrow screens must have. */
+export const SHOWN_BINDINGS: readonly Binding[] = BINDINGS.filter(
+  ({ word }) => word !== undefined,
+).toSorted((a, b) => Number(isOptional(a)) - Number(isOptional(b)));
+
+function isOptional({ command }: Binding): boolean {
+  return command === 'next-filter' || command === 'next-tab' || command === 'show-generations';
+}
+
+/** With a refusal on the screen. */
+export const PROBLEM_BINDINGS: readonly Binding[] = [
+  { command: 'reload-unchecked', keys: ['U'], help: 'try again unchecked', word: 'unchecked' },
+  { command: 'reload-when-idle', keys: ['I'], help: 'wait until it is idle', word: 'when idle' },
+  { command: 'edit', keys: ['e'], help: 'edit the source', word: 'edit' },
+  { command: 'clear', keys: ['esc'], help: 'close', word: 'close' },
+];
+
+const ALWAYS: readonly Binding[] = [
+  { command: 'clear', keys: ['esc'], help: 'one step back' },
+  { command: 'accept', keys: ['enter'], help: 'roll to the selected generation' },
+];
+
+const TYPING: readonly Binding[] = [
+  { command: 'up', keys: ['up', 'ctrl+p'], help: 'up' },
+  { command: 'down', keys: ['down', 'ctrl+n'], help: 'down' },
+  { command: 'erase', keys: ['backspace'], help: 'erase' },
+  { command: 'accept', keys: ['enter'], help: 'keep the search' },
+  { command: 'clear', keys: ['esc', 'ctrl+c'], help: 'give the search up' },
+];
+
+/** All bindings of the help, in its order. */
+export const HELP: readonly Binding[] = [...BINDINGS, ...ALWAYS];
+
+const SPECIAL: readonly (readonly [keyof PressedKey, string])[] = [
+  ['upArrow', 'up'],
+  ['downArrow', 'down'],
+  ['leftArrow', 'left'],
+  ['rightArrow', 'right'],
+  ['pageUp', 'pageup'],
+  ['pageDown', 'pagedown'],
+  ['home', 'home'],
+  ['end', 'end'],
+  ['return', 'enter'],
+  ['escape', 'esc'],
+  ['backspace', 'backspace'],
+  // What most terminals send for the backspace key.
+  ['delete', 'backspace'],
+];
+
+/** Keys as they come within a text that was typed fast. */
+const LETTERS: ReadonlyMap<string, string> = new Map([
+  ['\r', 'enter'],
+  ['\n', 'enter'],
+  ['\t', 'tab'],
+  ['\u001b', 'esc'],
+  ['\u007f', 'backspace'],
+]);
+
+/** How bindings call a key. */
+export function keyName(input: string, key: PressedKey): string {
+  if (key.tab) return key.shift ? 'shift+tab' : 'tab';
+  const special = SPECIAL.find(([name]) => key[name]);
+  if (special !== undefined) return special[1];
+  return LETTERS.get(input) ?? (key.ctrl ? `ctrl+${input}` : input);
+}
+
+/** What a key means now; undefined for one that means nothing, or is text of a search. */
+export function commandFor(
+  { isTyping, overlay, problem }: Pick<Cockpit, 'isTyping' | 'overlay' | 'problem'>,
+  name: string,
+): Command | undefined {
+  if (overlay?.kind === 'confirm-quit')
+    return name === 'y' || name === 'Y' || name === 'enter' ? 'accept' : 'clear';
+  const bindings = isTyping
+    ? TYPING
+    : [...(overlay?.kind === 'problem' && problem ? PROBLEM_BINDINGS : []), ...BINDINGS, ...ALWAYS];
+  return bindings.find(({ keys }) => keys.includes(name))?.command;
+}

@@ -1,0 +1,212 @@
+/** The one place where the cockpit's state changes. Pure: times and sizes come with the actions. */
+import { basename } from 'node:path';
+import type { PatchReport, StatusReport } from '../../app/report.js';
+import type { Action } from './actions.js';
+import { inspectSelected, logged, searchFor, withRows } from './changes.js';
+import { followCommand } from './follow-command.js';
+import { request } from './outbox.js';
+import type { FunctionRow } from './function-row.js';
+import type { Cockpit, Mark } from './state.js';
+
+export function reduce(cockpit: Cockpit, action: Action): Cockpit {
+  switch (action.type) {
+    case 'resized':
+      return { ...cockpit, columns: action.columns, lines: action.lines };
+    case 'commanded':
+      return followCommand(cockpit, action.command, action.page);
+    case 'typed':
+      return cockpit.isTyping ? searchFor(cockpit, cockpit.query + action.text) : cockpit;
+    case 'taken':
+      return {
+        ...cockpit,
+        outbox: cockpit.outbox.filter(({ number }) => number > action.through),
+      };
+    case 'observed':
+      return observed(cockpit, action);
+    case 'ended':
+      if (cockpit.ended !== undefined) return cockpit;
+      return logged(
+        { ...cockpit, ended: action.why, operation: undefined, isWatching: false },
+        { at: action.at, tone: 'bad', text: action.why },
+      );
+    case 'listed':
+      return listed(cockpit, action.rows, action.notes, action.at);
+    case 'inspected':
+      return { ...cockpit, details: new Map(cockpit.details).set(action.key, action.detail) };
+    case 'saved':
+      return saved(cockpit, action);
+    case 'compared':
+      return { ...withRows(cockpit, { marks: marksAfter(cockpit, action) }), problem: undefined };
+    case 'compare-refused':
+      return compareRefused(cockpit, action);
+    case 'started':
+      return { ...cockpit, operation: { what: action.what, stage: 'begins' }, problem: undefined };
+    case 'progressed':
+      return cockpit.operation === undefined
+        ? cockpit
+        : { ...cockpit, operation: { ...cockpit.operation, stage: action.stage } };
+    case 'patched':
+      return patched(cockpit, action.report, action.what, action.at);
+    case 'refused':
+      return refused(cockpit, action);
+    case 'watching':
+      return logged(
+        { ...cockpit, isWatching: action.on },
+        {
+          at: action.at,
+          tone: 'plain',
+          text: action.on ? 'Watching: saved files go live.' : 'Not watching any more.',
+        },
+      );
+    case 'logged':
+      return logged(cockpit, action.entry);
+  }
+}
+
+function observed(
+  cockpit: Cockpit,
+  { overview, status, at }: Extract<Action, { type: 'observed' }>,
+): Cockpit {
+  const before = cockpit.overview;
+  let next: Cockpit = { ...cockpit, overview, status };
+  if (before !== undefined && before.program !== overview.program) {
+    const text = `The process runs another program now: ${overview.program}.`;
+    next = request(logged(next, { at, tone: 'warning', text }), { kind: 'list' });
+  }
+  for (const child of overview.children) {
+    if (before === undefined || before.children.includes(child)) continue;
+    const text = `The process has a new child, ${child}: hcr tui ${child} shows it.`;
+    next = logged(next, { at, tone: 'plain', text });
+  }
+  // Another hcr may have patched the process.
+  return cockpit.status !== undefined && cockpit.status.generation !== status.generation
+    ? refreshed(next, status)
+    : next;
+}
+
+/** What runs has changed: read the list again and what is shown of functions. */
+function refreshed(cockpit: Cockpit, status: StatusReport | undefined): Cockpit {
+  return request({ ...cockpit, status, details: new Map() }, { kind: 'list' });
+}
+
+function listed(
+  cockpit: Cockpit,
+  rows: readonly FunctionRow[],
+  notes: readonly string[],
+  at: number,
+): Cockpit {
+  const isFirst = cockpit.isListing && cockpit.rows.length === 0;
+  const shown = withRows({ ...cockpit, isListing: false, details: new Map() }, { rows });
+  const told = isFirst
+    ? notes.reduce((state, text) => logged(state, { at, tone: 'plain', text }), shown)
+    : shown;
+  return inspectSelected(told);
+}
+
+function patched(cockpit: Cockpit, report: PatchReport, what: string, at: number): Cockpit {
+  const { generation, functions, notes, pauseMicros, timingsMs } = report;
+  const stages = (['observe', 'build', 'link', 'publish'] as const).flatMap((stage) => {
+    const ms = timingsMs[stage];
+    return ms === undefined ? [] : [`${stage} ${Math.round(ms)}`];
+  });
+  const names = functions.map(({ label, name }) => label ?? name);
+  const text =
+    names.length === 0
+      ? `${what}: nothing to do.`
+      : `${what}: generation ${generation} is live (${listOf(names)}), paused ${pauseMicros} µs, ${Math.round(timingsMs.total)} ms (${stages.join(', ')} ms).`;
+  const done: Cockpit = {
+    ...cockpit,
+    operation: undefined,
+    problem: undefined,
+    overlay: cockpit.overlay?.kind === 'problem' ? undefined : cockpit.overlay,
+    lastPatch: report,
+    pauses: new Map(cockpit.pauses).set(generation, pauseMicros),
+    marks: withoutPatched(cockpit, report),
+  };
+  const told = notes.reduce(
+    (state, note) => logged(state, { at, tone: 'warning', text: note }),
+    logged(done, { at, tone: names.length === 0 ? 'plain' : 'good', text }),
+  );
+  const refreshedNow = refreshed(told, cockpit.status);
+  // A rollback leaves sources that differ from what runs.
+  return request(refreshedNow, { kind: 'compare' });
+}
+
+/** What is shown of their functions is out of date. */
+function saved(cockpit: Cockpit, { files, at }: Extract<Action, { type: 'saved' }>): Cockpit {
+  const details = new Map(cockpit.details);
+  for (const { key, file } of cockpit.rows)
+    if (file !== undefined && files.includes(file)) details.delete(key);
+  const text = `edited: ${listOf(files.map((file) => basename(file)))}`;
+  const shown = inspectSelected({ ...cockpit, details });
+  return cockpit.log.at(-1)?.text === text ? shown : logged(shown, { at, tone: 'plain', text });
+}
+
+/** Functions of the compared files that differ, and the others that were marked before. */
+function marksAfter(
+  { marks, rows }: Cockpit,
+  { report, files }: Extract<Action, { type: 'compared' }>,
+): ReadonlyMap<string, Mark> {
+  const compared = new Set(files);
+  const next = new Map(marks);
+  const differing = new Map(report.functions.map((fn) => [`${fn.name} ${fn.entry}`, fn]));
+  for (const { key, symbol, file, listing } of rows) {
+    const found = differing.get(`${symbol} ${listing.entry ?? ''}`);
+    if (found !== undefined) {
+      next.set(key, {
+        kind: 'changed',
+        why: found.why ?? found.reason,
+        diff: found.diff ?? [],
+      });
+    } else if (file !== undefined && compared.has(file)) next.delete(key);
+  }
+  return next;
+}
+
+/** The function that a refusal is about is marked with it. */
+function compareRefused(
+  cockpit: Cockpit,
+  { problem, at }: Extract<Action, { type: 'compare-refused' }>,
+): Cockpit {
+  const { failure } = problem;
+  const name = 'function' in failure ? failure.function : undefined;
+  const row = cockpit.rows.find((each) => each.symbol === name || each.name === name);
+  const marks = new Map(cockpit.marks);
+  if (row !== undefined) marks.set(row.key, { kind: 'refused', why: failure.code });
+  return logged(
+    { ...withRows(cockpit, { marks }), problem: { ...problem, row } },
+    { at, tone: 'bad', text: `${firstLine(problem.message)} (! shows it)` },
+  );
+}
+
+function withoutPatched(
+  { marks, rows }: Cockpit,
+  { functions }: PatchReport,
+): ReadonlyMap<string, Mark> {
+  const names = new Set(functions.map(({ name }) => name));
+  const left = new Map(marks);
+  for (const { key, symbol } of rows) if (names.has(symbol)) left.delete(key);
+  return left;
+}
+
+function refused(
+  cockpit: Cockpit,
+  { what, problem, row, at }: Extract<Action, { type: 'refused' }>,
+): Cockpit {
+  const marks = new Map(cockpit.marks);
+  if (row !== undefined) marks.set(row.key, { kind: 'refused', why: problem.failure.code });
+  const shown = withRows({ ...cockpit, operation: undefined }, { marks });
+  return logged(
+    { ...shown, problem: { ...problem, row }, overlay: { kind: 'problem' } },
+    { at, tone: 'bad', text: `${what}: ${firstLine(problem.message)}` },
+  );
+}
+
+function listOf(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,153 @@
+/** Does what waits in the cockpit's outbox, and tells the cockpit what came of it. */
+import { HcrError, isHcrError } from '../core/failure.js';
+import type { PatchReport } from '../app/report.js';
+import type { Engine } from './engine/engine.js';
+import type { EngineEvent, Inspection } from './engine/protocol.js';
+import type { Action, FailureValue } from './model/actions.js';
+import type { FunctionRow } from './model/function-row.js';
+import type { Task } from './model/state.js';
+
+/** What lies outside: the process behind the engine, and the terminal. */
+export interface Outside {
+  readonly engine: Engine;
+  readonly dispatch: (action: Action) => void;
+  /** Gives the terminal to an editor and takes it back. */
+  edit(file: string, line: number | undefined): void;
+  /** Gives the terminal to a debugger and takes it back. */
+  debug(row: FunctionRow | undefined): void;
+  copy(text: string): void;
+  quit(): void;
+}
+
+const NO_DETAIL: Inspection = { code: [], original: [], threads: [], source: undefined };
+
+export function perform(task: Task, outside: Outside): void {
+  const { engine, dispatch } = outside;
+  const at = (): number => Date.now();
+  switch (task.kind) {
+    case 'list':
+      attempt(outside, 'list', undefined, async () => {
+        dispatch({ type: 'listed', ...(await engine.call('list')), at: at() });
+      });
+      return;
+    case 'inspect': {
+      const { key } = task.row;
+      engine.call('inspect', task.row).then(
+        (detail) => {
+          dispatch({ type: 'inspected', key, detail });
+        },
+        () => {
+          dispatch({ type: 'inspected', key, detail: NO_DETAIL });
+        },
+      );
+      return;
+    }
+    case 'compare':
+      attempt(outside, 'compare', undefined, () => engine.call('compare'));
+      return;
+    case 'patch': {
+      const { row, way } = task;
+      const what = row === undefined ? 'reload all' : `reload ${row.name}`;
+      operate(outside, what, row, () => engine.call('patch', row && nameOf(row), way));
+      return;
+    }
+    case 'roll-back':
+      operate(outside, `roll back to ${task.to}`, undefined, () =>
+        engine.call('rollBack', task.to),
+      );
+      return;
+    case 'watch':
+      attempt(outside, 'watch', undefined, async () => {
+        await engine.call('watch', task.on);
+        dispatch({ type: 'watching', on: task.on, at: at() });
+      });
+      return;
+    case 'edit':
+      outside.edit(task.file, task.line);
+      return;
+    case 'debug':
+      outside.debug(task.row);
+      return;
+    case 'copy':
+      outside.copy(task.text);
+      dispatch({ type: 'logged', entry: { at: at(), tone: 'plain', text: `copied ${task.text}` } });
+      return;
+    case 'quit':
+      outside.quit();
+      return;
+  }
+}
+
+/** What the engine tells by itself. */
+export function hear(event: EngineEvent, { dispatch }: Pick<Outside, 'dispatch'>): void {
+  const at = Date.now();
+  switch (event.kind) {
+    case 'progress':
+      dispatch({ type: 'progressed', stage: event.stage });
+      return;
+    case 'changed':
+      dispatch({ type: 'saved', files: event.files, units: event.units, at });
+      return;
+    case 'reloaded':
+      if (event.report.dryRun) {
+        dispatch({ type: 'compared', report: event.report, files: event.files });
+      } else if (event.report.functions.length > 0) {
+        dispatch({ type: 'patched', what: 'saved', report: event.report, at });
+      }
+      return;
+    case 'refused':
+      dispatch({ type: 'compare-refused', problem: failureValue(event.error.failure), at });
+      return;
+    case 'ended':
+      dispatch({ type: 'ended', why: 'The program has ended.', at });
+      return;
+  }
+}
+
+/** A function of C++ is told from its namesakes by its whole name, one of C by its symbol. */
+function nameOf({ name, symbol, listing }: FunctionRow): string {
+  return listing.label === undefined ? symbol : name;
+}
+
+/** Something that changes the process: the cockpit shows that it runs. */
+function operate(
+  outside: Outside,
+  what: string,
+  row: FunctionRow | undefined,
+  work: () => Promise<PatchReport>,
+): void {
+  const { dispatch, engine } = outside;
+  dispatch({ type: 'started', what, at: Date.now() });
+  attempt(outside, what, row, async () => {
+    const report = await work();
+    // What can be done next depends on it: a roll back means what is live now.
+    const seen = await engine.call('observe');
+    dispatch({ type: 'observed', ...seen, at: Date.now() });
+    dispatch({ type: 'patched', report, what, at: Date.now() });
+  });
+}
+
+function attempt(
+  { dispatch }: Outside,
+  what: string,
+  row: FunctionRow | undefined,
+  work: () => Promise<unknown>,
+): void {
+  work().catch((error: unknown) => {
+    const at = Date.now();
+    if (isHcrError(error, 'no-such-process') || isHcrError(error, 'target-exited')) {
+      dispatch({ type: 'ended', why: 'The program has ended.', at });
+      return;
+    }
+    const failure =
+      error instanceof HcrError
+        ? error.failure
+        : { code: 'unexpected' as const, detail: String(error) };
+    dispatch({ type: 'refused', what, problem: failureValue(failure), row, at });
+  });
+}
+
+function failureValue(failure: HcrError['failure']): FailureValue {
+  const { message, hint } = new HcrError(failure);
+  return { failure, message, hint };
+}

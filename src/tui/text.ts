@@ -1,0 +1,46 @@
+/** Text as columns of a terminal: wide characters take two, control characters none. */
+import cliTruncate from 'cli-truncate';
+import stringWidth from 'string-width';
+import wrapAnsi from 'wrap-ansi';
+
+/** What a terminal would act on instead of showing it; names and messages come from the target. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+const TAB = '    ';
+
+export function printable(text: string): string {
+  return text.replaceAll('\t', TAB).replace(CONTROL, '\u00b7');
+}
+
+/** Exactly `columns` wide: padded with blanks, or cut with a mark. */
+export function fit(text: string, columns: number, side: 'left' | 'right' = 'left'): string {
+  if (columns <= 0) return '';
+  const shown = printable(text);
+  const width = stringWidth(shown);
+  if (width > columns) {
+    let cut = cliTruncate(shown, columns);
+    // A character of two columns may stick out by one.
+    if (stringWidth(cut) > columns) cut = cliTruncate(shown, columns - 1);
+    return cut + ' '.repeat(Math.max(columns - stringWidth(cut), 0));
+  }
+  const blanks = ' '.repeat(columns - width);
+  return side === 'left' ? shown + blanks : blanks + shown;
+}
+
+/** A path or a place in one, of which the end says more than the beginning. */
+export function fitEnd(text: string, columns: number): string {
+  const shown = printable(text);
+  if (stringWidth(shown) <= columns) return fit(shown, columns);
+  return fit(cliTruncate(shown, columns, { position: 'start' }), columns);
+}
+
+/** Lines of at most `columns`, broken between words. */
+export function wrap(text: string, columns: number): string[] {
+  return text
+    .split('\n')
+    .flatMap((line) => wrapAnsi(printable(line), Math.max(columns, 1), { hard: true }).split('\n'));
+}
+
+/** Columns that a text takes. */
+export function widthOf(text: string): number {
+  return stringWidth(printable(text));
+}
