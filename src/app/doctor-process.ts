@@ -16,7 +16,7 @@ import {
   readProcessStatus,
   readThreadStatus,
 } from '../ptrace/procfs.js';
-import { findGadgets } from '../ptrace/remote-calls.js';
+import { findGadgets } from '../ptrace/gadgets.js';
 import { failed, ok, refusal, warning } from './condition.js';
 import { containmentConditions } from './doctor-containment.js';
 import { debugConditions } from './doctor-source.js';

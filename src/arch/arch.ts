@@ -369,6 +369,8 @@ export interface Decoder {
 export interface Registers {
   readonly sizeBytes: number;
   pc(regs: Uint8Array): number;
+  /** A copy with another pc. */
+  withPc(regs: Uint8Array, pc: Addr): Uint8Array;
   stackPointer(regs: Uint8Array): number;
   /** Bytes below the stack pointer that a function may use without moving it. */
   readonly redZoneBytes: number;
@@ -442,6 +444,7 @@ export interface SyscallNumbers {
   readonly mprotect: number;
   readonly munmap: number;
   readonly close: number;
+  readonly rt_sigreturn: number;
 }
 
 /** How a system call is made on a thread that did not ask for it, so that the thread lives on
@@ -449,6 +452,8 @@ export interface SyscallNumbers {
 export interface Injection {
   /** Byte sequences that make a system call and then return; the first byte is the entry. */
   readonly syscallGadgets: readonly Uint8Array[];
+  /** What the kernel calls the machine when it asks a seccomp filter. @see linux/audit.h */
+  readonly auditArch: number;
   /** Byte sequences that call rt_sigreturn. */
   readonly sigreturnGadgets: readonly Uint8Array[];
   /**

@@ -9,6 +9,7 @@
  * @see signal(7) "Interruption of system calls and library functions by stop signals"
  */
 import type { Registers } from '../arch/arch.js';
+import { isHcrError } from '../core/failure.js';
 import { ERRNO } from './libc.js';
 import type { StopReason } from './requests.js';
 import type { Tracee } from './tracee.js';
@@ -30,4 +31,14 @@ export function repeatInterruptedCall(
   const call = machine.interruptedSyscall(registers);
   if (call?.errno !== ERRNO.EINTR || !call.repeatable) return;
   tracee.writeRegisters(machine.restartSyscall(registers));
+}
+
+/** The same for a tracee of which nothing has been read yet, and which may be killed meanwhile. */
+export function repairInterruptedCall(tracee: Tracee, machine: Registers): void {
+  if (tracee.stop === undefined || tracee.isGone()) return;
+  try {
+    repeatInterruptedCall(tracee, tracee.readRegisters(), machine);
+  } catch (error) {
+    if (!isHcrError(error, 'target-exited')) throw error;
+  }
 }

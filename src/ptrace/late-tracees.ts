@@ -6,11 +6,14 @@
  * The kernel does it for an hcr that ends. One that goes on, as `hcr watch` does, looks after them
  * here.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Tid } from '../core/address.js';
 import { isHcrError } from '../core/failure.js';
 import type { Tracee } from './tracee.js';
 
 const LOOK_MS = 20;
+const AWAIT_LOOK_MS = 2;
+const RETRY_MS = 5;
 
 interface LateTracee {
   readonly tracee: Tracee;
@@ -36,9 +39,21 @@ export function takeLate(tid: Tid): Tracee | undefined {
   return found?.tracee;
 }
 
+/** Waits until one of them has stopped, and a moment when there are none. It is kept standing for a
+ *  caller that takes it at once: so a thread is caught that calls vfork over and over. */
+export async function awaitLate(deadlineMs: number): Promise<void> {
+  clearInterval(timer);
+  timer = undefined;
+  const hasOne = (): boolean =>
+    [...late.values()].some(({ tracee }) => tracee.poll() !== undefined);
+  do await delay(late.size === 0 ? RETRY_MS : AWAIT_LOOK_MS);
+  while (late.size > 0 && performance.now() < deadlineMs && !hasOne());
+  letGoLater([], () => undefined);
+}
+
 function look(): void {
   for (const [tid, { tracee, prepare }] of late) {
-    if (tracee.poll() === undefined) continue;
+    if (tracee.stop === undefined && tracee.poll() === undefined) continue;
     late.delete(tid);
     if (!tracee.isGone()) letGo(tracee, prepare);
   }

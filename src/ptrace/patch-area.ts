@@ -6,6 +6,7 @@
  * own copy. The parts have the page protections of their use from the start, so that no page is
  * ever writable and executable at once; hcr writes code through /proc/pid/mem.
  */
+import type { Machine } from '../arch/arch.js';
 import { type Addr, type AddrRange, addr, alignUp, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PARTS, type Part } from '../core/part.js';
@@ -14,6 +15,7 @@ import { ERRNO } from './libc.js';
 import type { TargetProcess } from './process.js';
 import { type Mapping, readProcLink } from './procfs.js';
 import { RemoteCalls } from './remote-calls.js';
+import type { PlannedCall } from './sandbox.js';
 import { readdirSync } from 'node:fs';
 
 /** The name of hcr's memory in /proc/pid/maps. */
@@ -32,6 +34,7 @@ const DEFAULT_PART_BYTES: Readonly<Record<Part, number>> = {
 
 const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 const MAP = { PRIVATE: 2, FIXED_NOREPLACE: 0x100000 } as const;
+const AREA_MAP_FLAGS = MAP.PRIVATE | MAP.FIXED_NOREPLACE;
 const MFD_CLOEXEC = 1;
 const PART_PROTECTION: Readonly<Record<Part, number>> = {
   data: PROT.READ | PROT.WRITE,
@@ -170,8 +173,8 @@ export function reserveArea(
   const { machine, memory } = target;
   const sizes = partSizes(needs, machine.pageBytes);
   const name = Buffer.from(`${AREA_NAME}\0`, 'latin1');
-  using calls = RemoteCalls.prepare(target, name.length);
   const { syscalls } = machine;
+  using calls = RemoteCalls.prepare(target, name.length, plannedCalls(machine, sizes));
   for (const range of abandoned) calls.call(syscalls.munmap, range.start, range.end - range.start);
   for (const descriptor of leftDescriptors(target)) calls.call(syscalls.close, descriptor);
 
@@ -202,6 +205,23 @@ export function reserveArea(
   }
 }
 
+/** One of each kind that reserving makes; addresses and descriptors are not known yet. */
+function plannedCalls(
+  { syscalls }: Machine,
+  sizes: Readonly<Record<Part, number>>,
+): readonly PlannedCall[] {
+  const { sizeBytes } = layOut(addr(0), sizes);
+  const protections = Object.values(PART_PROTECTION).filter((bits) => bits !== PROT.READ);
+  return [
+    { number: syscalls.memfd_create, args: [0, MFD_CLOEXEC] },
+    { number: syscalls.ftruncate, args: [0, sizeBytes] },
+    { number: syscalls.mmap, args: [0, sizeBytes, PROT.READ, AREA_MAP_FLAGS, 0, 0] },
+    ...protections.map((bits) => ({ number: syscalls.mprotect, args: [0, sizeBytes, bits] })),
+    { number: syscalls.munmap, args: [0, sizeBytes] },
+    { number: syscalls.close, args: [0] },
+  ];
+}
+
 function mapSomewhere(
   target: TargetProcess,
   calls: RemoteCalls,
@@ -215,7 +235,7 @@ function mapSomewhere(
     // Other threads run on and may take the gap first: then look again.
     const start = findGap(target.maps(), window, sizeBytes, machine.pageBytes);
     if (start === undefined) break;
-    const flags = MAP.PRIVATE | MAP.FIXED_NOREPLACE;
+    const flags = AREA_MAP_FLAGS;
     const result = calls.call(machine.syscalls.mmap, start, sizeBytes, PROT.READ, flags, file, 0);
     if (result === start) return layOut(start, sizes);
     // A kernel before 4.17 takes the address as a hint.

@@ -9,6 +9,7 @@ import { hex, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import { ERRNO, type Libc, MAX_VECTORS, type NativeBuffer } from './libc.js';
+import { readProcessStatus } from './procfs.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -95,7 +96,7 @@ export class ProcessMemory implements Memory, Disposable {
     for (let done = 0; done < bytes.length; ) {
       const wrote = this.writeThroughFile(offsetBy(address, done), bytes.subarray(done));
       // The file stands for the memory that the process had when it was opened; that is gone.
-      if (wrote === 0) this.failGone();
+      if (wrote === 0) throw this.programGone();
       done += wrote;
     }
   }
@@ -124,6 +125,25 @@ export class ProcessMemory implements Memory, Disposable {
     this.openFile();
   }
 
+  /**
+   * The file of a process's memory is of the program that ran when it was opened, and empty once that
+   * is no more: after exec, or when another process has got the id.
+   * @throws HcrError `target-replaced`, `target-exited`
+   */
+  assertSameProgram(): void {
+    if (this.memFile !== undefined && !isAlive(this.memFile)) throw this.programGone();
+  }
+
+  private programGone(cause?: unknown): HcrError {
+    const { pid } = this;
+    return isRunning(pid)
+      ? new HcrError(
+          { code: 'target-replaced', pid, detail: 'nothing was changed in it' },
+          { cause },
+        )
+      : new HcrError({ code: 'target-exited', pid, how: 'its memory is gone' }, { cause });
+  }
+
   private openFile(): number {
     if (this.memFile !== undefined) return this.memFile;
     try {
@@ -150,13 +170,6 @@ export class ProcessMemory implements Memory, Disposable {
     return this.chunk;
   }
 
-  private failGone(): never {
-    const { pid } = this;
-    const detail = 'before its code was written to';
-    if (this.libc.kill(pid, 0) === 0) throw new HcrError({ code: 'target-replaced', pid, detail });
-    throw new HcrError({ code: 'target-exited', pid, how: detail });
-  }
-
   private fail(
     verb: string,
     address: Addr,
@@ -164,12 +177,13 @@ export class ProcessMemory implements Memory, Disposable {
     errno?: number,
     cause?: unknown,
   ): never {
-    if (errno === ERRNO.ESRCH || this.libc.kill(this.pid, 0) === -ERRNO.ESRCH) {
+    if (errno === ERRNO.ESRCH || !isRunning(this.pid)) {
       throw new HcrError(
         { code: 'target-exited', pid: this.pid, how: `hcr could not ${verb} its memory` },
         { cause },
       );
     }
+    if (this.memFile !== undefined && !isAlive(this.memFile)) throw this.programGone(cause);
     throw new HcrError(
       {
         code: 'unexpected',
@@ -184,5 +198,22 @@ export class ProcessMemory implements Memory, Disposable {
   [Symbol.dispose](): void {
     if (this.memFile !== undefined) closeSync(this.memFile);
     this.memFile = undefined;
+  }
+}
+
+/** Whether the address space behind a file of memory exists; where nothing is mapped it says EIO. */
+function isAlive(memFile: number): boolean {
+  try {
+    return readSync(memFile, new Uint8Array(1), 0, 1, 0) > 0;
+  } catch {
+    return true;
+  }
+}
+
+function isRunning(pid: Pid): boolean {
+  try {
+    return !/[ZX]/.test(readProcessStatus(pid).state);
+  } catch {
+    return false;
   }
 }

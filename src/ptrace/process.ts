@@ -52,6 +52,7 @@ export class TargetProcess implements Disposable {
   /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */
   assertPatchable(): void {
     assertNotTraced(this.pid);
+    this.memory.prepareProtectedWrites();
   }
 
   maps(): Mapping[] {

@@ -101,6 +101,11 @@ export async function publishWrites(
     if (!wasWaitedFor)
       held = await awaitWaysOut(target, onTheirWay(busy, harmless, hazards), deadline);
     if (held.length > 0) continue;
+    if (busy.length === 0) {
+      // One did not stop: it is caught when it comes out of the kernel.
+      await target.tracing.awaitLate(start + timeoutMs);
+      continue;
+    }
     const nap = Math.max(RETRY_MS, (NAP_TO_PAUSE * outcome.pauseMicros) / 1000);
     await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_NAP_MS, nap)));
   }
@@ -170,6 +175,7 @@ function attempt(
       return looksAtAll || busy.length === 0;
     });
     if (busy.length === 0) {
+      target.memory.assertSameProgram();
       writer.write();
       world.resume();
       const { pauseMicros } = world;

@@ -14,86 +14,43 @@
  *
  * @see ptrace(2), rt_sigreturn(2), linux/arch/x86/kernel/signal_64.c
  */
-import type { Injection, InjectionFrame } from '../arch/arch.js';
-import { type Addr, type Tid, contains, offsetBy } from '../core/address.js';
-import { HcrError } from '../core/failure.js';
+import type { InjectionFrame } from '../arch/arch.js';
+import type { Addr, Pid, Tid } from '../core/address.js';
+import { HcrError, isHcrError } from '../core/failure.js';
 import { seizeFailure } from './attach-failure.js';
-import { repeatInterruptedCall } from './interrupted-call.js';
+import { type Gadgets, findGadgets } from './gadgets.js';
+import { repairInterruptedCall, repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import type { TargetProcess } from './process.js';
-import type { ProcessMemory } from './process-memory.js';
-import {
-  type Mapping,
-  listThreads,
-  mappingAt,
-  readProcessStatus,
-  readThreadStatus,
-} from './procfs.js';
+import { type Mapping, listThreads, readProcessStatus, readThreadStatus } from './procfs.js';
 import type { StopReason } from './requests.js';
+import { leaveRestartableSequence } from './restartable-sequence.js';
+import { type PlannedCall, Sandbox } from './sandbox.js';
+import { stackFloor } from './stack-room.js';
 import { Tracee } from './tracee.js';
 
 const ALL_SIGNALS = new Uint8Array(8).fill(0xff);
-/** Room that must be left below the stack pointer in its mapping, beyond the frame. */
+/** Room that must be left below the frame. */
 const STACK_ROOM_BYTES = 4096;
 const NAP_MICROS = 20;
-const STOP_WAIT_MS = 500;
+/** A thread that takes longer than this is in the kernel: another is taken. */
+const STOP_WAIT_MS = 100;
+const PATIENCE_MS = 1000;
+const RETRY_MICROS = 2000;
+const ENDED = /[ZX]/;
 
-/** Addresses of the instruction sequences that calls go through. */
-export interface Gadgets {
-  readonly syscall: Addr;
-  readonly sigreturn: Addr;
-}
-
-/** Looks for the gadgets in the executable mappings of the process, the vdso included.
- *  @throws HcrError `unsupported-target` when it has none */
-export function findGadgets(
-  memory: ProcessMemory,
-  mappings: readonly Mapping[],
-  injection: Injection,
-): Gadgets {
-  let syscall: Addr | undefined;
-  let sigreturn: Addr | undefined;
-  // The vdso and libc hold both; big executables are looked at last.
-  const candidates = mappings
-    .filter((mapping) => mapping.executable && mapping.readable)
-    .sort((a, b) => rank(a) - rank(b));
-  for (const mapping of candidates) {
-    const code = memory.tryRead(mapping.start, mapping.end - mapping.start);
-    if (code === undefined) continue;
-    syscall ??= findBytes(code, mapping.start, injection.syscallGadgets);
-    sigreturn ??= findBytes(code, mapping.start, injection.sigreturnGadgets);
-    if (syscall !== undefined && sigreturn !== undefined) return { syscall, sigreturn };
-  }
-  throw new HcrError({
-    code: 'unsupported-target',
-    pid: memory.pid,
-    detail:
-      'it maps no code that makes a system call and returns, or none that returns from a signal',
-  });
-}
-
-function rank(mapping: Mapping): number {
-  if (/\/libc[.-]/.test(mapping.path)) return 0;
-  return mapping.path === '[vdso]' ? 1 : 2;
-}
-
-function findBytes(
-  code: Uint8Array,
-  start: Addr,
-  patterns: readonly Uint8Array[],
-): Addr | undefined {
-  const bytes = Buffer.from(code.buffer, code.byteOffset, code.byteLength);
-  for (const pattern of patterns) {
-    const at = bytes.indexOf(pattern);
-    if (at >= 0) return offsetBy(start, at);
-  }
-  return undefined;
+interface Wanted {
+  readonly gadgets: Gadgets;
+  readonly scratchBytes: number;
+  readonly planned: readonly PlannedCall[];
+  readonly mappings: readonly Mapping[];
 }
 
 /** A thread that stands ready to make system calls. Dropping it puts the thread back. */
 export class RemoteCalls implements Disposable {
   private readonly target: TargetProcess;
   private readonly tracee: Tracee;
+  private readonly sandbox: Sandbox;
   private readonly original: Uint8Array;
   private readonly originalMask: Uint8Array;
   private readonly frame: InjectionFrame;
@@ -104,11 +61,13 @@ export class RemoteCalls implements Disposable {
   private constructor(
     target: TargetProcess,
     tracee: Tracee,
+    sandbox: Sandbox,
     frame: InjectionFrame,
     mask: Uint8Array,
   ) {
     this.target = target;
     this.tracee = tracee;
+    this.sandbox = sandbox;
     this.original = frame.original;
     this.originalMask = mask;
     this.frame = frame;
@@ -119,50 +78,62 @@ export class RemoteCalls implements Disposable {
   /**
    * Stops one thread and prepares its stack; the other threads run on.
    * @param scratchBytes memory for the calls' arguments, at {@link scratch}
+   * @param planned the calls that will be made, as far as they are known: a thread under seccomp is
+   *   taken only when none of them can end it
    * @throws HcrError `busy` when no thread has a stack that may be used, `unsupported-target` when
-   *   calls could end the target, `attach-denied`, `target-exited`
+   *   calls could end the target, `attach-denied`, `target-exited`, `target-replaced`
    */
-  static prepare(target: TargetProcess, scratchBytes: number): RemoteCalls {
-    const { pid, machine } = target;
-    assertCallable(target);
+  static prepare(
+    target: TargetProcess,
+    scratchBytes: number,
+    planned: readonly PlannedCall[] = [],
+  ): RemoteCalls {
+    const { pid, machine, libc } = target;
+    assertNoShadowStack(pid);
     const mappings = target.maps();
     const gadgets = findGadgets(target.memory, mappings, machine.injection);
-    // A call that cannot be made again would end with EINTR if hcr died now: first a thread that is
-    // in none, then any.
-    for (const accept of ['undisturbed', 'any'] as const) {
-      for (const tid of listThreads(pid)) {
-        const calls = RemoteCalls.on(target, tid, gadgets, mappings, scratchBytes, accept);
-        if (calls !== undefined) return calls;
+    const wanted = { gadgets, scratchBytes, planned, mappings };
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      // A call that cannot be made again would end with EINTR if hcr died now: first a thread that
+      // is in none, then any.
+      let refusal: HcrError | undefined;
+      for (const accept of ['undisturbed', 'any'] as const) {
+        for (const tid of threadsThatCanStop(pid)) {
+          try {
+            const calls = RemoteCalls.on(target, tid, wanted, accept);
+            if (calls !== undefined) return calls;
+          } catch (error) {
+            if (!isHcrError(error, 'unsupported-target')) throw error;
+            refusal = error;
+          }
+        }
       }
+      if (refusal !== undefined) throw refusal;
+      if (listThreads(pid).length === 0)
+        throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
+      if (performance.now() > deadline) throw noThread();
+      libc.sleepMicros(RETRY_MICROS);
     }
-    if (listThreads(pid).length === 0)
-      throw new HcrError({ code: 'target-exited', pid, how: 'all its threads ended' });
-    throw new HcrError({
-      code: 'busy',
-      detail: 'no thread can be stopped where its stack has room',
-      threads: [],
-      waitedMs: STOP_WAIT_MS,
-    });
   }
 
   private static on(
     target: TargetProcess,
     tid: Tid,
-    gadgets: Gadgets,
-    mappings: readonly Mapping[],
-    scratchBytes: number,
+    { gadgets, scratchBytes, planned, mappings }: Wanted,
     accept: 'undisturbed' | 'any',
   ): RemoteCalls | undefined {
     const { pid, machine, tracing } = target;
     const tracee = tracing.acquire(tid);
     if (!(tracee instanceof Tracee)) {
       const status = readThreadStatus(pid, tid);
-      if (status === undefined || status.state === 'Z' || status.state === 'X') return undefined;
+      if (status === undefined || ENDED.test(status.state)) return undefined;
       throw seizeFailure(pid, -tracee);
     }
     let taken = false;
     try {
       if (!interruptAndWait(target, tracee)) return undefined;
+      target.memory.assertSameProgram();
       const prepared = frameOn(target, tracee, gadgets, scratchBytes);
       const { original } = prepared.frame;
       if (
@@ -170,9 +141,14 @@ export class RemoteCalls implements Disposable {
         machine.registers.interruptedSyscall(original)?.repeatable === false
       )
         return undefined;
-      const stack = mappingAt(mappings, machine.registers.stackPointer(original));
-      if (stack === undefined || !isRoomyStack(stack, prepared.frame)) return undefined;
-      const calls = new RemoteCalls(target, tracee, prepared.frame, prepared.mask);
+      const floor = stackFloor(target, mappings, {
+        tid,
+        stackPointer: machine.registers.stackPointer(original),
+        threadPointer: machine.registers.threadPointer(original),
+      });
+      if (floor === undefined || prepared.frame.start - STACK_ROOM_BYTES < floor) return undefined;
+      const sandbox = Sandbox.enter(target, tracee, planned);
+      const calls = new RemoteCalls(target, tracee, sandbox, prepared.frame, prepared.mask);
       taken = true;
       return calls;
     } finally {
@@ -189,8 +165,11 @@ export class RemoteCalls implements Disposable {
     return this.tracee.tid;
   }
 
-  /** Makes one system call. @returns its result, negative errno on failure */
+  /** Makes one system call.
+   *  @returns its result, negative errno on failure
+   *  @throws HcrError `unsupported-target` when it would end the target, and is not made */
   call(number: number, ...args: readonly number[]): number {
+    this.sandbox.assertSurvives({ number, args });
     this.tracee.writeRegisters(
       this.target.machine.injection.syscallRegisters(this.frame, number, args),
     );
@@ -198,30 +177,43 @@ export class RemoteCalls implements Disposable {
       this.tracee.writeSignalMask(ALL_SIGNALS);
       this.entered = true;
     }
-    this.tracee.continueToSyscall();
-    this.awaitStop('syscall');
-    this.tracee.continueToSyscall();
-    this.awaitStop('syscall');
+    this.stepToSyscall();
+    this.stepToSyscall();
     return this.target.machine.injection.syscallResult(this.tracee.readRegisters());
   }
 
-  private awaitStop(kind: StopReason['kind']): void {
+  /** All signals are blocked but SIGSTOP, which is passed on: the thread then stops with the others,
+   *  goes on for us, and stops again when it is let go. */
+  private stepToSyscall(): void {
+    let signal = 0;
+    do {
+      this.tracee.continueToSyscall(signal);
+      const stop = this.awaitStop();
+      signal = stop.kind === 'signal' ? stop.signal : 0;
+    } while (this.tracee.stop?.kind !== 'syscall');
+  }
+
+  /** From a syscall-exit stop the kernel would not look at the restart codes again; it does so on the
+   *  way out of an interruption. */
+  private stepToInterruption(): void {
+    let signal = 0;
     for (;;) {
-      const stop = waitFor(this.target.libc, this.tracee, Number.POSITIVE_INFINITY);
-      if (stop?.kind === kind) return;
-      // Job control had stopped the thread before, and stops it again.
-      if (kind === 'interrupted' && stop?.kind === 'group-stop') return;
-      if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') {
-        throw new HcrError({
-          code: 'target-exited',
-          pid: this.target.pid,
-          how: 'it ended during a system call',
-        });
-      }
-      // All signals are blocked, so this is job control or an interruption: go on.
-      if (kind === 'syscall') this.tracee.continueToSyscall();
-      else this.tracee.continue();
+      this.tracee.interrupt();
+      this.tracee.continue(signal);
+      const stop = this.awaitStop();
+      if (stop.kind === 'interrupted' || stop.kind === 'group-stop') return;
+      signal = stop.kind === 'signal' ? stop.signal : 0;
     }
+  }
+
+  private awaitStop(): StopReason {
+    const stop = waitFor(this.target.libc, this.tracee, Number.POSITIVE_INFINITY);
+    if (stop !== undefined && !this.tracee.isGone()) return stop;
+    throw new HcrError({
+      code: 'target-exited',
+      pid: this.target.pid,
+      how: 'it ended during a system call',
+    });
   }
 
   /** Puts the thread back where it was and lets it go. */
@@ -231,11 +223,7 @@ export class RemoteCalls implements Disposable {
     if (this.tracee.isGone()) return;
     try {
       if (this.entered) {
-        // From a syscall-exit stop the kernel would not look at the restart codes again; it does
-        // so on the way out of an interruption.
-        this.tracee.interrupt();
-        this.tracee.continue();
-        this.awaitStop('interrupted');
+        this.stepToInterruption();
         this.tracee.writeSignalMask(this.originalMask);
         this.tracee.writeRegisters(this.original);
       }
@@ -244,31 +232,46 @@ export class RemoteCalls implements Disposable {
     } catch (error) {
       if (!(error instanceof HcrError && error.code === 'target-exited')) throw error;
     } finally {
+      this.sandbox.leave();
       this.target.tracing.release([this.tracee]);
     }
   }
 }
 
-/** Refuses a target that a system call it did not expect could kill. */
-function assertCallable({ pid }: TargetProcess): void {
-  const status = readProcessStatus(pid);
-  const refuse = (detail: string): never => {
-    throw new HcrError({ code: 'unsupported-target', pid, detail });
-  };
-  // Filters are per thread, and some program installs one while hcr looks: any is one too many.
-  if (listThreads(pid).some((tid) => (readThreadStatus(pid, tid)?.seccomp ?? 0) !== 0)) {
-    refuse('it runs under seccomp, which may end it for the system calls that reserve memory');
-  }
-  if (status.hasShadowStack)
-    refuse('it has a shadow stack, which does not let a thread return from an injected call');
+function assertNoShadowStack(pid: Pid): void {
+  if (!readProcessStatus(pid).hasShadowStack) return;
+  throw new HcrError({
+    code: 'unsupported-target',
+    pid,
+    detail: 'it has a shadow stack, which does not let a thread return from an injected call',
+  });
 }
 
-function isRoomyStack(stack: Mapping, frame: InjectionFrame): boolean {
-  return stack.writable && stack.isPrivate && contains(stack, frame.start - STACK_ROOM_BYTES);
+function noThread(): HcrError {
+  return new HcrError({
+    code: 'busy',
+    detail:
+      'no thread can be stopped where its stack has room for a system call (all are in vfork or in the kernel, or on stacks that the program made itself)',
+    threads: [],
+    waitedMs: PATIENCE_MS,
+  });
+}
+
+/** Threads that are worth a try, those under seccomp last. */
+function* threadsThatCanStop(pid: Pid): Generator<Tid> {
+  const filtered: Tid[] = [];
+  for (const tid of listThreads(pid)) {
+    const status = readThreadStatus(pid, tid);
+    // One in an uninterruptible wait, such as for the child of vfork, would stop who knows when.
+    if (status === undefined || ENDED.test(status.state) || status.state === 'D') continue;
+    if (status.seccomp === 0) yield tid;
+    else filtered.push(tid);
+  }
+  yield* filtered;
 }
 
 /** False when the thread does not come to a plain stop: leave it alone. */
-function interruptAndWait({ libc }: TargetProcess, tracee: Tracee): boolean {
+function interruptAndWait({ libc, tracing }: TargetProcess, tracee: Tracee): boolean {
   // It stands already, and is to stand on.
   if (tracee.stop !== undefined) return isPlainStop(tracee.stop);
   const deadline = performance.now() + STOP_WAIT_MS;
@@ -285,7 +288,7 @@ function interruptAndWait({ libc }: TargetProcess, tracee: Tracee): boolean {
     }
     if (isPlainStop(stop)) return true;
     // Let the signal through, or the new thread start, first; the stop has used up the interruption.
-    tracee.continue(stop.kind === 'signal' ? stop.signal : 0);
+    tracing.pass(tracee);
     tracee.interrupt();
   }
 }
@@ -304,28 +307,25 @@ function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | u
   }
 }
 
-/** Lets a thread go that was stopped and not used. */
-function giveBack(target: TargetProcess, tracee: Tracee): void {
-  if (tracee.isGone()) return;
-  const { machine, tracing } = target;
-  const prepare = (): void => {
-    repeatInterruptedCall(tracee, tracee.readRegisters(), machine.registers);
+/** Lets a thread go that was not used. */
+function giveBack({ machine, tracing }: TargetProcess, tracee: Tracee): void {
+  const repair = (): void => {
+    repairInterruptedCall(tracee, machine.registers);
   };
-  if (tracee.stop !== undefined || interruptAndWait(target, tracee)) {
-    if (tracee.stop?.kind === 'interrupted') prepare();
-  }
-  tracing.release([tracee], prepare);
+  repair();
+  tracing.release([tracee], repair);
 }
 
 function frameOn(
-  { machine }: TargetProcess,
+  target: TargetProcess,
   tracee: Tracee,
   gadgets: Gadgets,
   scratchBytes: number,
 ): { readonly frame: InjectionFrame; readonly mask: Uint8Array } {
+  const { machine } = target;
   const mask = tracee.readSignalMask();
   const frame = machine.injection.buildFrame({
-    registers: tracee.readRegisters(),
+    registers: leaveRestartableSequence(target, tracee, tracee.readRegisters()),
     extended: tracee.readRegisterSet(machine.registers.extendedSet),
     signalMask: mask,
     syscallGadget: gadgets.syscall,

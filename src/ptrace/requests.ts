@@ -3,6 +3,7 @@ export const PTRACE = {
   CONT: 7,
   DETACH: 17,
   SYSCALL: 24,
+  SETOPTIONS: 0x4200,
   GETEVENTMSG: 0x4201,
   GETSIGINFO: 0x4202,
   GETREGSET: 0x4204,
@@ -12,6 +13,8 @@ export const PTRACE = {
   LISTEN: 0x4208,
   GETSIGMASK: 0x420a,
   SETSIGMASK: 0x420b,
+  SECCOMP_GET_FILTER: 0x420c,
+  GET_RSEQ_CONFIGURATION: 0x420f,
 } as const;
 
 export const PTRACE_OPTION = {
@@ -19,6 +22,8 @@ export const PTRACE_OPTION = {
   TRACESYSGOOD: 1,
   TRACECLONE: 0x08,
   TRACEEXEC: 0x10,
+  /** No seccomp filter is asked while the tracer lives. */
+  SUSPEND_SECCOMP: 0x20_0000,
 } as const;
 
 export const PTRACE_EVENT = { CLONE: 3, EXEC: 4, STOP: 128 } as const;

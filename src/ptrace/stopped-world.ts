@@ -13,10 +13,10 @@
  * just because hcr looked is made again.
  */
 import type { Pid, Tid } from '../core/address.js';
-import { HcrError, isHcrError } from '../core/failure.js';
+import { HcrError } from '../core/failure.js';
 import type { Registers } from '../arch/arch.js';
 import { seizeFailure } from './attach-failure.js';
-import { repeatInterruptedCall } from './interrupted-call.js';
+import { repairInterruptedCall, repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import { isRunning, listThreads, readThreadStatus } from './procfs.js';
 import type { TargetProcess } from './process.js';
@@ -31,6 +31,8 @@ const SPINS = 8;
 const NAP_MICROS = 10;
 const RESUME_MS = 1000;
 const TAKE_DEATHS_ROUNDS = 16;
+const UNINTERRUPTIBLE_MS = 10;
+const RUNNING_ROUNDS = 4;
 
 export interface StoppedThread {
   readonly tracee: Tracee;
@@ -44,6 +46,7 @@ export class StoppedWorld implements Disposable {
   private readonly machineRegisters: Registers;
   private readonly count: ThreadCount;
   private readonly tracees = new Map<Tid, Tracee>();
+  private readonly ended = new Set<Tid>();
   private stopped: StoppedThread[] = [];
   private stoppedAtNanos = 0n;
   private pauseNanos = 0n;
@@ -58,7 +61,10 @@ export class StoppedWorld implements Disposable {
     this.count = new ThreadCount(this.libc, this.pid);
     for (const tracee of held) this.tracees.set(tracee.tid, tracee);
     try {
-      this.seizeNewThreads();
+      // What comes after these few rounds is seized when the others stand: some programs start threads
+      // faster than anybody can seize them.
+      for (let round = 0; round < RUNNING_ROUNDS; round++)
+        if (this.seizeNewThreads().length === 0) break;
       if (this.tracees.size === 0) throw new HcrError({ code: 'no-such-process', pid: this.pid });
     } catch (error) {
       this[Symbol.dispose]();
@@ -78,23 +84,33 @@ export class StoppedWorld implements Disposable {
     return Math.round(Number(nanos) / 1000);
   }
 
+  /** @returns those that were seized; none when all there are were known */
   private seizeNewThreads(): Tracee[] {
-    const fresh: Tracee[] = [];
     for (;;) {
-      const unknown = listThreads(this.pid).filter((tid) => !this.tracees.has(tid));
-      let seized = 0;
+      const listed = listThreads(this.pid);
+      // Threads that end while the list is read make it skip others.
+      const isWhole = listed.length >= this.count.read();
+      const unknown = listed.filter((tid) => !this.tracees.has(tid));
+      const fresh: Tracee[] = [];
       for (const tid of unknown) {
         const tracee = this.tracing.acquire(tid);
         if (tracee instanceof Tracee) {
           this.tracees.set(tid, tracee);
           fresh.push(tracee);
-          seized++;
         } else if (!this.hasEnded(tid)) {
           throw seizeFailure(this.pid, -tracee);
         }
       }
-      if (seized === 0) return fresh;
+      // A leader that has exited stays listed and cannot be seized.
+      if (fresh.length > 0) return fresh;
+      if (isWhole && unknown.every((tid) => this.isKnownToHaveEnded(tid))) return [];
     }
+  }
+
+  private isKnownToHaveEnded(tid: Tid): boolean {
+    const isKnown = this.ended.has(tid);
+    this.ended.add(tid);
+    return isKnown;
   }
 
   /** An exiting thread and a leader that has exited cannot be seized and do not matter. */
@@ -119,6 +135,7 @@ export class StoppedWorld implements Disposable {
     this.stoppedAtNanos = process.hrtime.bigint();
     this.stopped = [];
     for (let next = [asleep, awake]; next.length > 0; next = this.unknown()) {
+      if (performance.now() > deadlineMs) throw tooManyNew();
       for (const tracees of next) {
         const threads = this.halt(tracees, deadlineMs);
         this.stopped.push(...threads);
@@ -198,7 +215,7 @@ export class StoppedWorld implements Disposable {
   }
 
   private awaitAll(tracees: readonly Tracee[], deadlineMs: number): void {
-    const running = this.collect(tracees, () => performance.now() > deadlineMs);
+    const running = this.collect(tracees, deadlineMs);
     this.assertNotReplaced();
     if (running.length === 0) return;
     throw new HcrError({
@@ -223,12 +240,19 @@ export class StoppedWorld implements Disposable {
   /** Takes the report of each tracee. In turn: while one is waited for, the others stop as well, and
    *  are found stopped.
    *  @returns those that had nothing to report when it was over */
-  private collect(tracees: readonly Tracee[], isOver: () => boolean): readonly Tracee[] {
+  private collect(tracees: readonly Tracee[], deadlineMs: number): readonly Tracee[] {
+    const start = performance.now();
+    const isOver = (tid: Tid): boolean => {
+      const now = performance.now();
+      // A thread in vfork stands in the kernel until its child calls exec, and one that waits for a
+      // device till it answers: not while all others stand.
+      return now > deadlineMs || (now > start + UNINTERRUPTIBLE_MS && this.isUninterruptible(tid));
+    };
     const waiting = tracees.filter((tracee) => tracee.stop === undefined);
     for (const tracee of waiting) {
       for (let round = 0; tracee.stop === undefined && tracee.poll() === undefined; round++) {
         if (round < SPINS) continue;
-        if (isOver()) return waiting.filter((each) => each.stop === undefined);
+        if (isOver(tracee.tid)) return waiting.filter((each) => each.stop === undefined);
         // The leader of a dying process reports when the deaths of all others have been taken, and
         // a thread in exec stops only then. Those that stood still have died as well.
         if (round % TAKE_DEATHS_ROUNDS === 0) {
@@ -240,27 +264,31 @@ export class StoppedWorld implements Disposable {
     return [];
   }
 
+  private isUninterruptible(tid: Tid): boolean {
+    return readThreadStatus(this.pid, tid)?.state === 'D';
+  }
+
   /** Lets all threads run on, untraced. */
   resume(): void {
     // Those that stopped last were running: they go on first.
     const last = this.stopped.map(({ tracee }) => tracee).reverse();
     const tracees = [...new Set([...last, ...this.tracees.values()])];
-    // A thread that never stopped cannot be detached: stop it first.
-    for (const tracee of tracees) if (tracee.stop === undefined) this.interrupt(tracee);
-    // The others are not kept waiting for one that takes long.
-    const patience = performance.now() + RESUME_MS;
-    this.collect(tracees, () => performance.now() > patience);
+    // One that never stopped cannot be detached: it is stopped when the others have gone on.
+    const running = tracees.filter(({ stop }) => stop === undefined);
     const known = new Set(last);
-    for (const tracee of tracees) {
-      if (known.has(tracee) || tracee.stop === undefined || tracee.isGone()) continue;
-      tolerateDeath(() => {
-        this.repeatCall(tracee, tracee.readRegisters());
-      });
-    }
-    this.tracing.release(tracees, (tracee) => {
-      this.repeatCall(tracee, tracee.readRegisters());
-    });
+    const standing = tracees.filter(({ stop }) => stop !== undefined);
+    for (const tracee of standing)
+      if (!known.has(tracee)) repairInterruptedCall(tracee, this.machineRegisters);
+    this.tracing.release(standing);
+    for (const tracee of running) this.interrupt(tracee);
+    this.collect(running, performance.now() + RESUME_MS);
+    const repair = (tracee: Tracee): void => {
+      repairInterruptedCall(tracee, this.machineRegisters);
+    };
+    running.forEach(repair);
+    this.tracing.release(running, repair);
     this.tracees.clear();
+    this.ended.clear();
     this.stopped = [];
     if (this.stoppedAtNanos !== 0n) {
       this.pauseNanos = process.hrtime.bigint() - this.stoppedAtNanos;
@@ -277,11 +305,11 @@ export class StoppedWorld implements Disposable {
   }
 }
 
-/** Runs what may find the thread killed meanwhile. */
-function tolerateDeath(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!isHcrError(error, 'target-exited')) throw error;
-  }
+function tooManyNew(): HcrError {
+  return new HcrError({
+    code: 'busy',
+    detail: 'it starts threads faster than they can be stopped',
+    threads: [],
+    waitedMs: 0,
+  });
 }

@@ -9,11 +9,12 @@
  */
 import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Pid, type Tid, pid as toPid, tid as toTid } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { assertNotTraced, seizeFailure } from './attach-failure.js';
 import { isFatal } from './fatal-signal.js';
-import { ERRNO, type Libc, libc } from './libc.js';
+import { type Libc, libc } from './libc.js';
 import { listThreads, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
@@ -25,6 +26,7 @@ const START_FILE = 9;
 const OPTIONS = PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC | PTRACE_OPTION.TRACECLONE;
 /** SIGCHLD of several events may be one; a look now and then costs nothing. */
 const LOOK_MS = 250;
+const RETRY_MS = 5;
 const { SIGTSTP, SIGTTIN, SIGTTOU } = constants.signals;
 
 export type Exit = { readonly code: number } | { readonly signal: number };
@@ -47,6 +49,8 @@ export class Supervisor implements Tracing, Disposable {
   private readonly libc: Libc;
   private readonly buffer: RegisterBuffer;
   private readonly tracees = new Map<Tid, Tracee>();
+  /** Traced by the kernel's doing, and let go when they first stop. */
+  private readonly strangers = new Set<Tracee>();
   private readonly trigger: number | undefined;
   private readonly events: SupervisorEvents;
   private readonly seen = new Map<number, number>();
@@ -149,11 +153,12 @@ export class Supervisor implements Tracing, Disposable {
   acquire(tid: Tid): Tracee | number {
     const known = this.tracees.get(tid);
     if (known !== undefined) return known;
-    const seized = Tracee.seize(this.libc, this.buffer, tid, OPTIONS);
-    // A new thread is traced from its start; its first report may not have been taken yet.
-    const isOurs =
-      seized === -ERRNO.EPERM && readThreadStatus(this.pid, tid)?.tracerPid === process.pid;
-    const tracee = isOurs ? Tracee.adopt(this.libc, this.buffer, tid) : seized;
+    // A new thread is traced from its start; its first report may not have been taken yet. Asked
+    // first: to seize one while another calls exec would wait for threads that hcr has to reap.
+    const isOurs = readThreadStatus(this.pid, tid)?.tracerPid === process.pid;
+    const tracee = isOurs
+      ? Tracee.adopt(this.libc, this.buffer, tid, OPTIONS)
+      : Tracee.seize(this.libc, this.buffer, tid, OPTIONS);
     if (tracee instanceof Tracee) this.tracees.set(tid, tracee);
     return tracee;
   }
@@ -162,6 +167,10 @@ export class Supervisor implements Tracing, Disposable {
     this.awaited.set(tracee.tid, signal);
     this.takeEvents();
     return tracee.stop?.kind === 'signal' && tracee.stop.signal === signal;
+  }
+
+  pass(tracee: Tracee): void {
+    if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
   }
 
   release(tracees: readonly Tracee[]): void {
@@ -202,9 +211,15 @@ export class Supervisor implements Tracing, Disposable {
     }
   }
 
+  /** One that stops late goes on by itself. */
+  async awaitLate(): Promise<void> {
+    await delay(RETRY_MS);
+  }
+
   /** Takes every report there is. */
   private takeEvents(): void {
     if (this.hasEnded()) return;
+    this.letStrangersGo();
     for (let found = true; found && !this.hasEnded(); ) {
       found = false;
       for (const tracee of [...this.tracees.values()]) {
@@ -253,7 +268,8 @@ export class Supervisor implements Tracing, Disposable {
       case 'clone': {
         const tid = toTid(tracee.readEventMessage());
         tracee.continue();
-        this.acquire(tid);
+        if (readThreadStatus(this.pid, tid) === undefined) this.leave(tid);
+        else this.acquire(tid);
         return;
       }
       case 'group-stop':
@@ -290,6 +306,18 @@ export class Supervisor implements Tracing, Disposable {
       return;
     }
     tracee.continue(signal);
+  }
+
+  /** What clone made with an unusual exit signal may be a process of its own: that is not traced. */
+  private leave(tid: Tid): void {
+    const tracee = Tracee.adopt(this.libc, this.buffer, tid, OPTIONS);
+    this.strangers.add(tracee);
+    this.letStrangersGo();
+  }
+
+  private letStrangersGo(): void {
+    for (const tracee of this.strangers)
+      if (tracee.poll() !== undefined && tracee.detach()) this.strangers.delete(tracee);
   }
 
   /** exec leaves one thread, with the id of the process. */

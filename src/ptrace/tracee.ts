@@ -4,15 +4,25 @@
  * Threads are seized, never attached: PTRACE_ATTACH sends a SIGSTOP that the program can see and
  * that gets lost or duplicated when another comes. A seized thread runs on until it is interrupted.
  */
-import type { Tid } from '../core/address.js';
+import { type Addr, type Tid, addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { ERRNO, type Libc, type NativeBuffer } from './libc.js';
-import { NT_PRSTATUS, PTRACE, type StopReason, WAIT, stopReason } from './requests.js';
+import {
+  NT_PRSTATUS,
+  PTRACE,
+  PTRACE_OPTION,
+  type StopReason,
+  WAIT,
+  stopReason,
+} from './requests.js';
+import { INSTRUCTION_BYTES } from './seccomp-filter.js';
 
 const MAX_XSTATE_BYTES = 65536;
 /** The kernel's sigset_t. */
 const SIGNAL_SET_BYTES = 8;
 const SIGNAL_INFO_BYTES = 128;
+
+const SEQUENCE_CONFIGURATION_BYTES = 24;
 
 /** Native memory that register requests go through; one is enough for all threads. */
 export interface RegisterBuffer {
@@ -31,23 +41,26 @@ export class Tracee {
   private attached = true;
   private readonly libc: Libc;
   private readonly buffer: RegisterBuffer;
+  private readonly options: number;
 
-  private constructor(libc: Libc, buffer: RegisterBuffer, tid: Tid) {
+  private constructor(libc: Libc, buffer: RegisterBuffer, tid: Tid, options: number) {
     this.libc = libc;
     this.buffer = buffer;
     this.tid = tid;
+    this.options = options;
   }
 
   /** Starts tracing a thread, which goes on running.
    *  @returns undefined when the thread is gone, or a negative errno */
   static seize(libc: Libc, buffer: RegisterBuffer, tid: Tid, options: number): Tracee | number {
     const result = libc.ptrace(PTRACE.SEIZE, tid, 0, options);
-    return result < 0 ? result : new Tracee(libc, buffer, tid);
+    return result < 0 ? result : new Tracee(libc, buffer, tid, options);
   }
 
-  /** A thread that the kernel traces for hcr already, as a new thread of a traced one is. */
-  static adopt(libc: Libc, buffer: RegisterBuffer, tid: Tid): Tracee {
-    return new Tracee(libc, buffer, tid);
+  /** A thread that the kernel traces for hcr already, as a new thread of a traced one is, with the
+   *  same options. */
+  static adopt(libc: Libc, buffer: RegisterBuffer, tid: Tid, options: number): Tracee {
+    return new Tracee(libc, buffer, tid, options);
   }
 
   /** True when the thread has gone from under us. */
@@ -97,9 +110,10 @@ export class Tracee {
     return Number(this.buffer.data.view.getBigUint64(0, true));
   }
 
-  /** Lets it run to the next entry into or exit from a system call. */
-  continueToSyscall(): void {
-    this.request(PTRACE.SYSCALL, 0, 0);
+  /** Lets it run to the next entry into or exit from a system call, delivering `signal` when it is
+   *  not 0. */
+  continueToSyscall(signal = 0): void {
+    this.request(PTRACE.SYSCALL, 0, signal);
     this.stop = undefined;
   }
 
@@ -146,6 +160,38 @@ export class Tracee {
   writeSignalMask(mask: Uint8Array): void {
     this.buffer.data.bytes.set(mask);
     this.request(PTRACE.SETSIGMASK, SIGNAL_SET_BYTES, this.buffer.data.address);
+  }
+
+  /** Where its threads library told the kernel that it marks restartable sequences; undefined when
+   *  nowhere. @see rseq(2), `struct ptrace_rseq_configuration` in linux/ptrace.h */
+  readRestartableSequenceArea(): Addr | undefined {
+    const { address, view } = this.buffer.data;
+    const request = PTRACE.GET_RSEQ_CONFIGURATION;
+    // Before Linux 5.13 the request is unknown.
+    if (this.libc.ptrace(request, this.tid, SEQUENCE_CONFIGURATION_BYTES, address) < 0)
+      return undefined;
+    const area = addr(view.getBigUint64(0, true));
+    return area === 0 ? undefined : area;
+  }
+
+  /** Its seccomp filters, as instructions of 8 bytes.
+   *  @returns a negative errno when hcr may not read them */
+  readSeccompFilters(): readonly Uint8Array[] | number {
+    const { address, bytes } = this.buffer.data;
+    const filters: Uint8Array[] = [];
+    for (;;) {
+      const result = this.libc.ptrace(PTRACE.SECCOMP_GET_FILTER, this.tid, filters.length, address);
+      if (result === -ERRNO.ENOENT) return filters;
+      if (result < 0) return result;
+      filters.push(Uint8Array.from(bytes.subarray(0, result * INSTRUCTION_BYTES)));
+    }
+  }
+
+  /** Whether its seccomp filters are asked; they are again when hcr is no more.
+   *  @returns false when hcr may not decide it */
+  suspendSeccomp(suspended: boolean): boolean {
+    const options = this.options | (suspended ? PTRACE_OPTION.SUSPEND_SECCOMP : 0);
+    return this.libc.ptrace(PTRACE.SETOPTIONS, this.tid, 0, options) >= 0;
   }
 
   /** Stops tracing. A signal that it was about to get is delivered. The thread must be stopped

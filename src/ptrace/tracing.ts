@@ -8,7 +8,7 @@
 import type { Tid } from '../core/address.js';
 import type { Libc } from './libc.js';
 import { PTRACE_OPTION } from './requests.js';
-import { letGoLater, takeLate } from './late-tracees.js';
+import { awaitLate, letGoLater, takeLate } from './late-tracees.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 
 /** A killed thread is reported within microseconds. */
@@ -21,12 +21,17 @@ export interface Tracing {
   /** Takes what a tracee has to report. All but one signal passes as if nobody looked.
    *  @returns true when it stands still: with the signal, or since it runs another program now */
   awaitSignal(tracee: Tracee, signal: number): boolean;
+  /** Lets a stopped tracee go on from what it reported: a signal, a new thread. It stays traced. */
+  pass(tracee: Tracee): void;
   /**
    * Gives tracees back: they run on, and get the signals they were about to get. One that was asked to
    * stop and has not yet is given back when it has.
    * @param prepare what is to be done to such a one then
    */
   release(tracees: readonly Tracee[], prepare?: (tracee: Tracee) => void): void;
+  /** Waits a moment, and longer where threads are to be let go that have not stopped yet, until one of
+   *  them has: the next {@link acquire} finds it standing. */
+  awaitLate(deadlineMs: number): Promise<void>;
 }
 
 /** Seizes for the moment. Syscall stops are told from signals; exec is reported. */
@@ -70,6 +75,14 @@ export class MomentaryTracing implements Tracing {
         tracee.continue();
         return false;
     }
+  }
+
+  pass(tracee: Tracee): void {
+    tracee.continue(tracee.stop?.kind === 'signal' ? tracee.stop.signal : 0);
+  }
+
+  awaitLate(deadlineMs: number): Promise<void> {
+    return awaitLate(deadlineMs);
   }
 
   release(tracees: readonly Tracee[], prepare: (tracee: Tracee) => void = () => undefined): void {

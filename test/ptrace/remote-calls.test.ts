@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { addr } from '../../src/core/address.js';
 import { HcrError, isHcrError } from '../../src/core/failure.js';
-import { RemoteCalls, findGadgets } from '../../src/ptrace/remote-calls.js';
+import { findGadgets } from '../../src/ptrace/gadgets.js';
+import { RemoteCalls } from '../../src/ptrace/remote-calls.js';
 import { readMaps } from '../../src/ptrace/procfs.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import {

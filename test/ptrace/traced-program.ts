@@ -105,10 +105,11 @@ export function libcOf(backend: ForeignLibrary['name']): Libc {
 /** A process as hcr opens it, through the backend asked for. */
 export function openTarget(pid: Pid, backend: ForeignLibrary['name']): TargetProcess {
   const libc = libcOf(backend);
+  const target = TargetProcess.open(pid);
   const replaced = {
     libc,
     memory: new ProcessMemory(libc, pid),
     tracing: new MomentaryTracing(libc),
   };
-  return Object.assign(TargetProcess.open(pid), replaced);
+  return Object.assign(target, replaced);
 }

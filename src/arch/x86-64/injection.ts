@@ -185,6 +185,7 @@ export const injection: Injection = {
       ...[0xc3], //       ret
     ),
   ],
+  auditArch: 0xc000003e, // AUDIT_ARCH_X86_64
   sigreturnGadgets: [
     Uint8Array.of(
       ...[0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00], // mov $15,%rax

@@ -227,6 +227,11 @@ function restartSyscall(regs: Uint8Array): Uint8Array {
 export const registers: Registers = {
   sizeBytes: REGISTERS_BYTES,
   pc: (regs) => Number(readRegister(regs, 'rip')),
+  withPc: (regs, pc) => {
+    const copy = regs.slice();
+    writeRegister(copy, 'rip', BigInt(pc));
+    return copy;
+  },
   stackPointer: (regs) => Number(readRegister(regs, 'rsp')),
   redZoneBytes: 128,
   extendedSet: 0x202, // NT_X86_XSTATE

@@ -7,6 +7,7 @@ export const syscalls: SyscallNumbers = {
   mmap: 9,
   mprotect: 10,
   munmap: 11,
+  rt_sigreturn: 15,
   ftruncate: 77,
   perf_event_open: 298,
   memfd_create: 319,
