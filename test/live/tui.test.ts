@@ -26,8 +26,13 @@ async function openCockpit(environment: Record<string, string> = {}): Promise<Tm
     ...LOCALE,
     ...environment,
   });
-  await terminal.shows(/> f1 .*original/);
-  return terminal;
+  try {
+    await terminal.shows(/> f1 .*original/);
+    return terminal;
+  } catch (error) {
+    await terminal[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 describe('a session', () => {
