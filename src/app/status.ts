@@ -10,6 +10,7 @@ import {
 } from '../patch/ledger.js';
 import { locateThreads } from '../ptrace/thread-positions.js';
 import { readProcessStatus, readThreadStatus } from '../ptrace/procfs.js';
+import { TargetLock } from '../ptrace/target-lock.js';
 import { ProcessImage } from './observe.js';
 import { interruptedState } from './recover.js';
 import type { BusyThread, GenerationStatus, PatchedFunction, StatusReport } from './report.js';
@@ -105,9 +106,10 @@ function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
 }
 
 function notesOf(image: ProcessImage): string[] {
-  switch (interruptedState(image)) {
-    case undefined:
-      return [];
+  const state = interruptedState(image);
+  if (state === undefined) return [];
+  if (TargetLock.isTaken(image.target.pid)) return ['Another hcr is changing it at this moment.'];
+  switch (state) {
     case 'made':
       return [
         'An earlier hcr was killed just after a publication; the next attach or rollback completes its record.',

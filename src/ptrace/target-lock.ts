@@ -50,6 +50,20 @@ export class TargetLock implements Disposable {
     return new TargetLock(file);
   }
 
+  /** Whether another hcr is changing the process at this moment. */
+  static isTaken(pid: Pid): boolean {
+    try {
+      const file = openSync(`/proc/${pid}/mem`, 'r+');
+      try {
+        return libc().tryLock(file) < 0;
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      return false;
+    }
+  }
+
   [Symbol.dispose](): void {
     if (this.file !== undefined) closeSync(this.file);
     this.file = undefined;

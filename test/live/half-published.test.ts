@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { attach, parseJson, readStatus, rollBack, runHcr } from '../support/hcr.js';
 import { MAIN_C, buildInline } from '../support/inline-program.js';
 import { runKilledAt } from '../support/kill-at.js';
+import { holdLock } from '../support/lock-holder.js';
 import { type Target } from '../support/target.js';
 
 const NAMES = ['one', 'two', 'three', 'four'];
@@ -59,6 +60,9 @@ describe('a set of functions that is half published', () => {
       expect(notes.join().includes('in the middle of a publication')).toBe(isHalf);
       if (isHalf) {
         halves++;
+        const letGo = await holdLock(target.pid);
+        expect((await readStatus(target.pid)).notes.join()).toContain('at this moment');
+        await letGo();
         expect(await doctorSays(target.pid)).toContain('killed while it published');
         // A rollback to what is live has nothing else to do than to put it right.
         const back = await rollBack(target.pid, ['--to', String(generation)]);

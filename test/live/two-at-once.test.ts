@@ -1,9 +1,8 @@
 /** Two hcrs at the same time: one waits for the other, and both patches are whole. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { buildFixture } from '../support/fixture.js';
 import { attach, readStatus, refusalOf } from '../support/hcr.js';
+import { holdLock } from '../support/lock-holder.js';
 import { startTarget } from '../support/target.js';
 import { compileChurn, waitForTurns } from './threads-fixture.js';
 
@@ -30,17 +29,12 @@ describe('two hcrs at the same time', () => {
     using fixture = await buildFixture('threads');
     const [version] = await compileChurn(fixture, [2]);
     await using target = await startTarget(fixture.program, ['1']);
-    // The lock as another program of the same user takes it.
-    const other = spawn('flock', [`/proc/${target.pid}/mem`, 'sh', '-c', 'echo held; read line'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    await once(other.stdout, 'data');
+    const letGo = await holdLock(target.pid);
     const args = ['attach', target.pid, '--func', 'churn', '--object', version?.path ?? ''];
     const refusal = await refusalOf([...args, '--timeout', '100']);
     expect(refusal).toMatchObject({ exitCode: 6, code: 'busy' });
     expect(refusal.message).toContain('another hcr');
-    other.stdin.end('\n');
-    await once(other, 'exit');
+    await letGo();
     expect((await attach(target.pid, ['churn'], args.slice(4).map(String))).generation).toBe(1);
   });
 });
