@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type Pid, pid as toPid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { readMaps, readProcLink, readProcessStatus } from '../ptrace/procfs.js';
+import { idInProc, readMaps, readProcLink, readProcessStatus } from '../ptrace/procfs.js';
 
 /** What a memfd is called in /proc/pid/maps: hcr's own areas are some. @see memfd_create(2) */
 const MEMORY_FILE = '/memfd:';
@@ -23,14 +23,14 @@ export interface ProcessOverview {
 
 /** @throws HcrError `no-such-process`, `attach-denied` */
 export function readOverview(processId: number): ProcessOverview {
-  const pid = toPid(processId);
+  const pid = idInProc(toPid(processId));
+  if (pid === undefined) throw new HcrError({ code: 'no-such-process', pid: processId });
   const { state, threads } = readProcessStatus(pid);
-  if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
   const files = readMaps(pid).filter(
     ({ executable, inode, path }) => executable && inode !== 0 && !path.startsWith(MEMORY_FILE),
   );
   return {
-    pid,
+    pid: processId,
     program: readProcLink(pid, 'exe') ?? '',
     state: runState(state),
     threads,

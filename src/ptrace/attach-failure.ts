@@ -11,7 +11,7 @@ import type { Pid } from '../core/address.js';
 import { CAPABILITY, capabilitiesIn, holds } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
 import { ERRNO } from './libc.js';
-import { type Credentials, readProcessStatus } from './procfs.js';
+import { type Credentials, idInProc, readProcessStatus } from './procfs.js';
 
 /** Yama's setting, 0 when the kernel has none. */
 export function yamaScope(): number {
@@ -33,8 +33,8 @@ function nameOf(process: number): string {
 /** Refuses a process that someone else traces already.
  *  @throws HcrError `no-such-process`, `already-traced` */
 export function assertNotTraced(pid: Pid): void {
-  const { tracerPid, state } = readProcessStatus(pid);
-  if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
+  const { tracerPid } = readProcessStatus(pid);
+  if (idInProc(pid) === undefined) throw new HcrError({ code: 'no-such-process', pid });
   if (tracerPid !== 0 && tracerPid !== process.pid) {
     throw new HcrError({ code: 'already-traced', pid, tracerPid, tracer: nameOf(tracerPid) });
   }

@@ -1,5 +1,7 @@
 /** Which kind of machine code a process runs, from the first bytes of its executable. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { Machine } from '../arch/arch.js';
+import { machineFor } from '../arch/select.js';
 import type { Pid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { attachRefusal } from './process-conditions.js';
@@ -63,4 +65,15 @@ export function readHeader(pid: Pid): ExecutableHeader {
   const is64Bit = bytes[4] === CLASS_64;
   const name = MACHINE_NAMES[machine] ?? `machine ${machine}`;
   return { is64Bit, machine, description: is64Bit || machine === 3 ? name : `32-bit ${name}` };
+}
+
+/** Undefined for a process whose machine hcr does not know, or which is gone. */
+export function machineOf(pid: Pid): Machine | undefined {
+  try {
+    const header = readHeader(pid);
+    return header.is64Bit ? machineFor(header.machine) : undefined;
+  } catch (error) {
+    if (error instanceof HcrError) return undefined;
+    throw error;
+  }
 }

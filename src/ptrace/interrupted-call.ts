@@ -21,24 +21,27 @@ const BEFORE_RESTART: ReadonlySet<StopReason['kind']> = new Set([
   'signal',
 ]);
 
-/** Has a stopped thread make its interrupted call again, if only hcr interrupted it. */
+/** Has a stopped thread make its interrupted call again, if only hcr interrupted it.
+ *  @returns whether there was such a call */
 export function repeatInterruptedCall(
   tracee: Tracee,
   registers: Uint8Array,
   machine: Registers,
-): void {
-  if (tracee.stop === undefined || !BEFORE_RESTART.has(tracee.stop.kind)) return;
+): boolean {
+  if (tracee.stop === undefined || !BEFORE_RESTART.has(tracee.stop.kind)) return false;
   const call = machine.interruptedSyscall(registers);
-  if (call?.errno !== ERRNO.EINTR || !call.repeatable) return;
+  if (call?.errno !== ERRNO.EINTR || !call.repeatable) return false;
   tracee.writeRegisters(machine.restartSyscall(registers));
+  return true;
 }
 
 /** The same for a tracee of which nothing has been read yet, and which may be killed meanwhile. */
-export function repairInterruptedCall(tracee: Tracee, machine: Registers): void {
-  if (tracee.stop === undefined || tracee.isGone()) return;
+export function repairInterruptedCall(tracee: Tracee, machine: Registers): boolean {
+  if (tracee.stop === undefined || tracee.isGone()) return false;
   try {
-    repeatInterruptedCall(tracee, tracee.readRegisters(), machine);
+    return repeatInterruptedCall(tracee, tracee.readRegisters(), machine);
   } catch (error) {
     if (!isHcrError(error, 'target-exited')) throw error;
+    return false;
   }
 }

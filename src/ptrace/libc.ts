@@ -82,6 +82,7 @@ export class Libc {
   private readonly killCall: ForeignFunction;
   private readonly tgkillCall: ForeignFunction;
   private readonly flockCall: ForeignFunction;
+  private readonly alarmCall: ForeignFunction;
   private readonly status: NativeBuffer;
   private readonly vectors: NativeBuffer;
   private readonly emptyString: NativeBuffer;
@@ -114,6 +115,7 @@ export class Libc {
     this.closeCall = library.bind('close', 'int', ['int']);
     this.tgkillCall = library.bind('tgkill', 'int', ['int', 'int', 'int']);
     this.flockCall = library.bind('flock', 'int', ['int', 'int']);
+    this.alarmCall = library.bind('alarm', 'int', ['int']);
     this.spawnCall = library.bind('posix_spawnp', 'int', [
       'address',
       'address',
@@ -247,6 +249,12 @@ export class Libc {
    *  @returns 0, or a negative errno. @see flock(2) */
   tryLock(file: number): number {
     return this.flockCall(file, LOCK.EXCLUSIVE | LOCK.NON_BLOCKING);
+  }
+
+  /** Has the kernel end this process by SIGALRM after so many seconds; 0 takes that back.
+   *  @see alarm(2) */
+  alarm(seconds: number): void {
+    this.alarmCall(seconds);
   }
 
   sleepMicros(micros: number): void {

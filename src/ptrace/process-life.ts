@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Pid } from '../core/address.js';
+import { idInProc } from './procfs.js';
 
 const LOOK_MS = 200;
 
@@ -55,7 +56,7 @@ export class ProcessLife implements Disposable {
   /** Where which files are mapped as code: exec gives another list, for the addresses are random. */
   private modulesNow(): string | undefined {
     try {
-      return readFileSync(`/proc/${this.pid}/maps`, 'latin1')
+      return readFileSync(`/proc/${idInProc(this.pid) ?? this.pid}/maps`, 'latin1')
         .split('\n')
         .filter((line) => /^\S+ ..x. .*\/(?!memfd:)/.test(line))
         .join('\n');
@@ -76,7 +77,8 @@ function startTimeOf(pid: Pid): string | undefined {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name before may hold anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    const mayHaveEnded = fields[0] === 'Z' || fields[0] === 'X';
+    return mayHaveEnded && idInProc(pid) === undefined ? undefined : fields[19];
   } catch {
     return undefined;
   }

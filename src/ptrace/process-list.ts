@@ -2,6 +2,8 @@
  *  @see proc_pid_stat(5), proc_pid_comm(5), proc_tid_children(5) */
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { pid as toPid } from '../core/address.js';
+import { idInProc } from './procfs.js';
 
 interface Listed {
   readonly pid: number;
@@ -65,7 +67,8 @@ function listProcesses(): Listed[] {
       // The name in parentheses may hold anything.
       const end = stat.lastIndexOf(')');
       const [state, parent] = stat.slice(end + 2).split(' ');
-      if (state === 'Z' || state === 'X') return [];
+      if ((state === 'Z' || state === 'X') && idInProc(toPid(Number(entry))) === undefined)
+        return [];
       const name = stat.slice(stat.indexOf('(') + 1, end);
       return [{ pid: Number(entry), parent: Number(parent), name }];
     } catch {

@@ -7,10 +7,11 @@ import { readHeader } from './executable-header.js';
 import { assertNotTraced, assertProcFits } from './attach-failure.js';
 import { type Libc, libc } from './libc.js';
 import { ProcessMemory } from './process-memory.js';
-import { type Mapping, readMaps, readProcessStatus } from './procfs.js';
+import { type Mapping, idInProc, readMaps, readProcessStatus } from './procfs.js';
 import { MomentaryTracing, type Tracing } from './tracing.js';
 
 export class TargetProcess implements Disposable {
+  /** By which /proc shows it: that of another thread when the first has exited. */
   readonly pid: Pid;
   readonly libc: Libc;
   readonly machine: Machine;
@@ -32,8 +33,7 @@ export class TargetProcess implements Disposable {
    */
   static open(pid: Pid, tracing?: Tracing): TargetProcess {
     assertProcFits(pid);
-    const { state, threadGroup } = readProcessStatus(pid);
-    if (state === 'Z' || state === 'X') throw new HcrError({ code: 'no-such-process', pid });
+    const { threadGroup } = readProcessStatus(pid);
     if (threadGroup !== pid) {
       throw new HcrError({
         code: 'usage',
@@ -41,12 +41,14 @@ export class TargetProcess implements Disposable {
         advice: `Name the process: ${threadGroup}.`,
       });
     }
-    const header = readHeader(pid);
+    const shown = idInProc(pid);
+    if (shown === undefined) throw new HcrError({ code: 'no-such-process', pid });
+    const header = readHeader(shown);
     const machine = header.is64Bit ? machineFor(header.machine) : undefined;
     if (machine === undefined) {
       throw new HcrError({ code: 'unsupported-machine', pid, machine: header.description });
     }
-    return new TargetProcess(pid, libc(), machine, tracing ?? new MomentaryTracing(libc()));
+    return new TargetProcess(shown, libc(), machine, tracing ?? new MomentaryTracing(libc()));
   }
 
   /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */

@@ -1,6 +1,6 @@
 /** What /proc says about a process. @see proc(5) */
 import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from 'node:fs';
-import { type AddrRange, type Pid, type Tid, addr, tid } from '../core/address.js';
+import { type AddrRange, type Pid, type Tid, addr, pid as toPid, tid } from '../core/address.js';
 import { capabilitiesIn } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
 
@@ -141,6 +141,21 @@ export function isRunning(pid: Pid, thread: Tid): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * The id by which /proc shows a process. When its first thread has exited and others run on, that
+ * thread's entries have no memory and no files any more, but those of the others have.
+ * @returns undefined when all its threads have ended, or there never was one
+ */
+export function idInProc(pid: Pid): Pid | undefined {
+  const isAlive = (thread: Tid): boolean => {
+    const state = readThreadStatus(pid, thread)?.state;
+    return state !== undefined && state !== 'Z' && state !== 'X';
+  };
+  if (isAlive(tid(pid))) return pid;
+  const other = listThreads(pid).find(isAlive);
+  return other === undefined ? undefined : toPid(other);
 }
 
 export interface ProcessStatus {

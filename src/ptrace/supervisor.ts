@@ -10,10 +10,13 @@
 import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Machine } from '../arch/arch.js';
 import { type Pid, type Tid, pid as toPid, tid as toTid } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { assertNotTraced, seizeFailure } from './attach-failure.js';
+import { machineOf } from './executable-header.js';
 import { isFatal } from './fatal-signal.js';
+import { repairInterruptedCall } from './interrupted-call.js';
 import { type Libc, libc } from './libc.js';
 import { listThreads, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason } from './requests.js';
@@ -26,6 +29,8 @@ const START_FILE = 9;
 const OPTIONS = PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC | PTRACE_OPTION.TRACECLONE;
 /** SIGCHLD of several events may be one; a look now and then costs nothing. */
 const LOOK_MS = 250;
+/** Then one wait ends with EINTR: the program goes on also under a storm of ignored signals. */
+const MAX_REPAIRS = 2;
 const RETRY_MS = 5;
 const { SIGTSTP, SIGTTIN, SIGTTOU } = constants.signals;
 
@@ -67,6 +72,10 @@ export class Supervisor implements Tracing, Disposable {
   /** What they are to get instead. */
   private readonly settled = new Map<Tid, number>();
   private started = false;
+  /** How often in a row a thread's call was made again. */
+  private readonly repaired = new Map<Tid, number>();
+  /** Of what the process runs now. */
+  private machine: Machine | undefined;
   private ended = false;
 
   /** @param pid a child of hcr's that has stopped itself, or any process that runs */
@@ -259,6 +268,7 @@ export class Supervisor implements Tracing, Disposable {
         return;
       case 'exec':
         this.forgetOtherThreads();
+        this.machine = undefined;
         tracee.continue();
         if (!this.started) {
           this.started = true;
@@ -278,12 +288,27 @@ export class Supervisor implements Tracing, Disposable {
         return;
       case 'signal':
         if (this.awaited.get(tracee.tid) === stop.signal) return;
+        this.repair(tracee);
         this.deliver(tracee, stop.signal);
         return;
       case 'interrupted':
+        this.repair(tracee);
+        tracee.continue();
+        return;
       case 'syscall':
         tracee.continue();
     }
+  }
+
+  /** A traced thread stops for signals that it ignores as well, and its waits would end with EINTR.
+   *  A call that is made again begins its timeout again: not without end. */
+  private repair(tracee: Tracee): void {
+    if (this.started) this.machine ??= machineOf(this.pid);
+    const times = this.repaired.get(tracee.tid) ?? 0;
+    const isEnough = times >= MAX_REPAIRS;
+    if (this.machine === undefined || isEnough) this.repaired.delete(tracee.tid);
+    else if (repairInterruptedCall(tracee, this.machine.registers))
+      this.repaired.set(tracee.tid, times + 1);
   }
 
   private deliver(tracee: Tracee, signal: number): void {

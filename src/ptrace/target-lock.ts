@@ -11,8 +11,13 @@ import { closeSync, openSync } from 'node:fs';
 import type { Pid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { libc } from './libc.js';
+import { idInProc } from './procfs.js';
 
 const RETRY_MS = 10;
+
+function openMemory(pid: Pid): number {
+  return openSync(`/proc/${idInProc(pid) ?? pid}/mem`, 'r+');
+}
 
 export class TargetLock implements Disposable {
   private file: number | undefined;
@@ -29,7 +34,7 @@ export class TargetLock implements Disposable {
   static async take(pid: Pid, timeoutMs: number): Promise<TargetLock | undefined> {
     let file: number;
     try {
-      file = openSync(`/proc/${pid}/mem`, 'r+');
+      file = openMemory(pid);
     } catch {
       return undefined;
     }
@@ -53,7 +58,7 @@ export class TargetLock implements Disposable {
   /** Whether another hcr is changing the process at this moment. */
   static isTaken(pid: Pid): boolean {
     try {
-      const file = openSync(`/proc/${pid}/mem`, 'r+');
+      const file = openMemory(pid);
       try {
         return libc().tryLock(file) < 0;
       } finally {

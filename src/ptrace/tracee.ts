@@ -34,6 +34,9 @@ export function allocateRegisterBuffer(libc: Libc): RegisterBuffer {
   return { vector: libc.allocate(16), data: libc.allocate(MAX_XSTATE_BYTES) };
 }
 
+/** It takes some microseconds, also on a machine with far too much to do. */
+const SEIZE_SECONDS = 10;
+
 export class Tracee {
   readonly tid: Tid;
   /** Why it stands still now; undefined while it runs. */
@@ -50,10 +53,19 @@ export class Tracee {
     this.options = options;
   }
 
-  /** Starts tracing a thread, which goes on running.
-   *  @returns undefined when the thread is gone, or a negative errno */
+  /**
+   * Starts tracing a thread, which goes on running.
+   *
+   * The kernel makes this wait for a thread that is in exec, and exec waits for the other threads to
+   * end, which those that hcr traces do only when hcr takes note of it. Nothing but the end of hcr
+   * gets the program out of that, so the kernel is asked to see to it.
+   * @returns a negative errno when it cannot be had
+   * @see de_thread in fs/exec.c of the kernel, and who holds cred_guard_mutex
+   */
   static seize(libc: Libc, buffer: RegisterBuffer, tid: Tid, options: number): Tracee | number {
+    libc.alarm(SEIZE_SECONDS);
     const result = libc.ptrace(PTRACE.SEIZE, tid, 0, options);
+    libc.alarm(0);
     return result < 0 ? result : new Tracee(libc, buffer, tid, options);
   }
 

@@ -49,6 +49,7 @@ describe('is patched with nothing wrong afterwards', () => {
   it.each([
     ['a process of a thousand threads', 'crowd', 1000],
     ['one whose threads start and end all the time', 'breed', 6],
+    ['one whose first thread has exited', 'leaderless', 0],
     ['one that is in vfork most of the time', 'vfork', 20],
     ['one that forks all the time, and whose children see one version each', 'fork', 0],
     ['one that counts in restartable sequences', 'sequence', 0],
