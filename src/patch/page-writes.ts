@@ -36,19 +36,42 @@ export function groupByPage(writes: readonly CodeWrite[], pageBytes: number): Pa
   }));
 }
 
-/** What the range is to hold, made of what it holds now.
- *  @returns instead the first write whose place does not hold what it should, if there is one */
-export function applyWrites(
-  { range, writes }: PageWrites,
-  found: Uint8Array,
-): { readonly bytes: Uint8Array } | { readonly changed: CodeWrite } {
-  const bytes = new Uint8Array(found);
-  for (const write of writes) {
-    const at = write.address - range.start;
-    if (!equal(found.subarray(at, at + write.before.length), write.before)) {
-      return { changed: write };
+/** What a page holds in the range of a group when its turn comes, and after it. */
+export interface PageChange extends PageWrites {
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+}
+
+/**
+ * What the ranges are to hold. An earlier group may have changed bytes in the range of a later one:
+ * groups on one page follow each other with others in between.
+ * @param found what each range holds before anything is written
+ * @returns instead the first write whose place does not hold what it should, if there is one
+ */
+export function changePages(
+  groups: readonly PageWrites[],
+  found: readonly Uint8Array[],
+): { readonly pages: readonly PageChange[] } | { readonly changed: CodeWrite } {
+  const pages: PageChange[] = [];
+  for (const [i, group] of groups.entries()) {
+    const before = new Uint8Array(found[i] ?? []);
+    for (const earlier of pages) for (const write of earlier.writes) overlay(group, before, write);
+    const after = new Uint8Array(before);
+    for (const write of group.writes) {
+      const at = write.address - group.range.start;
+      if (!equal(before.subarray(at, at + write.before.length), write.before)) {
+        return { changed: write };
+      }
+      after.set(write.after, at);
     }
-    bytes.set(write.after, at);
+    pages.push({ ...group, before, after });
   }
-  return { bytes };
+  return { pages };
+}
+
+/** Puts what a write makes of its place where that is in the range. */
+function overlay({ range }: PageWrites, bytes: Uint8Array, { address, after }: CodeWrite): void {
+  const start = Math.max(address, range.start);
+  const end = Math.min(offsetBy(address, after.length), range.end);
+  if (start < end) bytes.set(after.subarray(start - address, end - address), start - range.start);
 }

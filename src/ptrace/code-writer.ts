@@ -8,18 +8,21 @@
 import { hex } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { CodeWrite } from '../patch/ledger.js';
-import { type PageWrites, applyWrites, groupByPage } from '../patch/page-writes.js';
+import {
+  type PageChange,
+  type PageWrites,
+  changePages,
+  groupByPage,
+} from '../patch/page-writes.js';
 import type { NativeBuffer } from './libc.js';
 import type { TargetProcess } from './process.js';
 
-interface PlannedPage extends PageWrites {
-  readonly before: Uint8Array;
-  readonly after: Uint8Array;
-}
-
 export class CodeWriter {
   private readonly target: TargetProcess;
-  private readonly pages: readonly PlannedPage[];
+  private readonly groups: readonly PageWrites[];
+  /** What the ranges of the groups held, and what was made of it. */
+  private readonly planned: readonly Uint8Array[];
+  private readonly pages: readonly PageChange[];
   private readonly room: NativeBuffer;
 
   /** @throws HcrError `unsupported-target` when the bytes are not what hcr left there,
@@ -27,13 +30,12 @@ export class CodeWriter {
   constructor(target: TargetProcess, writes: readonly CodeWrite[]) {
     this.target = target;
     target.memory.prepareProtectedWrites();
-    this.pages = groupByPage(writes, target.machine.pageBytes).map((page) => {
-      const before = target.memory.read(page.range.start, page.range.end - page.range.start);
-      return { ...page, before, after: this.apply(page, before) };
-    });
-    this.room = target.libc.allocate(
-      this.pages.reduce((sum, { before }) => sum + before.length, 0),
+    this.groups = groupByPage(writes, target.machine.pageBytes);
+    this.planned = this.groups.map(({ range: { start, end } }) =>
+      target.memory.read(start, end - start),
     );
+    this.pages = this.change(this.planned);
+    this.room = target.libc.allocate(this.planned.reduce((sum, { length }) => sum + length, 0));
   }
 
   /** To be called while all threads stand still.
@@ -42,10 +44,12 @@ export class CodeWriter {
   write(): void {
     const { memory } = this.target;
     const found = this.readAll();
-    const pages = this.pages.map((page, i) => this.update(page, found[i] ?? page.before));
-    const done: PlannedPage[] = [];
+    const isAsPlanned = found.every(
+      (bytes, i) => Buffer.compare(bytes, this.planned[i] ?? bytes) === 0,
+    );
+    const done: PageChange[] = [];
     try {
-      for (const page of pages) {
+      for (const page of isAsPlanned ? this.pages : this.change(found)) {
         done.push(page);
         memory.writeProtected(page.range.start, page.after);
       }
@@ -57,27 +61,21 @@ export class CodeWriter {
 
   private readAll(): Uint8Array[] {
     const { memory } = this.target;
-    const ranges = this.pages.map(({ range }) => range);
+    const ranges = this.groups.map(({ range }) => range);
     if (!memory.readMany(ranges, this.room, 0)) {
       return ranges.map(({ start, end }) => memory.read(start, end - start));
     }
     let at = 0;
-    return this.pages.map(({ before }) => this.room.bytes.subarray(at, (at += before.length)));
+    return this.planned.map(({ length }) => this.room.bytes.subarray(at, (at += length)));
   }
 
-  private update(page: PlannedPage, found: Uint8Array): PlannedPage {
-    if (Buffer.compare(found, page.before) === 0) return page;
-    const before = new Uint8Array(found);
-    return { ...page, before, after: this.apply(page, before) };
-  }
-
-  private apply(page: PageWrites, found: Uint8Array): Uint8Array {
-    const applied = applyWrites(page, found);
-    if ('bytes' in applied) return applied.bytes;
+  private change(found: readonly Uint8Array[]): readonly PageChange[] {
+    const changed = changePages(this.groups, found);
+    if ('pages' in changed) return changed.pages;
     throw new HcrError({
       code: 'unsupported-target',
       pid: this.target.pid,
-      detail: `its code at ${hex(applied.changed.address)} was changed by something else (a debugger's breakpoint?)`,
+      detail: `its code at ${hex(changed.changed.address)} was changed by something else (a debugger's breakpoint?)`,
     });
   }
 }

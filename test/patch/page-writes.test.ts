@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addr } from '../../src/core/address.js';
 import type { CodeWrite } from '../../src/patch/ledger.js';
-import { applyWrites, groupByPage } from '../../src/patch/page-writes.js';
+import { type PageWrites, changePages, groupByPage } from '../../src/patch/page-writes.js';
 
 const PAGE_BYTES = 64;
 const PAGES = 4;
@@ -23,6 +23,10 @@ const memoryAndWrites = fc
     }),
   }));
 
+/** All of it is read before anything is written. */
+const foundIn = (memory: Uint8Array, groups: readonly PageWrites[]): Uint8Array[] =>
+  groups.map(({ range: { start, end } }) => memory.slice(start, end));
+
 describe('writes on one page', () => {
   it('are made together, in their order, and leave all other bytes as they were found', () => {
     fc.assert(
@@ -31,12 +35,14 @@ describe('writes on one page', () => {
         expect(groups.flatMap((group) => group.writes)).toEqual(writes);
         const [together, apart] = [memory.slice(), memory.slice()];
         for (const { address, after } of writes) apart.set(after, address);
-        for (const group of groups) {
-          const { start, end } = group.range;
-          expect(Math.floor(start / PAGE_BYTES)).toBe(Math.floor((end - 1) / PAGE_BYTES));
-          const applied = applyWrites(group, together.slice(start, end));
-          if (!('bytes' in applied)) throw new Error('nothing has changed');
-          together.set(applied.bytes, start);
+        const changed = changePages(groups, foundIn(memory, groups));
+        if (!('pages' in changed)) throw new Error('nothing has changed');
+        for (const { range, before, after } of changed.pages) {
+          expect(Math.floor(range.start / PAGE_BYTES)).toBe(
+            Math.floor((range.end - 1) / PAGE_BYTES),
+          );
+          expect(before).toEqual(together.slice(range.start, range.end));
+          together.set(after, range.start);
         }
         expect(together).toEqual(apart);
       }),
@@ -50,10 +56,8 @@ describe('writes on one page', () => {
         fc.pre(wrong !== undefined);
         const damaged = memory.slice();
         damaged[wrong.address] = (damaged[wrong.address] ?? 0) ^ 1;
-        const changed = groupByPage(writes, PAGE_BYTES)
-          .map((group) => applyWrites(group, damaged.slice(group.range.start, group.range.end)))
-          .flatMap((applied) => ('changed' in applied ? [applied.changed] : []));
-        expect(changed).toEqual([wrong]);
+        const groups = groupByPage(writes, PAGE_BYTES);
+        expect(changePages(groups, foundIn(damaged, groups))).toEqual({ changed: wrong });
       }),
     );
   });
