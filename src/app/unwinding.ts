@@ -78,6 +78,11 @@ function foreignUnwinders({ modules }: ProcessImage): LoadedModule[] {
   );
 }
 
+/** A program that is linked statically and stripped names nothing that is in it. */
+function mayHideAnUnwinder({ modules }: ProcessImage): boolean {
+  return modules.some(({ file }) => file.symbols().count <= 1 && file.dynamicSymbols().count <= 1);
+}
+
 /** Whether an exception can come to a frame of the new code: to be handled, or on its way. In C it
  *  passes only where the compiler was told that it may. */
 function exceptionsMayPass(
@@ -113,9 +118,10 @@ export function assertUnwindable(
   const { unwinders, entries } = image.store.ledger;
   const lookups = lookupsIn(image);
   const [foreign] = foreignUnwinders(image);
+  const isDoubtful = foreign !== undefined || (lookups.length === 0 && mayHideAnUnwinder(image));
   if (
-    (lookups.length === 0 || foreign !== undefined) &&
-    exceptionsMayPass(prepared, layout, decoder)
+    (lookups.length === 0 && layout.frames.content.hasPersonality) ||
+    (isDoubtful && exceptionsMayPass(prepared, layout, decoder))
   ) {
     const why =
       foreign === undefined

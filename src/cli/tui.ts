@@ -28,8 +28,20 @@ export async function openCockpit(
       advice: `Use \`hcr functions ${pid}\`, \`hcr status ${pid}\` and \`hcr reload ${pid}\` in scripts and on a dumb terminal.`,
     });
   }
-  const { runCockpit } = await import('../tui/run-cockpit.js');
+  const { runCockpit } = await importForTerminal();
   await runCockpit({ pid, patch: readPatchOptions(options), environment: process.env });
+}
+
+/** Ink draws nothing where it takes the environment for that of a build server; this is a terminal. */
+async function importForTerminal(): Promise<typeof import('../tui/run-cockpit.js')> {
+  const { CI } = process.env;
+  process.env['CI'] = 'false';
+  try {
+    return await import('../tui/run-cockpit.js');
+  } finally {
+    if (CI === undefined) delete process.env['CI'];
+    else process.env['CI'] = CI;
+  }
 }
 
 export function addTui(program: Command, context: CommandContext): void {

@@ -184,7 +184,8 @@ export interface ProcessStatus {
 export function parseStatus(text: string): ProcessStatus {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
-  const signals = (name: string): bigint => BigInt(`0x${field(name) || '0'}`);
+  const signals = (name: string): bigint =>
+    BigInt(`0x${/^[0-9a-f]+/i.exec(field(name))?.[0] ?? '0'}`);
   const numbers = (name: string): number[] => Array.from(field(name).matchAll(/\d+/g), Number);
   return {
     name: field('Name'),

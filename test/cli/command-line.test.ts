@@ -198,9 +198,18 @@ describe('attach', () => {
 describe('rollback', () => {
   it('goes one generation back unless told where to', async () => {
     await hcr('rollback', '7');
-    expect(verbs.rollBack.mock.lastCall?.[1]).toEqual({ dryRun: false, timeoutMs: 5000 });
+    expect(verbs.rollBack.mock.lastCall?.[1]).toEqual({
+      dryRun: false,
+      timeoutMs: 5000,
+      whenIdle: false,
+    });
     await hcr('rollback', '7', '--to', '0', '--dry-run');
-    expect(verbs.rollBack.mock.lastCall?.[1]).toEqual({ to: 0, dryRun: true, timeoutMs: 5000 });
+    expect(verbs.rollBack.mock.lastCall?.[1]).toEqual({
+      to: 0,
+      dryRun: true,
+      timeoutMs: 5000,
+      whenIdle: false,
+    });
   });
 });
 

@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fixture, buildFixture } from '../support/fixture.js';
 import { rollBack } from '../support/hcr.js';
 import { type Target, startTarget } from '../support/target.js';
-import { nextTick } from '../support/ticks.js';
 import { CXX_SCENARIOS } from './cxx-scenarios.js';
-import { patchAndWatch, readRound } from './patch-scenario.js';
+import { patchAndWatch, readRound, readUntilAll } from './patch-scenario.js';
 
 const PROGRAM = 'main';
 const LIBRARY = 'with-library';
@@ -41,11 +40,10 @@ describe.each(BUILDS)('$cxx $cflags $ldflags: $make', ({ cxx, cflags, ldflags, m
 
   it('runs its original code again after a rollback to generation 0', async () => {
     expect((await rollBack(target.pid, ['--to', '0'])).generation).toBe(0);
-    target.lines.skipArrived();
     const [first] = CXX_SCENARIOS;
     await readRound(
       target,
-      await nextTick(target),
+      await readUntilAll(target, CXX_SCENARIOS.slice(0, 1), 'old'),
       (now, before) => first?.old(now, before) === true,
     );
     expect(target.isAlive).toBe(true);

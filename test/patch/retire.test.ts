@@ -22,11 +22,16 @@ import {
 const AREA_BYTES = 1 << 20;
 const BODY_BYTES = 0x100;
 const AREA_START = addr(0x7000_0000);
-const part = { start: AREA_START, end: addr(AREA_START + AREA_BYTES) };
+/** Below the first body. */
+const CODE_START = addr(AREA_START + BODY_BYTES);
 const AREA = {
   start: AREA_START,
   sizeBytes: AREA_BYTES,
-  parts: { data: part, readonly: part, code: part },
+  parts: {
+    data: { start: AREA_START, end: CODE_START },
+    readonly: { start: CODE_START, end: CODE_START },
+    code: { start: CODE_START, end: addr(AREA_START + AREA_BYTES) },
+  },
 };
 
 interface Change {
