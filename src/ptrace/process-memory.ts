@@ -157,7 +157,8 @@ export class ProcessMemory implements Memory, Disposable {
           code: 'attach-denied',
           pid: this.pid,
           reason: `its memory may not be opened (${code ?? String(error)})`,
-          advice: 'Run hcr as the user who owns the process, or as root.',
+          advice:
+            'Run hcr as the user who owns the process, or as root; with CAP_SYS_PTRACE it needs CAP_DAC_OVERRIDE as well.',
         },
         { cause: error },
       );

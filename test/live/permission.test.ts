@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
   for (;;) { printf("f1 = %d\\n", f1()); fflush(stdout); usleep(20000); }
 }
 `;
-const SYS_PTRACE = ['--inh-caps=+sys_ptrace', '--ambient-caps=+sys_ptrace'];
+const capabilities = (set: string): string[] => [`--inh-caps=${set}`, `--ambient-caps=${set}`];
 const PRIVATE_PROC = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc'];
 
 describe.runIf(IS_ROOT)('hcr', () => {
@@ -81,11 +81,13 @@ describe.runIf(IS_ROOT)('hcr', () => {
       await attach(target.pid, ['f1'], source, { under, cwd: '/' });
   });
 
-  it('attaches with CAP_SYS_PTRACE alone to the process of another user', async () => {
+  it('attaches to the process of another user with two capabilities, and names the one it lacks', async () => {
     await using target = await started(asUser(GAMES));
-    const under = asUser(DAEMON, ...SYS_PTRACE);
+    const alone = asUser(DAEMON, ...capabilities('+sys_ptrace'));
+    expect((await denied(target, alone)).hint).toContain('CAP_DAC_OVERRIDE');
+    const both = asUser(DAEMON, ...capabilities('+sys_ptrace,+dac_override'));
     const source = ['--source', program.path('main.c'), '--dry-run'];
-    await attach(target.pid, ['f1'], source, { under, cwd: '/' });
+    await attach(target.pid, ['f1'], source, { under: both, cwd: '/' });
   });
 
   it('names the user namespace that the process is not in', async () => {
