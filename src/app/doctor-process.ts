@@ -119,6 +119,9 @@ function machineCondition(pid: Pid): Condition {
   }
 }
 
+/** The mode that ends a thread for nearly every system call. @see seccomp(2) */
+const STRICT = 1;
+
 /** What would end a thread that makes a system call for hcr. That is needed to reserve memory, and
  *  never again while there is room in it. */
 function sandboxConditions({ target, store }: ProcessImage): Condition[] {
@@ -130,10 +133,10 @@ function sandboxConditions({ target, store }: ProcessImage): Condition[] {
   const seccomp =
     filtered.length === 0
       ? ok('seccomp', 'no filter')
-      : (ofLeader === 0 ? warning : state)(
+      : (ofLeader === STRICT ? state : warning)(
           'seccomp',
-          `${filtered.length} of its ${threads.length} threads run under seccomp, which may end it for the calls that reserve memory`,
-          'Start the program without its sandbox.',
+          `${filtered.length} of its ${threads.length} threads run under seccomp; before memory is reserved their filters are asked, and a patch is refused where one would end the program`,
+          'Start the program without its sandbox if a patch is refused for it.',
         );
   if (!hasShadowStack) return [seccomp];
   const shadowStack = state(

@@ -1,10 +1,11 @@
 /** What C++ adds to C, patched in programs by both compilers, one function after the other. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fixture, buildFixture } from '../support/fixture.js';
-import { rollBack } from '../support/hcr.js';
+import { readStatus, rollBack } from '../support/hcr.js';
 import { type Target, startTarget } from '../support/target.js';
+import { nextTick } from '../support/ticks.js';
 import { CXX_SCENARIOS } from './cxx-scenarios.js';
-import { patchAndWatch, readRound, readUntilAll } from './patch-scenario.js';
+import { patchAndWatch, readRound } from './patch-scenario.js';
 
 const PROGRAM = 'main';
 const LIBRARY = 'with-library';
@@ -41,9 +42,12 @@ describe.each(BUILDS)('$cxx $cflags $ldflags: $make', ({ cxx, cflags, ldflags, m
   it('runs its original code again after a rollback to generation 0', async () => {
     expect((await rollBack(target.pid, ['--to', '0'])).generation).toBe(0);
     const [first] = CXX_SCENARIOS;
+    // By its end all lines have come that were under way when the code changed.
+    await readStatus(target.pid);
+    target.lines.skipArrived();
     await readRound(
       target,
-      await readUntilAll(target, CXX_SCENARIOS.slice(0, 1), 'old'),
+      await nextTick(target),
       (now, before) => first?.old(now, before) === true,
     );
     expect(target.isAlive).toBe(true);
