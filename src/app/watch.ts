@@ -203,6 +203,7 @@ export class WatchSession implements Disposable {
     const search = new UnitSearch(image, patch, this.knownUnits);
     this.saves.follow(search.known);
     const fresh = everything ? await search.newer() : await search.madeOf(files);
+    if (everything) this.leaveOut(fresh.files);
     const aside = await search.madeOf([...this.waiting]);
     if (fresh.units.length === 0 && (files.length > 0 || aside.units.length === 0)) return;
     if (fresh.files.length > 0) {
@@ -246,6 +247,13 @@ export class WatchSession implements Disposable {
     }
     this.knownForks = new Set(pids);
     return outcomes;
+  }
+
+  /** What was saved while everything was looked at, and found so, is not the next reload's as well. */
+  private leaveOut(found: readonly string[]): void {
+    const saved = this.saves.take();
+    this.knownUnits.forget(saved);
+    for (const file of saved) if (!found.includes(file)) this.saved.add(file);
   }
 
   /** @throws HcrError where neither all that is wanted nor what is fresh can go live */

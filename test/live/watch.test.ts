@@ -42,6 +42,7 @@ describe('a program that is watched', () => {
   beforeAll(async () => {
     program = await buildInline(FILES);
     target = await program.start();
+    await target.waitForLine(ORIGINAL);
     watch = await startWatch(target.pid);
   });
   afterAll(async () => {
