@@ -2,7 +2,7 @@
  * Makes entries lead elsewhere: stop, check the threads, write, resume. The only step of a patch
  * that stops the whole target; all that can fail has happened before it.
  */
-import type { AddrRange } from '../core/address.js';
+import type { AddrRange, Tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { ThreadTrace } from '../core/thread-trace.js';
 import {
@@ -68,20 +68,20 @@ export async function publishWrites(
   const { writes, hazards, backtracer, timeoutMs } = request;
   const tools = { writer: new CodeWriter(target, writes), search: new HazardSearch(hazards) };
   const start = performance.now();
-  /** Threads whose stacks held nothing but dead words when they were last unwound. */
-  let harmless: ReadonlySet<number> = new Set();
+  /** Threads that are likely to be free, whatever the dead words on their stacks look like. */
+  let unwound: readonly Tid[] = [];
   let held: readonly Tracee[] = [];
   for (let attempts = 1; ; attempts++) {
     const looksAtAll = attempts > 1;
-    const outcome = attempt(target, request, { ...tools, harmless, held, looksAtAll });
+    const outcome = attempt(target, request, { ...tools, unwound, held, looksAtAll });
     if (outcome.kind === 'published') return { ...outcome.publication, attempts };
     const { busy } = outcome;
     const free = busy.filter(
       ({ position, trace }) => trace !== undefined && isProvenFree(position, hazards, trace),
     );
-    const known = [...harmless, ...free.map(({ position }) => position.tid)];
-    harmless = new Set(known.slice(0, MAX_UNWOUND));
-    const canGoOn = free.length > 0 && free.length === busy.length && known.length <= MAX_UNWOUND;
+    const known = new Set([...unwound, ...free.map(({ position }) => position.tid)]);
+    unwound = [...known].slice(0, MAX_UNWOUND);
+    const canGoOn = free.length > 0 && free.length === busy.length && known.size <= MAX_UNWOUND;
     const waitedMs = Math.round(performance.now() - start);
     if (waitedMs >= timeoutMs && !(canGoOn && attempts <= MAX_EXTRA_ATTEMPTS)) {
       throw new HcrError({
@@ -98,8 +98,12 @@ export async function publishWrites(
     request.onWait?.(outcome.reason);
     const deadline = Math.min(performance.now() + LOOK_AGAIN_MS, start + timeoutMs);
     // In vain once: another is in the way as well, and who they all are is to be looked at first.
-    if (!wasWaitedFor)
-      held = await awaitWaysOut(target, onTheirWay(busy, harmless, hazards), deadline);
+    if (!wasWaitedFor) {
+      const inTheWay = busy.filter((each) => !free.includes(each));
+      held = await awaitWaysOut(target, onTheirWay(inTheWay, hazards), deadline);
+      // The frames that they have just left are dead words on their stacks now.
+      unwound = [...new Set([...held.map(({ tid }) => tid), ...unwound])].slice(0, MAX_UNWOUND);
+    }
     if (held.length > 0) continue;
     if (busy.length === 0) {
       // One did not stop: it is caught when it comes out of the kernel.
@@ -123,17 +127,12 @@ type Outcome =
     };
 
 /** Threads of which it is known where they will have left; none unless it is known of each. */
-function onTheirWay(
-  busy: readonly BusyPosition[],
-  harmless: ReadonlySet<number>,
-  hazards: readonly Hazard[],
-): ThreadOnItsWay[] {
-  const waited = busy.filter(({ position }) => !harmless.has(position.tid));
-  const onWay = waited.flatMap(({ position: { tid }, trace }) => {
+function onTheirWay(busy: readonly BusyPosition[], hazards: readonly Hazard[]): ThreadOnItsWay[] {
+  const onWay = busy.flatMap(({ position: { tid }, trace }) => {
     const way = trace && findWayOut(trace, hazards);
     return way === undefined ? [] : [{ tid, way }];
   });
-  return onWay.length === waited.length ? onWay : [];
+  return onWay.length === busy.length ? onWay : [];
 }
 
 interface BusyPosition {
@@ -147,7 +146,7 @@ interface Circumstances {
   readonly writer: CodeWriter;
   readonly search: HazardSearch;
   /** Threads to unwind while they stand: their tables have been read before. */
-  readonly harmless: ReadonlySet<number>;
+  readonly unwound: readonly Tid[];
   /** Tracees that the stop takes over. */
   readonly held: readonly Tracee[];
   /** Whether to find all threads that are in the way, when it is clear that one is. */
@@ -157,12 +156,12 @@ interface Circumstances {
 function attempt(
   target: TargetProcess,
   { hazards, watched = [], backtracer }: PublishRequest,
-  { writer, search, harmless, held, looksAtAll }: Circumstances,
+  { writer, search, unwound, held, looksAtAll }: Circumstances,
 ): Outcome {
   const busy: BusyThread[] = [];
-  const isHarmless = (position: StoppedPosition): boolean =>
+  const isFree = (position: StoppedPosition): boolean =>
     backtracer !== undefined &&
-    harmless.has(position.tid) &&
+    unwound.includes(position.tid) &&
     isProvenFree(position, hazards, backtracer.trace(position));
   const world = new StoppedWorld(target, held);
   try {
@@ -171,7 +170,7 @@ function attempt(
     world.stop(performance.now() + STOP_MS, (stopped) => {
       const located = stacks.locate(stopped);
       threads.push(...located);
-      busy.push(...busyThreads(located, search).filter(({ position }) => !isHarmless(position)));
+      busy.push(...busyThreads(located, search).filter(({ position }) => !isFree(position)));
       return looksAtAll || busy.length === 0;
     });
     if (busy.length === 0) {
