@@ -18,8 +18,9 @@ module.exports = {
     room('ptrace', ['core', 'elf', 'arch', 'link', 'patch']),
     room('build', ['core', 'elf', 'dwarf']),
     room('app', ['core', 'elf', 'arch', 'dwarf', 'link', 'patch', 'ptrace', 'build']),
-    room('cli', ['core', 'app', 'tui']),
-    room('tui', ['core', 'app']),
+    room('terminal', ['core']),
+    room('cli', ['core', 'app', 'terminal', 'tui']),
+    room('tui', ['core', 'app', 'terminal']),
     {
       name: 'only-arch-folders-know-a-machine',
       severity: 'error',

@@ -1,5 +1,5 @@
 /** How the demo looks: commands, what they print, and the edit. */
-import { type Environment, type Look, lookOf, paint, type Sink } from '../../src/cli/look.js';
+import { type Environment, type Look, lookOf, paint, type Sink } from '../../src/terminal/look.js';
 
 const CLEAR_LINE = '\r\u001b[K';
 const INDENT = '  ';

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { CRASH_CHOICES, type CrashHandling, type CrashPolicy } from '../app/crash-report.js';
 import { HcrError } from '../core/failure.js';
 import { askAboutCrash } from './crash-dialogue.js';
-import { printable } from './printable.js';
+import { printable } from '../terminal/printable.js';
 import type { OutputOptions } from './terminal.js';
 
 export interface CrashChoiceOption {

@@ -1,8 +1,8 @@
 /** Refusals and faults as text and as JSON. Any thrown value becomes an {@link HcrError} first. */
 import type { FailureReport } from '../app/report.js';
 import { HcrError } from '../core/failure.js';
-import { type Look, paint } from './look.js';
-import { printableFailure, printableLines } from './printable.js';
+import { type Look, paint } from '../terminal/look.js';
+import { printableFailure, printableLines } from '../terminal/printable.js';
 
 export function asHcrError(error: unknown): HcrError {
   if (error instanceof HcrError) return error;

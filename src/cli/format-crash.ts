@@ -1,7 +1,7 @@
 /** What is said of a crash in new code: where, how it came there, what became of it. */
 import type { CrashEvent, CrashReport } from '../app/crash-report.js';
 import type { TraceFrame } from '../core/thread-trace.js';
-import { type Look, paint } from './look.js';
+import { type Look, paint } from '../terminal/look.js';
 
 const REGISTERS_PER_LINE = 4;
 

@@ -1,6 +1,6 @@
 /** Old code against new: side by side on a wide terminal, else one under the other. */
 import type { PatchedFunction } from '../app/report.js';
-import { type Look, paint } from './look.js';
+import { type Look, paint } from '../terminal/look.js';
 
 type DiffRow = NonNullable<PatchedFunction['diff']>[number];
 

@@ -1,6 +1,6 @@
 /** What `hcr doctor` found, one condition a line. */
 import type { Condition, DoctorReport } from '../app/report.js';
-import { type Look, paint } from './look.js';
+import { type Look, paint } from '../terminal/look.js';
 
 const MARKS = {
   ok: { unicode: '✓', ascii: 'ok', colour: 'green' },

@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import type { FunctionListing, FunctionsReport } from '../app/report.js';
 import { formatNotes } from './format-patch.js';
-import { type Look, paint } from './look.js';
-import { count } from './quantity.js';
+import { type Look, paint } from '../terminal/look.js';
+import { count } from '../terminal/quantity.js';
 import { layOutTable } from './table.js';
 
 const HEADER = ['NAME', 'SOURCE', 'MODULE', 'STATE', 'INLINED IN'];

@@ -2,9 +2,9 @@
 import type { ProcessOutcome } from '../app/reload-many.js';
 import { formatFunctionTable, formatNotes } from './format-patch.js';
 import { outcomeJson } from './json-report.js';
-import { type Look, paint } from './look.js';
-import { printableFailure } from './printable.js';
-import { count, formatMicros } from './quantity.js';
+import { type Look, paint } from '../terminal/look.js';
+import { printableFailure } from '../terminal/printable.js';
+import { count, formatMicros } from '../terminal/quantity.js';
 
 export function formatOutcomes(outcomes: readonly ProcessOutcome[], look: Look): string {
   const reports = outcomes.flatMap((each) => ('report' in each ? [each.report] : []));

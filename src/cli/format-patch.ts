@@ -7,8 +7,8 @@ import type {
   Timings,
 } from '../app/report.js';
 import { formatDiff } from './format-diff.js';
-import { arrow, type Look, paint } from './look.js';
-import { count, formatMicros, formatMs } from './quantity.js';
+import { arrow, type Look, paint } from '../terminal/look.js';
+import { count, formatMicros, formatMs } from '../terminal/quantity.js';
 import { layOutTable } from './table.js';
 
 const WHY: { readonly [R in PatchedFunction['reason']]: string } = {

@@ -3,8 +3,8 @@ import type { PatchReport, RunEvent } from '../app/report.js';
 import { crashEventJson, formatCrashEvent } from './format-crash.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { patchJson } from './json-report.js';
-import { type Look, paint } from './look.js';
-import { formatMicros } from './quantity.js';
+import { type Look, paint } from '../terminal/look.js';
+import { formatMicros } from '../terminal/quantity.js';
 import type { OutputOptions } from './terminal.js';
 
 const MAX_NAMES = 5;

@@ -1,8 +1,8 @@
 /** What hcr did to a process, for people. */
 import type { GenerationStatus, StatusReport } from '../app/report.js';
 import { formatFunctionTable, formatNotes } from './format-patch.js';
-import { type Look, paint } from './look.js';
-import { count, formatBytes } from './quantity.js';
+import { type Look, paint } from '../terminal/look.js';
+import { count, formatBytes } from '../terminal/quantity.js';
 import { layOutTable } from './table.js';
 
 const HEADER = ['GENERATION', 'STATE', 'PUBLISHED', 'PARENT', 'SIZE', 'FUNCTIONS'];

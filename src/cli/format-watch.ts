@@ -5,9 +5,9 @@ import { shortest } from '../app/changed-units.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { formatReloaded } from './format-run.js';
 import { outcomeJson, patchJson } from './json-report.js';
-import { type Look, paint } from './look.js';
-import { printableFailure } from './printable.js';
-import { count, formatMs } from './quantity.js';
+import { type Look, paint } from '../terminal/look.js';
+import { printableFailure } from '../terminal/printable.js';
+import { count, formatMs } from '../terminal/quantity.js';
 import type { OutputOptions } from './terminal.js';
 
 /** More names than a line should have. */

@@ -2,7 +2,7 @@
  * Lines on a terminal that belongs to another program: they are kept back while that program draws on
  * the screen, and come when it is done with it.
  */
-import type { Sink } from './look.js';
+import type { Sink } from '../terminal/look.js';
 
 /** Older ones say nothing about the state of the program. */
 const MAX_HELD = 20;

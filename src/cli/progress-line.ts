@@ -3,8 +3,8 @@
  * Silent where there is no terminal to rewrite.
  */
 import type { Progress, ReportProgress } from '../app/report.js';
-import type { Look, Sink } from './look.js';
-import { printable } from './printable.js';
+import type { Look, Sink } from '../terminal/look.js';
+import { printable } from '../terminal/printable.js';
 
 /** Moves to the first column and clears to the end of the line (ECMA-48 EL). */
 const CLEAR_LINE = '\r\u001b[K';

@@ -4,7 +4,7 @@ import type { RunEvent } from '../app/report.js';
 import type { WatchEvent } from '../app/watch-event.js';
 import { parseSignal } from './arguments.js';
 import type { CommandContext } from './context.js';
-import { printable, printableJson } from './printable.js';
+import { printable, printableJson } from '../terminal/printable.js';
 import { addCrashOption, crashHandling, type CrashChoiceOption } from './crash-option.js';
 import {
   addBuildOptions,

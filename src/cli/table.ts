@@ -1,5 +1,5 @@
 /** Lays rows out in aligned columns. */
-import type { Look } from './look.js';
+import type { Look } from '../terminal/look.js';
 
 const GAP = '  ';
 

@@ -2,8 +2,8 @@
 import type { ReportProgress } from '../app/report.js';
 import type { HcrError } from '../core/failure.js';
 import { failureReport, formatFailure } from './failure-output.js';
-import { type Environment, type Look, lookOf, type Sink } from './look.js';
-import { printable, printableJson } from './printable.js';
+import { type Environment, type Look, lookOf, type Sink } from '../terminal/look.js';
+import { printable, printableJson } from '../terminal/printable.js';
 import { ProgressLine } from './progress-line.js';
 
 /** Options that every command takes. */

@@ -3,8 +3,8 @@
  * state in the title of the window. Nothing of it moves the cursor of a program that has the screen.
  */
 import type { WatchEvent } from '../app/watch-event.js';
-import type { Look, Sink } from './look.js';
-import { formatMs } from './quantity.js';
+import type { Look, Sink } from '../terminal/look.js';
+import { formatMs } from '../terminal/quantity.js';
 
 /** Moves to the first column and clears to the end of the line (ECMA-48 EL). */
 const CLEAR_LINE = '\r\u001b[K';

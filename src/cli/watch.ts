@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { WatchEvent } from '../app/watch-event.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
-import { printable, printableJson } from './printable.js';
+import { printable, printableJson } from '../terminal/printable.js';
 import { addCrashOption, crashHandling, type CrashChoiceOption } from './crash-option.js';
 import {
   addBuildOptions,

@@ -4,7 +4,7 @@ import type { Part } from './components/line.js';
 import type { FunctionRow } from './model/function-row.js';
 import { type Cockpit, selectedRow } from './model/state.js';
 import { fit, wrap } from './text.js';
-import { clock, micros } from './words.js';
+import { clock, formatMicros } from '../terminal/quantity.js';
 
 /** Old and new side by side need this much. */
 const SIDE_BY_SIDE_COLUMNS = 110;
@@ -124,7 +124,10 @@ export function historyLines(cockpit: Cockpit, unicode: boolean): Lines {
       return [
         { text: `  g${fit(String(generation), 4)}`, style: state === 'live' ? 'good' : 'plain' },
         { text: `${clock(Date.parse(publishedAt))}  ${fit(state, 8)}${body}` },
-        { text: pause === undefined ? '' : `  paused ${micros(pause, unicode)}`, style: 'dim' },
+        {
+          text: pause === undefined ? '' : `  paused ${formatMicros(pause, { unicode })}`,
+          style: 'dim',
+        },
       ];
     }),
     original,

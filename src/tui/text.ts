@@ -2,19 +2,12 @@
 import cliTruncate from 'cli-truncate';
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
-
-/** What a terminal would act on instead of showing it; names and messages come from the target. */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
-const TAB = '    ';
-
-export function printable(text: string): string {
-  return text.replaceAll('\t', TAB).replace(CONTROL, '\u00b7');
-}
+import { printableCells } from '../terminal/printable.js';
 
 /** Exactly `columns` wide: padded with blanks, or cut with a mark. */
 export function fit(text: string, columns: number, side: 'left' | 'right' = 'left'): string {
   if (columns <= 0) return '';
-  const shown = printable(text);
+  const shown = printableCells(text);
   const width = stringWidth(shown);
   if (width > columns) {
     let cut = cliTruncate(shown, columns);
@@ -28,7 +21,7 @@ export function fit(text: string, columns: number, side: 'left' | 'right' = 'lef
 
 /** A path or a place in one, of which the end says more than the beginning. */
 export function fitEnd(text: string, columns: number): string {
-  const shown = printable(text);
+  const shown = printableCells(text);
   if (stringWidth(shown) <= columns) return fit(shown, columns);
   return fit(cliTruncate(shown, columns, { position: 'start' }), columns);
 }
@@ -37,10 +30,12 @@ export function fitEnd(text: string, columns: number): string {
 export function wrap(text: string, columns: number): string[] {
   return text
     .split('\n')
-    .flatMap((line) => wrapAnsi(printable(line), Math.max(columns, 1), { hard: true }).split('\n'));
+    .flatMap((line) =>
+      wrapAnsi(printableCells(line), Math.max(columns, 1), { hard: true }).split('\n'),
+    );
 }
 
 /** Columns that a text takes. */
 export function widthOf(text: string): number {
-  return stringWidth(printable(text));
+  return stringWidth(printableCells(text));
 }

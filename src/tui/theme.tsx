@@ -1,6 +1,7 @@
 /** Colours by what they mean. Without colours, weight and inversion say the same. */
 import { type ReactNode, createContext, use } from 'react';
 import type { TextProps } from 'ink';
+import { type Environment, tasteOf } from '../terminal/look.js';
 
 type Style = Pick<TextProps, 'color' | 'backgroundColor' | 'bold' | 'dimColor' | 'inverse'>;
 
@@ -45,12 +46,9 @@ const MONOCHROME: Omit<Theme, 'unicode'> = {
   removed: {},
 };
 
-/** @see no-color.org; locale(7) */
-export function themeFor(environment: Readonly<Record<string, string | undefined>>): Theme {
-  const { NO_COLOR, LC_ALL, LC_CTYPE, LANG } = environment as Record<string, string>;
-  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '');
-  const unicode = /utf-?8/i.test(locale ?? '');
-  return { ...((NO_COLOR ?? '') === '' ? COLOURS : MONOCHROME), unicode };
+export function themeFor(environment: Environment): Theme {
+  const { colour, unicode } = tasteOf(environment);
+  return { ...(colour ? COLOURS : MONOCHROME), unicode };
 }
 
 const ThemeContext = createContext<Theme>({ ...COLOURS, unicode: true });

@@ -1,5 +1,5 @@
 import { Terminal } from '../../src/cli/terminal.js';
-import type { Look } from '../../src/cli/look.js';
+import type { Look } from '../../src/terminal/look.js';
 import { runCommandLine } from '../../src/cli/program.js';
 
 export const PLAIN: Look = { colour: false, unicode: true, width: undefined, rewritable: false };

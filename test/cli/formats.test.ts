@@ -7,7 +7,7 @@ import { formatPatch } from '../../src/cli/format-patch.js';
 import { formatRunEvent, runEventJson } from '../../src/cli/format-run.js';
 import { formatStatus } from '../../src/cli/format-status.js';
 import { patchJson } from '../../src/cli/json-report.js';
-import { formatBytes, formatMicros, formatMs } from '../../src/cli/quantity.js';
+import { formatBytes, formatMicros, formatMs } from '../../src/terminal/quantity.js';
 import { layOutTable } from '../../src/cli/table.js';
 import { HcrError } from '../../src/core/failure.js';
 import { ASCII, PLAIN } from './capture.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatFailure } from '../../src/cli/failure-output.js';
 import { formatPatch } from '../../src/cli/format-patch.js';
-import { printable, printableFailure, printableJson } from '../../src/cli/printable.js';
+import { printable, printableFailure, printableJson } from '../../src/terminal/printable.js';
 import { Terminal } from '../../src/cli/terminal.js';
 import { HcrError } from '../../src/core/failure.js';
 import { patchReport, patched } from './reports.js';

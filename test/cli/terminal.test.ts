@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lookOf, type Sink } from '../../src/cli/look.js';
+import { lookOf, type Sink } from '../../src/terminal/look.js';
 import { Terminal } from '../../src/cli/terminal.js';
 
 const sink = (isTTY: boolean): Sink & { text: string } => ({

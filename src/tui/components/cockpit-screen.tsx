@@ -19,7 +19,7 @@ import { GenerationList } from './generation-list.js';
 import { Header } from './header.js';
 import { Line, type Part } from './line.js';
 import { OverlayBody } from './overlays.js';
-import { plural } from '../words.js';
+import { count } from '../../terminal/quantity.js';
 
 export function CockpitScreen({
   store,
@@ -102,7 +102,7 @@ function SearchLine({
     parts.push({ text: `  ${visible.length} found`, style: 'dim' });
   } else {
     parts.push({ text: filter === 'all' ? 'functions' : filter, style: 'accent' });
-    parts.push({ text: `  ${plural(visible.length, 'function')}`, style: 'plain' });
+    parts.push({ text: `  ${count(visible.length, 'function')}`, style: 'plain' });
     if (visible.length < rows.length) parts.push({ text: ` of ${rows.length}`, style: 'dim' });
   }
   return <Line columns={columns} parts={[...parts, { text: '' }]} />;

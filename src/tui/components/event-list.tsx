@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { type Pane, windowTop } from '../layout.js';
 import type { Cockpit, LogEntry } from '../model/state.js';
 import { wrap } from '../text.js';
-import { clock } from '../words.js';
+import { clock } from '../../terminal/quantity.js';
 import { Line, type StyleName } from './line.js';
 
 const STYLES: { readonly [T in LogEntry['tone']]: StyleName } = {

@@ -5,7 +5,7 @@ import type { GenerationStatus } from '../../app/report.js';
 import { type Pane, windowTop } from '../layout.js';
 import { type Cockpit, generationsOf } from '../model/state.js';
 import { useTheme } from '../theme.js';
-import { clock, micros } from '../words.js';
+import { clock, formatMicros } from '../../terminal/quantity.js';
 import { fit } from '../text.js';
 import { Line } from './line.js';
 
@@ -30,7 +30,7 @@ export function GenerationList({
       String(generation.generation),
       clock(Date.parse(generation.publishedAt)),
       names.join(', '),
-      pause === undefined ? '' : micros(pause, unicode),
+      pause === undefined ? '' : formatMicros(pause, { unicode }),
       status?.generation === generation.generation,
       generation.state === 'retired' ? 'retired' : undefined,
     );

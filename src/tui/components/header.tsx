@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { Cockpit } from '../model/state.js';
 import { useTheme } from '../theme.js';
 import { Line, type Part, type StyleName } from './line.js';
-import { micros, plural } from '../words.js';
+import { formatMicros, count } from '../../terminal/quantity.js';
 
 const STATES: Readonly<Record<string, StyleName>> = {
   running: 'good',
@@ -33,8 +33,8 @@ export function Header({
   if (ended !== undefined) items.push({ text: 'ended', style: 'bad' });
   else if (overview !== undefined) {
     items.push({ text: overview.state, style: STATES[overview.state] ?? 'plain' });
-    items.push({ text: plural(overview.threads, 'thread') });
-    if (columns >= ROOMY_COLUMNS) items.push({ text: plural(overview.modules, 'module') });
+    items.push({ text: count(overview.threads, 'thread') });
+    if (columns >= ROOMY_COLUMNS) items.push({ text: count(overview.modules, 'module') });
   }
   if (status !== undefined) {
     const { generation } = status;
@@ -47,7 +47,10 @@ export function Header({
   if (operation !== undefined)
     items.push({ text: `${operation.what}: ${operation.stage}`, style: 'warning' });
   else if (lastPatch !== undefined)
-    items.push({ text: `last pause ${micros(lastPatch.pauseMicros, unicode)}`, style: 'dim' });
+    items.push({
+      text: `last pause ${formatMicros(lastPatch.pauseMicros, { unicode })}`,
+      style: 'dim',
+    });
   const parts = items.flatMap((part, index) =>
     index === 0 ? [part] : [{ text: separator, style: 'dim' as const }, part],
   );

@@ -12,6 +12,7 @@ import { type Failure, HcrError } from '../core/failure.js';
 const STEERING =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const TAB = '    ';
 /** Fields that hold text of several lines; in all others a new line is part of a name. */
 const SEVERAL_LINES = new Set(['notes', 'diagnostics', 'detail', 'message', 'text']);
 
@@ -19,6 +20,12 @@ function escaped(char: string): string {
   const code = char.charCodeAt(0);
   const digits = code.toString(16);
   return code < 0x100 ? `\\x${digits.padStart(2, '0')}` : `\\u${digits.padStart(4, '0')}`;
+}
+
+/** As one line that a screen of cells can hold: each character that steers as a dot, a tab as
+ *  blanks. */
+export function printableCells(text: string): string {
+  return text.replaceAll('\t', TAB).replaceAll('\n', '\u00b7').replace(STEERING, '\u00b7');
 }
 
 /** Keeps the ends of lines. */

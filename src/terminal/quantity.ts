@@ -1,7 +1,7 @@
 /** Numbers with their units, as people read them. */
 import type { Look } from './look.js';
 
-export function formatMicros(micros: number, look: Look): string {
+export function formatMicros(micros: number, look: Pick<Look, 'unicode'>): string {
   if (micros < 1000) return `${Math.round(micros)} ${look.unicode ? 'µs' : 'us'}`;
   return formatMs(micros / 1000);
 }
@@ -17,8 +17,15 @@ export function formatBytes(bytes: number): string {
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
 }
 
-/** `1 function`, `2 functions`, `2 processes`. */
+/** `1 function`, `2,000 functions`, `2 processes`. */
 export function count(number: number, noun: string): string {
   const ending = noun.endsWith('s') ? 'es' : 's';
-  return `${number} ${noun}${number === 1 ? '' : ending}`;
+  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : ending}`;
+}
+
+/** `14:03:12`, in the user's own time. @param at milliseconds since 1970 */
+export function clock(at: number): string {
+  const date = new Date(at);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }

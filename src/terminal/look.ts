@@ -22,18 +22,24 @@ export interface Sink {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @see locale(7) for the order of the variables; no-color.org */
 export function lookOf(sink: Sink, environment: Environment): Look {
   const terminal = sink.isTTY === true;
-  const { NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG } = environment as Record<string, string>;
-  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '');
+  const { TERM } = environment as Record<string, string>;
   return {
-    colour: terminal && (NO_COLOR ?? '') === '' && TERM !== 'dumb',
-    unicode: /utf-?8/i.test(locale ?? ''),
+    ...tasteOf(environment),
+    colour: terminal && tasteOf(environment).colour && TERM !== 'dumb',
     // A terminal that was never told its size says 0.
     width: terminal ? sink.columns || 80 : undefined,
     rewritable: terminal && TERM !== 'dumb',
   };
+}
+
+/** What the user's settings allow, wherever it goes. @see locale(7) for the order of the variables;
+ *  no-color.org */
+export function tasteOf(environment: Environment): Pick<Look, 'colour' | 'unicode'> {
+  const { NO_COLOR, LC_ALL, LC_CTYPE, LANG } = environment as Record<string, string>;
+  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '');
+  return { colour: (NO_COLOR ?? '') === '', unicode: /utf-?8/i.test(locale ?? '') };
 }
 
 export function paint(look: Look, format: Format, text: string): string {
