@@ -2,17 +2,17 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { HCR_CLI } from './places.js';
 
+const FIRST_LOOK_MS = 2000;
+
 export interface Outcome {
-  /** Of the compilers that it started. */
-  readonly compilerMs: number;
   readonly functions: number;
 }
 
 interface Event {
   readonly event: string;
-  readonly durationMs?: number;
   readonly functions?: readonly unknown[];
 }
 
@@ -26,15 +26,20 @@ export class Watching implements Disposable {
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
 
+  /** Until it watches, and has had the time to look at everything once. */
+  async ready(): Promise<void> {
+    const line = await this.lines.next();
+    if (line.done === true) throw new Error('hcr watch ended');
+    await setTimeout(FIRST_LOOK_MS);
+  }
+
   /** Of the next reload. @throws when it is refused, or hcr ends */
   async outcome(): Promise<Outcome> {
-    let compilerMs = 0;
     for (;;) {
       const line = await this.lines.next();
       if (line.done === true) throw new Error('hcr watch ended');
-      const { event, durationMs = 0, functions = [] } = JSON.parse(line.value) as Event;
-      if (event === 'compiled') compilerMs += durationMs;
-      if (event === 'patched') return { compilerMs, functions: functions.length };
+      const { event, functions = [] } = JSON.parse(line.value) as Event;
+      if (event === 'patched') return { functions: functions.length };
       if (event === 'refused' || event === 'failed') throw new Error(line.value);
     }
   }

@@ -130,6 +130,15 @@ export class UnitSearch {
     return { units, files: files.filter((file) => used.has(file)), notes: this.notes };
   }
 
+  /** The unit whose source was written last: the one that somebody is at work on. */
+  lastWritten(): UnitFiles | undefined {
+    const writtenAt = ({ source }: UnitFiles): number => this.clock.writtenAt(source);
+    return this.units.reduce<UnitFiles | undefined>(
+      (last, unit) => (last !== undefined && writtenAt(last) >= writtenAt(unit) ? last : unit),
+      undefined,
+    );
+  }
+
   /** @param sources real paths of translation units' own sources */
   withSources(sources: readonly string[]): ChangedUnits {
     const units = this.units.filter(({ source }) => sources.includes(source));

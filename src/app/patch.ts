@@ -13,6 +13,7 @@ import { guessesFor } from './guess-flags.js';
 import { buildSettingOf } from './build-setting.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
+import { readAhead } from './read-ahead.js';
 import { withReasons } from './patch-reasons.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
 import type { Selection } from './select-roots.js';
@@ -146,9 +147,19 @@ class PatchRun {
       void this.decoder();
       const isCompiling = options.object === undefined && extraFlags.length === 0;
       const rehearses = isCompiling && !options.dryRun;
-      const [built] = await Promise.all([builds, rehearses ? rehearsePublication() : undefined]);
+      const rehearsal = rehearses ? rehearsePublication() : undefined;
+      if (isCompiling) await this.readAhead(units);
+      const [built] = await Promise.all([builds, rehearsal]);
       return built;
     });
+  }
+
+  /** Lets go of the thread between units: compilers end meanwhile, and others are to be started. */
+  private async readAhead(units: readonly WantedUnit[]): Promise<void> {
+    for (const unit of units) {
+      readAhead(this.image, unit);
+      await new Promise(setImmediate);
+    }
   }
 
   async prepare(

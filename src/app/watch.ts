@@ -12,6 +12,7 @@ import { EXIT, HcrError, isHcrError } from '../core/failure.js';
 import { KnownModules } from '../ptrace/known-modules.js';
 import { forksOf } from '../ptrace/process-list.js';
 import { ProcessLife } from '../ptrace/process-life.js';
+import { rehearsePublication } from '../ptrace/rehearse.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { type ChangedUnits, UnitSearch } from './changed-units.js';
 import { KnownUnits } from './known-units.js';
@@ -19,6 +20,7 @@ import { type WantedUnit, locateUnits } from './locate.js';
 import { ProcessImage } from './observe.js';
 import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
+import { readAhead } from './read-ahead.js';
 import type { PatchOptions, PatchReport } from './report.js';
 import type { ProcessOutcome } from './reload-many.js';
 import { Saves } from './saves.js';
@@ -205,7 +207,10 @@ export class WatchSession implements Disposable {
     const fresh = everything ? await search.newer() : await search.madeOf(files);
     if (everything) this.leaveOut(fresh.files);
     const aside = await search.madeOf([...this.waiting]);
-    if (fresh.units.length === 0 && (files.length > 0 || aside.units.length === 0)) return;
+    if (fresh.units.length === 0 && (files.length > 0 || aside.units.length === 0)) {
+      if (everything) await this.rehearse(image, search);
+      return;
+    }
     if (fresh.files.length > 0) {
       const units = fresh.units.map(({ source }) => source);
       this.listener({ kind: 'changed', files: fresh.files, units });
@@ -217,6 +222,15 @@ export class WatchSession implements Disposable {
     } catch (error) {
       this.fail(error, fresh.files);
     }
+  }
+
+  /** There is nothing to do: what the first edit needs is read before somebody waits for it. */
+  private async rehearse(image: ProcessImage, search: UnitSearch): Promise<void> {
+    const unit = search.lastWritten();
+    if (unit === undefined || this.options.patch.dryRun) return;
+    await image.target.machine.loadDecoder();
+    await rehearsePublication();
+    readAhead(image, unit);
   }
 
   /** Brings the processes that the program has forked to where it is itself. */
