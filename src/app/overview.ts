@@ -1,7 +1,7 @@
 /** The state of a process at a glance, from /proc alone: the target is neither stopped nor slowed. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { type Pid, pid as toPid } from '../core/address.js';
+import { pid as toPid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
+import { childrenOf } from '../ptrace/process-list.js';
 import { idInProc, readMaps, readProcLink, readProcessStatus } from '../ptrace/procfs.js';
 
 /** What a memfd is called in /proc/pid/maps: hcr's own areas are some. @see memfd_create(2) */
@@ -35,7 +35,7 @@ export function readOverview(processId: number): ProcessOverview {
     state: runState(state),
     threads,
     modules: new Set(files.map(({ path }) => path)).size,
-    children: childrenOf(pid),
+    children: childrenOf(pid) ?? [],
   };
 }
 
@@ -44,19 +44,4 @@ function runState(letter: string): RunState {
   if (letter === 'R') return 'running';
   if (letter === 'T') return 'stopped';
   return letter === 't' ? 'traced' : 'sleeping';
-}
-
-/** Of every thread: a child belongs to the thread that made it. */
-function childrenOf(pid: Pid): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
-        .split(' ')
-        .filter((word) => word !== '')
-        .map(Number),
-    );
-  } catch {
-    // Not every kernel tells (CONFIG_PROC_CHILDREN), and a thread may have ended meanwhile.
-    return [];
-  }
 }

@@ -2,7 +2,7 @@
  *  @see namespaces(7), pid_namespaces(7) */
 import { readlinkSync, statSync } from 'node:fs';
 import type { Pid } from '../core/address.js';
-import { readProcFile } from './procfs.js';
+import { readProcessStatus } from './procfs.js';
 
 export interface Containment {
   /** Its number in each pid namespace from hcr's own to its own; one, where they are the same. */
@@ -14,9 +14,8 @@ export interface Containment {
 
 /** @throws HcrError `no-such-process` */
 export function containmentOf(pid: Pid): Containment {
-  const numbers = /^NSpid:\s*(.*)$/m.exec(readProcFile(pid, 'status'))?.[1] ?? String(pid);
   return {
-    numbers: numbers.trim().split(/\s+/).map(Number),
+    numbers: readProcessStatus(pid).namespacePids,
     hasOwnUserNamespace: !isSame((process) => readlinkSync(`/proc/${process}/ns/user`), pid),
     sharesFiles:
       isSame((process) => readlinkSync(`/proc/${process}/ns/mnt`), pid) &&

@@ -9,7 +9,7 @@
  */
 import { constants } from 'node:os';
 import type { Pid, Tid } from '../core/address.js';
-import { readProcessStatus, readThreadStatus } from './procfs.js';
+import { hasSignal, readProcessStatus, readThreadStatus } from './procfs.js';
 import type { Tracee } from './tracee.js';
 
 const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ } =
@@ -46,7 +46,7 @@ export function isFatal(pid: Pid, tid: Tid, signal: number): boolean {
   const status = readThreadStatus(pid, tid);
   if (status === undefined) return false;
   const { caughtSignals, ignoredSignals } = status;
-  return ((caughtSignals | ignoredSignals) & (1n << BigInt(signal - 1))) === 0n;
+  return !hasSignal(caughtSignals | ignoredSignals, signal);
 }
 
 /** What the kernel tells of the signal that a thread is about to get.

@@ -4,6 +4,7 @@ import type { Pid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { seizeFailure } from './attach-failure.js';
 import { ERRNO } from './libc.js';
+import { parseStat } from './proc-stat.js';
 import { readProcFile } from './procfs.js';
 
 /** `USER_HZ`, the unit of times in /proc on all machines that hcr knows. @see proc(5), sysconf(3) */
@@ -34,10 +35,7 @@ export function hasMemory(pid: Pid): boolean {
 
 /** As `Date.now()`, give or take a hundredth of a second. */
 export function startedAtMs(pid: Pid): number {
-  const stat = readProcFile(pid, 'stat');
-  // The name may hold blanks and brackets; the state, field 3, follows its last bracket.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const sinceBootSeconds = Number(fields[19]) / TICKS_PER_SECOND;
+  const sinceBootSeconds = parseStat(readProcFile(pid, 'stat')).startTicks / TICKS_PER_SECOND;
   const uptimeSeconds = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'));
   return Date.now() - (uptimeSeconds - sinceBootSeconds) * 1000;
 }

@@ -5,7 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Pid } from '../core/address.js';
-import { idInProc } from './procfs.js';
+import { parseStat } from './proc-stat.js';
+import { hasEnded, idInProc } from './procfs.js';
 
 const LOOK_MS = 200;
 
@@ -18,7 +19,7 @@ export interface LifeEvents {
 export class ProcessLife implements Disposable {
   private readonly pid: Pid;
   private readonly events: LifeEvents;
-  private readonly startTime: string | undefined;
+  private readonly startTime: number | undefined;
   private readonly timer: NodeJS.Timeout;
   /** At the last look, and when it was last told of. */
   private modules: string | undefined;
@@ -72,13 +73,10 @@ export class ProcessLife implements Disposable {
 }
 
 /** In clock ticks since the system's start; undefined for a process that has ended. */
-function startTimeOf(pid: Pid): string | undefined {
+function startTimeOf(pid: Pid): number | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name before may hold anything.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const mayHaveEnded = fields[0] === 'Z' || fields[0] === 'X';
-    return mayHaveEnded && idInProc(pid) === undefined ? undefined : fields[19];
+    const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    return hasEnded(stat) && idInProc(pid) === undefined ? undefined : stat.startTicks;
   } catch {
     return undefined;
   }

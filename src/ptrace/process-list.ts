@@ -3,13 +3,11 @@
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pid as toPid } from '../core/address.js';
-import { idInProc } from './procfs.js';
+import { type ProcStat, parseStat } from './proc-stat.js';
+import { hasEnded, idInProc } from './procfs.js';
 
-interface Listed {
+interface Listed extends ProcStat {
   readonly pid: number;
-  readonly parent: number;
-  /** The first 15 characters of what it is called. */
-  readonly name: string;
 }
 
 /** The longest name that the kernel keeps of a process. */
@@ -28,7 +26,7 @@ export function processTree(root: number): number[] {
   let all: readonly Listed[] | undefined;
   const tree = [root];
   for (const pid of tree) {
-    const children = listedChildren(pid);
+    const children = childrenOf(pid);
     all ??= children === undefined ? listProcesses() : undefined;
     const found =
       children ?? (all ?? []).filter(({ parent }) => parent === pid).map((each) => each.pid);
@@ -37,8 +35,9 @@ export function processTree(root: number): number[] {
   return tree;
 }
 
-/** As the kernel lists them; undefined where it was built without that list. */
-function listedChildren(pid: number): number[] | undefined {
+/** Of every thread, for a child belongs to the thread that made it; undefined where the kernel was
+ *  built without that list (CONFIG_PROC_CHILDREN), or a thread has ended meanwhile. */
+export function childrenOf(pid: number): number[] | undefined {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
@@ -63,14 +62,9 @@ function listProcesses(): Listed[] {
   return readdirSync('/proc').flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];
     try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
-      // The name in parentheses may hold anything.
-      const end = stat.lastIndexOf(')');
-      const [state, parent] = stat.slice(end + 2).split(' ');
-      if ((state === 'Z' || state === 'X') && idInProc(toPid(Number(entry))) === undefined)
-        return [];
-      const name = stat.slice(stat.indexOf('(') + 1, end);
-      return [{ pid: Number(entry), parent: Number(parent), name }];
+      const stat = parseStat(readFileSync(`/proc/${entry}/stat`, 'latin1'));
+      if (hasEnded(stat) && idInProc(toPid(Number(entry))) === undefined) return [];
+      return [{ pid: Number(entry), ...stat }];
     } catch {
       return [];
     }

@@ -5,11 +5,11 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Addr, AddrRange, Pid } from '../core/address.js';
-import { hex, offsetBy } from '../core/address.js';
+import { hex, offsetBy, tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import { ERRNO, type Libc, MAX_VECTORS, type NativeBuffer } from './libc.js';
-import { readProcessStatus } from './procfs.js';
+import { hasEnded, readThreadStatus } from './procfs.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -136,12 +136,12 @@ export class ProcessMemory implements Memory, Disposable {
 
   private programGone(cause?: unknown): HcrError {
     const { pid } = this;
-    return isRunning(pid)
-      ? new HcrError(
+    return hasExited(pid)
+      ? new HcrError({ code: 'target-exited', pid, how: 'its memory is gone' }, { cause })
+      : new HcrError(
           { code: 'target-replaced', pid, detail: 'nothing was changed in it' },
           { cause },
-        )
-      : new HcrError({ code: 'target-exited', pid, how: 'its memory is gone' }, { cause });
+        );
   }
 
   private openFile(): number {
@@ -178,7 +178,7 @@ export class ProcessMemory implements Memory, Disposable {
     errno?: number,
     cause?: unknown,
   ): never {
-    if (errno === ERRNO.ESRCH || !isRunning(this.pid)) {
+    if (errno === ERRNO.ESRCH || hasExited(this.pid)) {
       throw new HcrError(
         { code: 'target-exited', pid: this.pid, how: `hcr could not ${verb} its memory` },
         { cause },
@@ -211,10 +211,6 @@ function isAlive(memFile: number): boolean {
   }
 }
 
-function isRunning(pid: Pid): boolean {
-  try {
-    return !/[ZX]/.test(readProcessStatus(pid).state);
-  } catch {
-    return false;
-  }
+function hasExited(pid: Pid): boolean {
+  return hasEnded(readThreadStatus(pid, tid(pid)));
 }

@@ -149,10 +149,7 @@ export function isRunning(pid: Pid, thread: Tid): boolean {
  * @returns undefined when all its threads have ended, or there never was one
  */
 export function idInProc(pid: Pid): Pid | undefined {
-  const isAlive = (thread: Tid): boolean => {
-    const state = readThreadStatus(pid, thread)?.state;
-    return state !== undefined && state !== 'Z' && state !== 'X';
-  };
+  const isAlive = (thread: Tid): boolean => !hasEnded(readThreadStatus(pid, thread));
   if (isAlive(tid(pid))) return pid;
   const other = listThreads(pid).find(isAlive);
   return other === undefined ? undefined : toPid(other);
@@ -221,6 +218,17 @@ export function readThreadStatus(pid: Pid, thread: Tid): ProcessStatus | undefin
   } catch {
     return undefined;
   }
+}
+
+/** True of a thread that is gone, or that has exited and still has a number; of a process, when
+ *  its first thread has. */
+export function hasEnded(status: { readonly state: string } | undefined): boolean {
+  return status === undefined || status.state === 'Z' || status.state === 'X';
+}
+
+/** Whether a set of signals holds one. */
+export function hasSignal(signals: bigint, signal: number): boolean {
+  return (signals & (1n << BigInt(signal - 1))) !== 0n;
 }
 
 /** Target of a link such as `exe` or `cwd`, as the target sees it; undefined when unreadable. */

@@ -22,7 +22,13 @@ import { type Gadgets, findGadgets } from './gadgets.js';
 import { repairInterruptedCall, repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import type { TargetProcess } from './process.js';
-import { type Mapping, listThreads, readProcessStatus, readThreadStatus } from './procfs.js';
+import {
+  type Mapping,
+  hasEnded,
+  listThreads,
+  readProcessStatus,
+  readThreadStatus,
+} from './procfs.js';
 import type { StopReason } from './requests.js';
 import { leaveRestartableSequence } from './restartable-sequence.js';
 import { type PlannedCall, Sandbox } from './sandbox.js';
@@ -37,7 +43,6 @@ const NAP_MICROS = 20;
 const STOP_WAIT_MS = 100;
 const PATIENCE_MS = 1000;
 const RETRY_MICROS = 2000;
-const ENDED = /[ZX]/;
 
 interface Wanted {
   readonly gadgets: Gadgets;
@@ -126,8 +131,7 @@ export class RemoteCalls implements Disposable {
     const { pid, machine, tracing } = target;
     const tracee = tracing.acquire(tid);
     if (!(tracee instanceof Tracee)) {
-      const status = readThreadStatus(pid, tid);
-      if (status === undefined || ENDED.test(status.state)) return undefined;
+      if (hasEnded(readThreadStatus(pid, tid))) return undefined;
       throw seizeFailure(pid, -tracee);
     }
     let taken = false;
@@ -263,7 +267,7 @@ function* threadsThatCanStop(pid: Pid): Generator<Tid> {
   for (const tid of listThreads(pid)) {
     const status = readThreadStatus(pid, tid);
     // One in an uninterruptible wait, such as for the child of vfork, would stop who knows when.
-    if (status === undefined || ENDED.test(status.state) || status.state === 'D') continue;
+    if (status === undefined || hasEnded(status) || status.state === 'D') continue;
     if (status.seccomp === 0) yield tid;
     else filtered.push(tid);
   }

@@ -20,7 +20,7 @@ import { isHcrError } from '../core/failure.js';
 import { type WayOut, hasComeOut } from '../patch/way-out.js';
 import { openBreakpoint } from './breakpoint.js';
 import type { TargetProcess } from './process.js';
-import { readThreadStatus } from './procfs.js';
+import { hasSignal, readThreadStatus } from './procfs.js';
 import { StoppedWorld } from './stopped-world.js';
 import { Tracee } from './tracee.js';
 
@@ -87,10 +87,7 @@ function harmlessSignal({ pid }: TargetProcess, tid: Tid): number | undefined {
   const status = readThreadStatus(pid, tid);
   if (status === undefined) return undefined;
   const { SIGURG, SIGWINCH, SIGCHLD } = constants.signals;
-  return [SIGURG, SIGWINCH, SIGCHLD].find((signal) => {
-    const bit = 1n << BigInt(signal - 1);
-    return (status.takenSignals & bit) === 0n;
-  });
+  return [SIGURG, SIGWINCH, SIGCHLD].find((signal) => !hasSignal(status.takenSignals, signal));
 }
 
 async function untilAllAreOut(

@@ -18,7 +18,7 @@ import { machineOf } from './executable-header.js';
 import { isFatal } from './fatal-signal.js';
 import { repairInterruptedCall } from './interrupted-call.js';
 import { type Libc, libc } from './libc.js';
-import { listThreads, readThreadStatus } from './procfs.js';
+import { hasEnded, listThreads, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 import type { Tracing } from './tracing.js';
@@ -148,9 +148,7 @@ export class Supervisor implements Tracing, Disposable {
   private seize(tid: Tid): boolean {
     const tracee = this.acquire(tid);
     if (tracee instanceof Tracee) return true;
-    const state = readThreadStatus(this.pid, tid)?.state;
-    if (state !== undefined && state !== 'Z' && state !== 'X')
-      throw seizeFailure(this.pid, -tracee);
+    if (!hasEnded(readThreadStatus(this.pid, tid))) throw seizeFailure(this.pid, -tracee);
     return false;
   }
 
