@@ -9,13 +9,12 @@
  */
 import { type Stats, lstatSync, readlinkSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
+import { MAX_LINKS, pathParts } from '../core/path-parts.js';
 import { isDirectory } from './file-kind.js';
 
 const WRITABLE_BY_ALL = 0o002;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
-/** As many as the kernel follows. */
-const MAX_LINKS = 40;
 const OF_KERNEL = /^\/(proc|sys|dev)(\/|$)/;
 
 /** Users whose files are taken without being named: root, hcr's own user, who called hcr through
@@ -64,7 +63,7 @@ interface Step {
 /** Every file, folder and link that the kernel passes on its way, as far as there are any. Links are
  *  followed by their text, which those in /proc are not; but the way into it is among the steps. */
 function* stepsTo(path: string): Generator<Step> {
-  const left = partsOf(resolve(path));
+  const left = pathParts(resolve(path));
   let at = '/';
   for (let links = 0; links <= MAX_LINKS; ) {
     const name = left.shift();
@@ -81,12 +80,8 @@ function* stepsTo(path: string): Generator<Step> {
     links += 1;
     const target = readlinkSync(here);
     if (isAbsolute(target)) at = '/';
-    left.unshift(...partsOf(target));
+    left.unshift(...pathParts(target));
   }
-}
-
-function partsOf(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 function statOf(path: string): Stats | undefined {

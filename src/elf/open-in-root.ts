@@ -11,11 +11,10 @@
  */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { MAX_LINKS, pathParts } from '../core/path-parts.js';
 
 /** The same on all machines that Node runs on. @see asm-generic/fcntl.h */
 const O_PATH = 0o10000000;
-/** As many as the kernel follows. */
-const MAX_LINKS = 40;
 const IN_ROOT = /^(\/proc\/\d+\/root)(\/.*)?$/;
 
 /** The root that a path leads into where it is not hcr's own, and the path below it. */
@@ -68,10 +67,6 @@ class Way implements Disposable {
   }
 }
 
-function partsOf(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
-}
-
 function failed(code: 'ENOENT' | 'ELOOP', path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${path}`), { code });
 }
@@ -80,7 +75,7 @@ function failed(code: 'ENOENT' | 'ELOOP', path: string): NodeJS.ErrnoException {
  *  @throws what open(2) would */
 function locate(root: string, below: string): number {
   using way = new Way(root);
-  const left = partsOf(below);
+  const left = pathParts(below);
   for (let links = 0; links <= MAX_LINKS; ) {
     const name = left.shift();
     if (name === undefined) break;
@@ -94,7 +89,7 @@ function locate(root: string, below: string): number {
       links += 1;
       const target = readlinkSync(way.to(name));
       if (target.startsWith('/')) way.goToRoot();
-      left.unshift(...partsOf(target));
+      left.unshift(...pathParts(target));
       if (links > MAX_LINKS) throw failed('ELOOP', below);
     } else if (left.length === 0) return found;
     else way.enter(found);
