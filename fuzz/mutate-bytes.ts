@@ -1,5 +1,5 @@
 /** Damage that knows nothing of a format but that it has numbers, offsets, lengths and LEB128. */
-import type { Random } from './random.js';
+import type { Random } from '../test/support/random.js';
 
 export const MAX_INPUT_BYTES = 1 << 18;
 
@@ -60,9 +60,9 @@ export function damageField(bytes: Uint8Array, field: Field, random: Random): vo
 /** Overwrites with a LEB128 number: short or long, ended or not. */
 function damageLeb128(bytes: Uint8Array, at: number, random: Random): void {
   const length = 1 + random.below(random.below(4) === 0 ? 12 : 5);
-  const filler = random.of([0x80, 0xff, 0x81]) ?? 0x80;
+  const filler = random.of([0x80, 0xff, 0x81]);
   for (let i = 0; i < length && at + i < bytes.length; i++) bytes[at + i] = filler;
-  if (at + length < bytes.length) bytes[at + length] = random.of([0, 1, 0x7f, 0x0f]) ?? 0;
+  if (at + length < bytes.length) bytes[at + length] = random.of([0, 1, 0x7f, 0x0f]);
 }
 
 function splice(bytes: Uint8Array, at: number, removed: number, added: Uint8Array): Uint8Array {
@@ -107,14 +107,14 @@ export function damageBytes(
       bytes[at] = random.below(256);
       return bytes;
     case 3: {
-      const widthBytes = random.of([1, 2, 4, 8]) ?? 4;
+      const widthBytes = random.of([1, 2, 4, 8]);
       // Fields are aligned to their size where they stand in tables.
       const within = Math.floor((at - range.start) / widthBytes) * widthBytes;
       damageField(bytes, { offset: range.start + within, widthBytes }, random);
       return bytes;
     }
     case 4:
-      damageField(bytes, { offset: at, widthBytes: random.of([1, 2, 4, 8]) ?? 4 }, random);
+      damageField(bytes, { offset: at, widthBytes: random.of([1, 2, 4, 8]) }, random);
       return bytes;
     case 5:
       damageLeb128(bytes, at, random);
@@ -130,7 +130,7 @@ export function damageBytes(
       return splice(bytes, at, 0, piece(random.of(others) ?? bytes, random, 64).slice());
     default:
       if (random.below(4) > 0)
-        bytes.fill(random.of([0, 0xff, 0x80]) ?? 0, at, at + 1 + random.below(16));
+        bytes.fill(random.of([0, 0xff, 0x80]), at, at + 1 + random.below(16));
       else return bytes.slice(0, random.below(bytes.length + 1));
       return bytes;
   }

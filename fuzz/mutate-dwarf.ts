@@ -1,7 +1,7 @@
 /** Damage to debug sections: other forms, tags, attributes and operations, references elsewhere. */
 import { writeNumber } from './mutate-bytes.js';
 import { DW_AT, DW_FORM, DW_TAG } from '../src/dwarf/constants.js';
-import type { Random } from './random.js';
+import type { Random } from '../test/support/random.js';
 
 const FORMS = Object.values(DW_FORM);
 const TAGS = Object.values(DW_TAG).filter((tag) => tag < 0x80);
@@ -56,7 +56,7 @@ export function damageDwarf(bytes: Uint8Array, span: Span, name: string, random:
     }
     case '.debug_info':
     case '.debug_types': {
-      const widthBytes = random.of([4, 4, 4, 1, 2, 8]) ?? 4;
+      const widthBytes = random.of([4, 4, 4, 1, 2, 8]);
       const choice = random.below(4);
       if (choice === 0) bytes[at] = random.of(OPERATIONS) ?? 0;
       else if (choice === 1) bytes[at] = random.below(40);

@@ -9,7 +9,7 @@ import {
   writeNumber,
 } from './mutate-bytes.js';
 import { damageDwarf } from './mutate-dwarf.js';
-import type { Random } from './random.js';
+import type { Random } from '../test/support/random.js';
 
 /** Offset and width of each field. @see gABI 4 "ELF Header", "Section Header"; 5 "Program Header" */
 const HEADER: readonly (readonly [number, number])[] = [

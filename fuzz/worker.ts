@@ -11,7 +11,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isHcrError } from '../src/core/failure.js';
 import { Coverage } from './coverage.js';
 import { MAX_INPUT_BYTES } from './mutate-bytes.js';
-import { Random } from './random.js';
+import { Random } from '../test/support/random.js';
 import { ACCEPTED, type Target } from './target.js';
 import { type Assignment, CONTROL, type WorkerMessage } from './protocol.js';
 

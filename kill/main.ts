@@ -17,7 +17,7 @@ import { CELLS, type Cell, describeCell } from './cells.js';
 import type { Fate, Plan } from './fate.js';
 import { Loss } from './health.js';
 import { type Language, type Program, Scratch, buildProgram } from './programs.js';
-import { Random } from './random.js';
+import { Random } from '../test/support/random.js';
 import { meetRun } from './runs.js';
 import { type Encounter, type Means, Subject } from './subject.js';
 import { Tally, sumOf } from './tally.js';
@@ -117,7 +117,7 @@ class Session implements AsyncDisposable {
   private async followUp(subject: Subject, { seen, fate }: Encounter): Promise<void> {
     const { random } = this;
     if (random.next() > (seen.left === 'nothing' ? 0.3 : 0.7) && fate.wasKilled) return;
-    const to = random.pick([0, ...seen.kept]);
+    const to = random.of([0, ...seen.kept]);
     const isBack = random.next() < 0.3 && to !== seen.pendingTo && to !== seen.generation;
     await subject.next(isBack ? { verb: 'rollback', to } : undefined);
   }
@@ -158,7 +158,7 @@ class Session implements AsyncDisposable {
           ? { kind: 'killed-at', point }
           : dice < 0.95
             ? { kind: 'suspended', point, forMs: random.between(1, 300) }
-            : { kind: 'signalled', point, signal: random.pick(['SIGTERM', 'SIGINT', 'SIGHUP']) };
+            : { kind: 'signalled', point, signal: random.of(['SIGTERM', 'SIGINT', 'SIGHUP']) };
     if (cell.verb === 'run' || cell.verb === 'watch') {
       // Neither ends by itself when it is let go on, and signals are for the program that runs.
       const isEnd = plan.kind === 'killed-at' || plan.kind === 'killed-after';

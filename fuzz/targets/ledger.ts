@@ -16,7 +16,7 @@ import {
 import { writesTo } from '../../src/patch/plan.js';
 import { forgetRetired, retire, supersededGenerations } from '../../src/patch/retire.js';
 import { changeCount, mutateBytes } from '../mutate-bytes.js';
-import type { Random } from '../random.js';
+import type { Random } from '../../test/support/random.js';
 import { type Target, attempt } from '../target.js';
 
 const PID = 1;

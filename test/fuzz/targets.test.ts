@@ -1,6 +1,6 @@
 /** A taste of `npm run fuzz`: each target reads its sound inputs and some damaged ones, in bounds. */
 import { beforeAll, expect, test } from 'vitest';
-import { Random } from '../../fuzz/random.js';
+import { Random } from '../support/random.js';
 import { buildSeeds } from '../../fuzz/seeds.js';
 import { attempt } from '../../fuzz/target.js';
 import { TARGETS } from '../../fuzz/targets.js';

@@ -15,7 +15,7 @@ import { hcrCommand, attach, rollBack as rollBackByCommand } from '../../support
 import { type Target, startTarget } from '../../support/target.js';
 import { nextTick } from '../../support/ticks.js';
 import { type Footprint, takeFootprint } from './footprint.js';
-import { Random } from './random.js';
+import { Random } from '../../support/random.js';
 
 const FUNCTIONS = Array.from({ length: 30 }, (_, i) => `work_${i}`);
 const MOST_AT_ONCE = 6;
@@ -151,7 +151,6 @@ class Soak {
       .map(({ generation: number }) => number)
       .filter((number) => number !== generation && this.versionsAt.has(number));
     const to = this.random.of([0, ...kept.slice(-20)]);
-    if (to === undefined) return;
     const report = await (step === 'commandRollBack'
       ? rollBackByCommand(pid, ['--to', String(to)], COMMAND)
       : rollBack(pid, { to, dryRun: false, timeoutMs: PATCHING.timeoutMs }, SAME_AS_EVER)
