@@ -5,18 +5,17 @@
  * registers, its stack and the frame descriptions, `nameFrames` reads debug information and can run
  * when the thread runs again.
  */
-import { type Addr, addr, contains, hex, offsetBy } from '../core/address.js';
+import { type Addr, addr, contains, hex, rangeAt, tid as toTid } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import type { ThreadTrace, TraceFrame } from '../core/thread-trace.js';
-import { isHcrError } from '../core/failure.js';
 import { sourceLabel } from '../dwarf/source-name.js';
 import { type Frame, type Trace, unwind } from '../dwarf/unwind.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import { type Backtracer, StackCopy } from '../patch/busy-frames.js';
-import type { Body } from '../patch/ledger.js';
+import { type Body, codeRangesOf } from '../patch/ledger.js';
 import { readThreadStatus } from '../ptrace/procfs.js';
-import { tid as toTid } from '../core/address.js';
 import type { ProcessImage } from './observe.js';
 import { UnwindTables } from './unwind-tables.js';
 
@@ -75,12 +74,10 @@ function bodyAt(
   address: Addr,
 ): { readonly body: Body; readonly generation: number } | undefined {
   for (const { number, bodies, blocks } of store.ledger.generations) {
-    const own = blocks.some(({ start, sizeBytes }) =>
-      contains({ start, end: offsetBy(start, sizeBytes) }, address),
-    );
+    const own = blocks.some(({ start, sizeBytes }) => contains(rangeAt(start, sizeBytes), address));
     if (!own) continue;
-    const body = bodies.find(({ start, sizeBytes, cold }) =>
-      [{ start, end: offsetBy(start, sizeBytes) }, ...cold].some((each) => contains(each, address)),
+    const body = bodies.find((each) =>
+      codeRangesOf(each).some((range) => contains(range, address)),
     );
     if (body !== undefined) return { body, generation: number };
   }
@@ -88,8 +85,9 @@ function bodyAt(
 }
 
 function placeInModule(image: ProcessImage, module: LoadedModule, pc: Addr, codeAddr: Addr): Place {
-  const symbol = unlessDamaged(() => symbolAt(module, codeAddr));
-  const known = unlessDamaged(() => {
+  // A trace without a name is better than none.
+  const symbol = unlessMalformed(() => symbolAt(module, codeAddr));
+  const known = unlessMalformed(() => {
     const at = fileAddress(module, codeAddr);
     const unit = image.debugInfo(module)?.unitAt(at);
     const entry = unit?.functionAt(at);
@@ -119,14 +117,4 @@ function symbolAt(
     module.file.symbols().findAddress(at).find(isFunction) ??
     module.file.dynamicSymbols().findAddress(at).find(isFunction);
   return symbol && { name: symbol.name, start: addr(symbol.value + module.bias) };
-}
-
-/** A trace without a name is better than none. */
-function unlessDamaged<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isHcrError(error, 'malformed-file')) return undefined;
-    throw error;
-  }
 }

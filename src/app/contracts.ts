@@ -1,6 +1,6 @@
 /** Whether a new body needs a stub in front of it; see src/patch/caller-contract.ts. */
 import type { Decoder, RegisterSet } from '../arch/arch.js';
-import { type Addr, type AddrRange, contains, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, contains, offsetBy, rangeAt } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
@@ -10,7 +10,7 @@ import type { KeepingNeed } from '../link/layout.js';
 import type { LinkedPart } from '../link/link.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import { callerContract } from '../patch/caller-contract.js';
-import { type Body, bodiesAt } from '../patch/ledger.js';
+import { type Body, bodiesAt, codeRangesOf } from '../patch/ledger.js';
 import { ModuleCode, type RedirectedCode } from '../patch/module-code.js';
 import { runnableGenerations } from '../patch/retire.js';
 import { debugEntryAt } from './locate.js';
@@ -87,7 +87,7 @@ function codeAfter(image: ProcessImage, placed: PlacedUnit): ModuleCode {
     const start = linked.addressOf(fn);
     if (start === undefined || fn.name.endsWith('.cold')) continue;
     const root = prepared.roots.find((candidate) => candidate.fn === fn);
-    const ranges = [{ start, end: offsetBy(start, fn.sizeBytes) }, ...coldParts(placed, fn)];
+    const ranges = [rangeAt(start, fn.sizeBytes), ...coldParts(placed, fn)];
     redirected.push({ entry: root?.live.address ?? start, ranges });
   }
   return moduleCode(
@@ -102,7 +102,7 @@ function codeAfter(image: ProcessImage, placed: PlacedUnit): ModuleCode {
 function redirectOf(body: Body): RedirectedCode {
   return {
     entry: body.entry,
-    ranges: [{ start: body.start, end: offsetBy(body.start, body.sizeBytes) }, ...body.cold],
+    ranges: codeRangesOf(body),
   };
 }
 

@@ -1,7 +1,8 @@
 /** Looks at a thread that is about to get a fatal signal: whether a new body is to blame, where it was,
  *  and what can be done. Nothing is changed. */
+import { codeRangesOf } from '../patch/ledger.js';
 import type { Decoder, Machine, RegisterSet } from '../arch/arch.js';
-import { addr, hex } from '../core/address.js';
+import { hex } from '../core/address.js';
 import { CachedMemory } from '../core/cached-memory.js';
 import { HcrError } from '../core/failure.js';
 import { DW_CC } from '../dwarf/constants.js';
@@ -188,8 +189,7 @@ function writtenIn(
   decoder: Decoder,
 ): RegisterSet | undefined {
   const { memory } = image.target;
-  const ranges = [{ start: body.start, end: addr(body.start + body.sizeBytes) }, ...body.cold];
-  const parts = ranges.flatMap(({ start, end }) => {
+  const parts = codeRangesOf(body).flatMap(({ start, end }) => {
     const bytes = memory.tryRead(start, end - start);
     return bytes === undefined ? [] : [{ start, bytes }];
   });

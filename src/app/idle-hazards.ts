@@ -2,9 +2,15 @@
  * Functions that hand each other data of a type whose layout changes. An old frame of one that
  * calls another would hand old data to new code, so no such frame may be left.
  */
-import { type Addr, type AddrRange, offsetBy, vaddr } from '../core/address.js';
+import { type Addr, type AddrRange, offsetBy, rangeAt, vaddr } from '../core/address.js';
 import { liveAddress } from '../elf/loaded-module.js';
-import { type Body, type EntryRecord, type Ledger, bodiesAt } from '../patch/ledger.js';
+import {
+  type Body,
+  type EntryRecord,
+  type Ledger,
+  bodiesAt,
+  codeRangesOf,
+} from '../patch/ledger.js';
 import type { Hazard } from '../patch/safety.js';
 import type { ProcessImage } from './observe.js';
 import type { PatchRoot } from './select-roots.js';
@@ -45,16 +51,13 @@ export function whenIdleHazards(
     ranges.map((range) => ({ range, function: name, why: 'not-idle' }));
   const originals = wanted.flatMap((record) => {
     const { entry, name, sizeBytes } = record;
-    const whole = { start: entry, end: offsetBy(entry, sizeBytes) };
-    return hazardsOf(name, [whole, ...coldParts(image, record)]);
+    return hazardsOf(name, [rangeAt(entry, sizeBytes), ...coldParts(image, record)]);
   });
   const bodies = ledger.generations
     .filter(({ blocks }) => blocks.length > 0)
     .flatMap((generation) => generation.bodies)
     .filter(({ entry, start }) => entries.has(entry) && start !== entry)
-    .flatMap(({ name, start, sizeBytes, cold }) =>
-      hazardsOf(name, [{ start, end: offsetBy(start, sizeBytes) }, ...cold]),
-    );
+    .flatMap((body) => hazardsOf(body.name, codeRangesOf(body)));
   return [...originals, ...bodies];
 }
 
@@ -66,10 +69,7 @@ function coldParts({ modules }: ProcessImage, { name, module: path }: EntryRecor
       module.file
         .symbols()
         .findByName(`${name}.cold`)
-        .map(({ value, sizeBytes }) => {
-          const start = liveAddress(module, vaddr(value));
-          return { start, end: offsetBy(start, sizeBytes) };
-        }),
+        .map(({ value, sizeBytes }) => rangeAt(liveAddress(module, vaddr(value)), sizeBytes)),
     );
 }
 

@@ -3,8 +3,7 @@
  * and of what hcr brought. Read when first asked for and then kept, so that threads can be unwound
  * again without reading anything but their stacks.
  */
-import { type Addr, contains } from '../core/address.js';
-import { isHcrError } from '../core/failure.js';
+import { type Addr, contains, rangeAt } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { type FrameSource, describeAt, frameTableOf } from '../dwarf/frame-table.js';
 import type { FrameBytes } from '../dwarf/frame-rows.js';
@@ -12,9 +11,9 @@ import type { FoundDescription, UnwindContext } from '../dwarf/unwind.js';
 import { PT } from '../elf/constants.js';
 import { readElf } from '../elf/elf-file.js';
 import { bytesInMemory } from '../elf/file-bytes.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import { type CoveredRange, decodeFrameIndex } from '../link/frame-index.js';
-import type { Block, GenerationRecord } from '../patch/ledger.js';
-import type { Mapping } from '../ptrace/procfs.js';
+import type { GenerationRecord } from '../patch/ledger.js';
 import type { ProcessImage } from './observe.js';
 
 const KERNEL_OBJECT = '[vdso]';
@@ -78,15 +77,13 @@ function kernelObjectOf({ target }: ProcessImage): Region[] {
   if (mapping === undefined || mapping.end - mapping.start > MAX_KERNEL_OBJECT_BYTES) return [];
   const bytes = target.memory.tryRead(mapping.start, mapping.end - mapping.start);
   if (bytes === undefined) return [];
-  return orNone(() => {
+  const region = unlessMalformed(() => {
     const elf = readElf(bytesInMemory(bytes), KERNEL_OBJECT);
     const base = elf.segments.find(({ type }) => type === PT.LOAD)?.address ?? 0;
-    return [{ ...rangeOf(mapping), bias: mapping.start - base, source: frameTableOf(elf) }];
+    const { start, end } = mapping;
+    return { start, end, bias: start - base, source: frameTableOf(elf) };
   });
-}
-
-function rangeOf({ start, end }: Mapping): { readonly start: number; readonly end: number } {
-  return { start, end };
+  return region === undefined ? [] : [region];
 }
 
 /** Of the generations that still have their memory. */
@@ -94,35 +91,19 @@ function describedBy(
   { target }: ProcessImage,
   { frameIndexes, blocks }: GenerationRecord,
 ): (CoveredRange & { readonly home: FrameBytes })[] {
-  return frameIndexes.flatMap(({ start, end }) =>
-    orNone(() => {
-      const block = blocks.find((each) => contains(rangeOfBlock(each), start));
+  return frameIndexes.flatMap(({ start, end }) => {
+    const described = unlessMalformed(() => {
+      const block = blocks.find((each) => contains(rangeAt(each.start, each.sizeBytes), start));
       const bytes = block && target.memory.tryRead(block.start, block.sizeBytes);
       if (block === undefined || bytes === undefined) return [];
       const home = { bytes, address: block.start, littleEndian: true, what: 'new frames' };
       const index = bytes.subarray(start - block.start, end - block.start);
       return decodeFrameIndex(index, true).map((range) => ({ ...range, home }));
-    }),
-  );
-}
-
-function rangeOfBlock({ start, sizeBytes }: Block): {
-  readonly start: number;
-  readonly end: number;
-} {
-  return { start, end: start + sizeBytes };
+    });
+    return described ?? [];
+  });
 }
 
 function readDescription(home: FrameBytes, at: Addr): FoundDescription['description'] | undefined {
-  return orNone(() => [describeAt(home, at - home.address, 'eh')])[0];
-}
-
-/** What is damaged has no descriptions. */
-function orNone<T>(read: () => readonly T[]): T[] {
-  try {
-    return [...read()];
-  } catch (error) {
-    if (isHcrError(error, 'malformed-file')) return [];
-    throw error;
-  }
+  return unlessMalformed(() => describeAt(home, at - home.address, 'eh'));
 }

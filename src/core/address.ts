@@ -74,6 +74,11 @@ export function offsetBy<A extends Addr | Vaddr>(address: A, bytes: number): A {
   return checked(address + bytes, 'address') as A;
 }
 
+/** The addresses of something that begins here. */
+export function rangeAt<A extends Addr | Vaddr>(start: A, sizeBytes: number): Range<A> {
+  return { start, end: offsetBy(start, sizeBytes) };
+}
+
 export function contains<A extends number>(range: Range<A>, address: number): boolean {
   return address >= range.start && address < range.end;
 }

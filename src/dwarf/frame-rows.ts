@@ -266,6 +266,6 @@ class RowState {
   }
 }
 
-function readerOf({ bytes, littleEndian, what }: FrameBytes): ByteReader {
+export function readerOf({ bytes, littleEndian, what }: FrameBytes): ByteReader {
   return new ByteReader(bytes, littleEndian, what);
 }

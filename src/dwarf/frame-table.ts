@@ -7,10 +7,10 @@
  * @see LSB 5 Core Generic, 10.6.2 for `.eh_frame_hdr`
  */
 import { vaddr } from '../core/address.js';
-import { ByteReader } from '../core/byte-reader.js';
-import { isHcrError } from '../core/failure.js';
+import type { ByteReader } from '../core/byte-reader.js';
 import { PT, SHT } from '../elf/constants.js';
 import type { ElfFile } from '../elf/elf-file.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import {
   type FdeEntry,
   type FrameFormat,
@@ -18,7 +18,7 @@ import {
   readEncodedAddress,
   readFdeAt,
 } from './call-frames.js';
-import type { FrameBytes, FrameDescription } from './frame-rows.js';
+import { type FrameBytes, type FrameDescription, readerOf } from './frame-rows.js';
 
 /** More is no section of frame descriptions: a browser has some 30 MB. */
 const MAX_FRAME_BYTES = 1 << 29;
@@ -66,7 +66,7 @@ function lazily(open: () => FrameSource | undefined): FrameSource {
   let opened: { readonly source: FrameSource | undefined } | undefined;
   return {
     find: (address) =>
-      orNone(() => {
+      unlessMalformed(() => {
         if (opened === undefined) {
           opened = { source: undefined };
           opened = { source: open() };
@@ -74,15 +74,6 @@ function lazily(open: () => FrameSource | undefined): FrameSource {
         return opened.source?.find(address);
       }),
   };
-}
-
-function orNone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isHcrError(error, 'malformed-file')) return undefined;
-    throw error;
-  }
 }
 
 function openEhFrame(elf: ElfFile): FrameSource | undefined {
@@ -133,10 +124,6 @@ function fromAddress(elf: ElfFile, address: number): FrameBytes | undefined {
 function homeOf(elf: ElfFile, bytes: Uint8Array, address: number, name: string): FrameBytes {
   const { littleEndian } = elf.header;
   return { bytes, address, littleEndian, what: `${elf.what} (${name})` };
-}
-
-function readerOf({ bytes, littleEndian, what }: FrameBytes): ByteReader {
-  return new ByteReader(bytes, littleEndian, what);
 }
 
 const DW_EH_PE_udata4 = 0x03;

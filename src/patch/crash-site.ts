@@ -4,8 +4,8 @@
  * The innermost one that has taken the place of another is meant. In an endless recursion it is the
  * outermost call of the same body: to leave the innermost would only lead back into the recursion.
  */
-import { type AddrRange, addr, contains } from '../core/address.js';
-import { type Body, type Ledger, bodiesAt, generationOf } from './ledger.js';
+import { contains } from '../core/address.js';
+import { type Body, type Ledger, bodiesAt, codeRangesOf, generationOf } from './ledger.js';
 
 export interface NewBody {
   readonly body: Body;
@@ -34,14 +34,10 @@ export function newBodyFinder(ledger: Ledger): FindNewBody {
       : bodies
           .filter(({ start, entry, reason }) => start !== entry || reason === 'new')
           .flatMap((body) =>
-            rangesOf(body).map((range) => ({ range, found: { body, generation: number } })),
+            codeRangesOf(body).map((range) => ({ range, found: { body, generation: number } })),
           ),
   );
   return (address) => places.find(({ range }) => contains(range, address))?.found;
-}
-
-function rangesOf({ start, sizeBytes, cold }: Body): readonly AddrRange[] {
-  return [{ start, end: addr(start + sizeBytes) }, ...cold];
 }
 
 /** @param frames addresses of the code that each frame is in, the innermost first */

@@ -3,7 +3,7 @@
  * record of its own, whole and with the right checksum; acting on one that lies would break the
  * program, so nothing is believed that hcr would not have written.
  */
-import { type Addr, type AddrRange, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, offsetBy, rangeAt } from '../core/address.js';
 import { PARTS, type Part } from '../core/part.js';
 import { type Area, type Body, type EntryRecord, type Ledger, blocksInUse } from './ledger.js';
 
@@ -83,17 +83,17 @@ function assertInAreas(ledger: Ledger): void {
     if (!within(part, start, end)) throw new TypeError(`${what} outside the areas`);
   };
   for (const { part, start, sizeBytes } of blocksInUse(ledger))
-    assert('a block', part, { start, end: offsetBy(start, sizeBytes) });
+    assert('a block', part, rangeAt(start, sizeBytes));
   for (const { search, slot } of unwinders) {
-    assert('a search', 'code', { start: search, end: offsetBy(search, 1) });
-    assert('its slot', 'readonly', { start: slot, end: offsetBy(slot, 8) });
+    assert('a search', 'code', rangeAt(search, 1));
+    assert('its slot', 'readonly', rangeAt(slot, 8));
   }
   for (const { bodies, variables, frameIndexes } of generations) {
     for (const body of bodies) {
       for (const range of codeOf(body)) assert('a body', 'code', range);
     }
     for (const { start, sizeBytes } of variables)
-      assert('a variable', 'data', { start, end: offsetBy(start, sizeBytes) });
+      assert('a variable', 'data', rangeAt(start, sizeBytes));
     for (const range of frameIndexes) assert('an index', 'readonly', range);
   }
 }
@@ -101,11 +101,7 @@ function assertInAreas(ledger: Ledger): void {
 /** Where a body has code of hcr's; none for the original one. */
 function codeOf({ entry, start, sizeBytes, cold, target, reason }: Body): readonly AddrRange[] {
   if (start === entry && reason !== 'new') return [];
-  return [
-    { start, end: offsetBy(start, sizeBytes) },
-    { start: target, end: offsetBy(target, 1) },
-    ...cold,
-  ];
+  return [rangeAt(start, sizeBytes), rangeAt(target, 1), ...cold];
 }
 
 function assertPending({ pending, generations }: Ledger, places: ReadonlySet<number>): void {

@@ -7,7 +7,7 @@
  * N to its parents; the first body met for an entry wins. Numbers are never used twice: after a
  * roll back to 1, the next patch is one more than the highest there ever was, with parent 1.
  */
-import type { Addr, AddrRange } from '../core/address.js';
+import { type Addr, type AddrRange, rangeAt } from '../core/address.js';
 import type { Part } from '../core/part.js';
 
 /** Memory hcr mapped in the target. */
@@ -44,6 +44,15 @@ export interface Body {
   /** Tells whether another compilation of the function is the same code. */
   readonly fingerprint: string;
   readonly reason: 'requested' | 'clone' | 'inlined' | 'changed' | 'new';
+}
+
+/** Where the machine code of a body is: its main part, then its cold ones. */
+export function codeRangesOf({
+  start,
+  sizeBytes,
+  cold,
+}: Pick<Body, 'start' | 'sizeBytes' | 'cold'>): readonly AddrRange[] {
+  return [rangeAt(start, sizeBytes), ...cold];
 }
 
 /** A variable that the program did not have before. It keeps its address in later generations. */

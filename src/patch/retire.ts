@@ -9,7 +9,7 @@
  * - what was live together with a body that may run: the compiler of a caller knew it, and the
  *   next patch of it has to look at it (see caller-contract).
  */
-import { type Addr, type AddrRange, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, rangeAt } from '../core/address.js';
 import { type GenerationRecord, type Ledger, bodiesAt, nextGeneration } from './ledger.js';
 
 /** Generations with memory that no entry leads to and no later code refers to, the oldest first. */
@@ -26,7 +26,7 @@ export function supersededGenerations(ledger: Ledger): GenerationRecord[] {
 
 /** The memory of a generation: where a pointer into it may point. */
 export function rangesOf({ blocks }: GenerationRecord): AddrRange[] {
-  return blocks.map(({ start, sizeBytes }) => ({ start, end: offsetBy(start, sizeBytes) }));
+  return blocks.map(({ start, sizeBytes }) => rangeAt(start, sizeBytes));
 }
 
 /** Generations of which a body runs, may still be on a stack, or runs after a roll back. */
