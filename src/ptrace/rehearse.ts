@@ -2,9 +2,8 @@
  * Runs the stop of a publication several times on a process of hcr's own.
  *
  * A JavaScript engine runs code slowly at first: the first stop would take ten times as long as the
- * eighth, with the target standing still meanwhile. So there is a rehearsal while the compiler runs,
- * where it costs nobody any time, and a short one right before the publication: by then the processor
- * has forgotten what the code needs, and has to fetch it from memory again.
+ * eighth, with the target standing still meanwhile. So there is a rehearsal: while the compiler runs,
+ * where it costs nobody any time, or else right before the first publication.
  */
 import { constants } from 'node:os';
 import { offsetBy, pid as toPid } from '../core/address.js';

@@ -190,7 +190,7 @@ export class StoppedWorld implements Disposable {
       try {
         const registers = tracee.readRegisters();
         // Not only when it goes on: then hcr may be killed meanwhile.
-        this.repeatCall(tracee, registers);
+        repeatInterruptedCall(tracee, registers, this.machineRegisters);
         threads.push({ tracee, registers });
       } catch (error) {
         tracee.poll();
@@ -198,10 +198,6 @@ export class StoppedWorld implements Disposable {
       }
     }
     return threads;
-  }
-
-  private repeatCall(tracee: Tracee, registers: Uint8Array): void {
-    repeatInterruptedCall(tracee, registers, this.machineRegisters);
   }
 
   private interrupt(tracee: Tracee): void {
@@ -274,16 +270,15 @@ export class StoppedWorld implements Disposable {
     const tracees = [...new Set([...last, ...this.tracees.values()])];
     // One that never stopped cannot be detached: it is stopped when the others have gone on.
     const running = tracees.filter(({ stop }) => stop === undefined);
-    const known = new Set(last);
-    const standing = tracees.filter(({ stop }) => stop !== undefined);
-    for (const tracee of standing)
-      if (!known.has(tracee)) repairInterruptedCall(tracee, this.machineRegisters);
-    this.tracing.release(standing);
-    for (const tracee of running) this.interrupt(tracee);
-    this.collect(running, performance.now() + RESUME_MS);
     const repair = (tracee: Tracee): void => {
       repairInterruptedCall(tracee, this.machineRegisters);
     };
+    const known = new Set(last);
+    const standing = tracees.filter(({ stop }) => stop !== undefined);
+    standing.filter((tracee) => !known.has(tracee)).forEach(repair);
+    this.tracing.release(standing);
+    for (const tracee of running) this.interrupt(tracee);
+    this.collect(running, performance.now() + RESUME_MS);
     running.forEach(repair);
     this.tracing.release(running, repair);
     this.tracees.clear();

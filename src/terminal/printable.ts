@@ -10,7 +10,6 @@ import { type Failure, HcrError } from '../core/failure.js';
 
 /** C0 but tab and newline, DEL, C1; what turns or hides text; separators of lines. */
 const STEERING =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const TAB = '    ';
 /** Fields that hold text of several lines; in all others a new line is part of a name. */

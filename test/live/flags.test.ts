@@ -80,7 +80,7 @@ describe.each(GCC)('gcc -O2 -g %s', (flags) => {
     program.edit('work.c', '* 10 + 1', '* 10 + 2');
     const report = await reload(target.pid);
     expect(report.functions.map(({ name, label }) => label ?? name)).toEqual([
-      flags === '-x c++' ? expect.stringMatching(/work/) : 'work',
+      flags === '-x c++' ? expect.stringContaining('work') : 'work',
     ]);
     await target.waitForLine(/^12 22 2$/);
     // Indirect calls must land on it still. @see Intel SDM volume 1, 17.3
