@@ -13,8 +13,9 @@ import { type Frame, type Trace, unwind } from '../dwarf/unwind.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
 import { unlessMalformed } from '../elf/malformed.js';
+import { findInLineTable } from '../link/line-table.js';
 import { type Backtracer, StackCopy } from '../patch/busy-frames.js';
-import { type Body, codeRangesOf } from '../patch/ledger.js';
+import { type Body, type GenerationRecord, codeRangesOf } from '../patch/ledger.js';
 import { readThreadStatus } from '../ptrace/procfs.js';
 import type { ProcessImage } from './observe.js';
 import { UnwindTables } from './unwind-tables.js';
@@ -56,12 +57,12 @@ type Place = Omit<TraceFrame, 'address' | 'kind'>;
 function placeOf(image: ProcessImage, pc: Addr, codeAddr: Addr): Place {
   const brought = bodyAt(image, codeAddr);
   if (brought !== undefined) {
-    const { body, generation } = brought;
+    const { body, record } = brought;
     return {
       function: body.label ?? body.name,
       offset: pc - body.start,
-      ...(body.source === undefined ? {} : { source: body.source }),
-      generation,
+      ...sourceIn(image, record, body, codeAddr),
+      generation: record.number,
     };
   }
   const module = image.modules.find(({ range }) => contains(range, codeAddr));
@@ -72,16 +73,32 @@ function placeOf(image: ProcessImage, pc: Addr, codeAddr: Addr): Place {
 function bodyAt(
   { store }: ProcessImage,
   address: Addr,
-): { readonly body: Body; readonly generation: number } | undefined {
-  for (const { number, bodies, blocks } of store.ledger.generations) {
+): { readonly body: Body; readonly record: GenerationRecord } | undefined {
+  for (const record of store.ledger.generations) {
+    const { bodies, blocks } = record;
     const own = blocks.some(({ start, sizeBytes }) => contains(rangeAt(start, sizeBytes), address));
     if (!own) continue;
     const body = bodies.find((each) =>
       codeRangesOf(each).some((range) => contains(range, address)),
     );
-    if (body !== undefined) return { body, generation: number };
+    if (body !== undefined) return { body, record };
   }
   return undefined;
+}
+
+/** The line that an instruction came from; where that is not on record, the function's. */
+function sourceIn(
+  { target }: ProcessImage,
+  { lineTables = [] }: GenerationRecord,
+  body: Body,
+  address: Addr,
+): Pick<TraceFrame, 'source'> {
+  for (const { start, end } of lineTables) {
+    const bytes = target.memory.tryRead(start, end - start);
+    const place = bytes && unlessMalformed(() => findInLineTable(bytes, true, address));
+    if (place !== undefined) return { source: `${place.file}:${place.line}` };
+  }
+  return body.source === undefined ? {} : { source: body.source };
 }
 
 function placeInModule(image: ProcessImage, module: LoadedModule, pc: Addr, codeAddr: Addr): Place {

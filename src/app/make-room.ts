@@ -64,7 +64,10 @@ function unreferenced(
   // What hcr itself noted of them is no reference.
   const records = [
     ...store.ledger.areas.map(({ start, parts }) => ({ start, end: parts.data.start })),
-    ...store.ledger.generations.flatMap(({ frameIndexes }) => frameIndexes),
+    ...store.ledger.generations.flatMap(({ frameIndexes, lineTables = [] }) => [
+      ...frameIndexes,
+      ...lineTables,
+    ]),
     ...indexInUse(image).map(({ start, sizeBytes }) => ({
       start,
       end: offsetBy(start, sizeBytes),

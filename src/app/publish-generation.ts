@@ -4,7 +4,7 @@
  * killed hcr knows what was under way.
  */
 import type { Decoder } from '../arch/arch.js';
-import { type Addr, type AddrRange, hex } from '../core/address.js';
+import { type Addr, type AddrRange, hex, rangeAt } from '../core/address.js';
 import {
   type Body,
   type GenerationRecord,
@@ -17,6 +17,7 @@ import type { LinkedPart } from '../link/link.js';
 import { writesBetween } from '../patch/plan.js';
 import type { ProcessImage } from './observe.js';
 import { idleHazards, liveRange, whenIdleHazards } from './idle-hazards.js';
+import { placeLines } from './place-lines.js';
 import { placeUnits } from './place-units.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
@@ -56,6 +57,7 @@ export async function publishGeneration(
   const placed = await watch.time('link', () => placeUnits(image, units, decoder, options.dryRun));
   const known = withEntries(image, store.ledger, placed, decoder);
   const unwinding = planUnwinding(image, placed, known, decoder, options.dryRun);
+  const lines = options.dryRun ? [] : placeLines(image, placed, unwinding.taken);
   // Only now: finding room may have added an area.
   const before = store.ledger;
   const bodies = placed.flatMap((unit) => bodiesOf(image, unit));
@@ -65,10 +67,11 @@ export async function publishGeneration(
     parent: before.current,
     publishedAt: new Date().toISOString(),
     bodies,
-    blocks: placed.flatMap((unit) => unit.blocks),
+    blocks: [...placed.flatMap((unit) => unit.blocks), ...lines.flatMap(({ blocks }) => blocks)],
     variables: placed.flatMap((unit) => variablesOf(unit)),
     shared: placed.flatMap(({ prepared }) => prepared.shared),
     frameIndexes: placed.map((unit) => unit.image.frameIndex),
+    lineTables: lines.map(({ part: { start, bytes } }) => rangeAt(start, bytes.length)),
     retired: false,
   };
   const generations = [...before.generations, generation];
@@ -81,7 +84,11 @@ export async function publishGeneration(
 
   onProgress({ stage: 'publish' });
   return await watch.time('publish', async () => {
-    upload(image, [...placed.flatMap((unit) => unit.image.parts), ...unwinding.uploads]);
+    upload(image, [
+      ...placed.flatMap((unit) => unit.image.parts),
+      ...lines.map(({ part }) => part),
+      ...unwinding.uploads,
+    ]);
     // With --when-idle it is known that none is, whatever dead words are left on stacks.
     const watched = placed.flatMap((unit) =>
       options.whenIdle === true ? [] : unit.prepared.roots.map((root) => liveRange(root, from)),

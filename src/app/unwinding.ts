@@ -49,6 +49,8 @@ export interface UnwindingPlan {
   /** To be made before any entry leads to new code, and never to be taken back. */
   readonly writes: readonly CodeWrite[];
   readonly hazards: readonly Hazard[];
+  /** Blocks that are not on record yet, those of the units among them. */
+  readonly taken: readonly Block[];
 }
 
 /**
@@ -200,12 +202,13 @@ class Planner {
   }
 
   make(): UnwindingPlan {
-    const { entries, unwinders, uploads } = this;
+    const { entries, unwinders, uploads, taken } = this;
     const lookups = lookupsIn(this.image);
     for (const lookup of lookups) {
       if (!unwinders.some(({ entry }) => entry === lookup.entry)) this.add(lookup);
     }
-    if (unwinders.length === 0) return { entries, unwinders, uploads, writes: [], hazards: [] };
+    if (unwinders.length === 0)
+      return { entries, unwinders, uploads, writes: [], hazards: [], taken };
     const index = this.placeIndex();
     const writes = [
       ...unwinders.map(({ slot }) => this.pointAt(slot, index)),
@@ -216,7 +219,7 @@ class Planner {
       const range = { start: search, end: offsetBy(search, code?.sizeBytes ?? 0) };
       return { range, function: LOOKUP, why: 'overwritten' as const };
     });
-    return { entries, unwinders, uploads, writes, hazards };
+    return { entries, unwinders, uploads, writes, hazards, taken };
   }
 
   /** @throws HcrError `function-not-patchable` */

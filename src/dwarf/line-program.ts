@@ -42,8 +42,9 @@ export function findLineRow(
   return undefined;
 }
 
-/** The rows in the program's order. */
-function* lineRows(section: DebugSection, header: LineHeader): IterableIterator<LineRow> {
+/** The rows in the program's order.
+ *  @throws HcrError `malformed-file` */
+export function* lineRows(section: DebugSection, header: LineHeader): IterableIterator<LineRow> {
   const reader = readerOver(section, header.programOffset, header.programBytes);
   const state = new LineState(header);
   while (!reader.atEnd) {

@@ -9,13 +9,20 @@ import { DW_AT } from './constants.js';
 import { type FunctionEntry, readFunctions } from './functions.js';
 import { type InlinedCopy, readInlinedCopies } from './inlined-copies.js';
 import { pathOfFile } from './line-header.js';
-import { findLineRow } from './line-program.js';
+import { findLineRow, lineRows } from './line-program.js';
 import type { UnitDies } from './unit-dies.js';
 import { readVariables, type VariableEntry } from './variables.js';
 
 export interface SourceLine {
   readonly file: string;
   readonly line: number;
+}
+
+/** Holds from its address up to the next row's. */
+export interface LinedAddress {
+  readonly address: number;
+  /** Absent after the last instruction of a piece of code. */
+  readonly source: SourceLine | undefined;
 }
 
 /** Every method and accessor: `@throws HcrError malformed-file`. */
@@ -124,5 +131,18 @@ export class Unit {
     const row = findLineRow(section, header, address);
     const file = row && pathOfFile(header, row.file);
     return file === undefined ? undefined : { file, line: row?.line ?? 0 };
+  }
+
+  /** The source line of every instruction, in the order of the line program. */
+  *lines(): IterableIterator<LinedAddress> {
+    const header = this.dies.lineHeader();
+    const section = this.dies.lineSection();
+    if (header === undefined || section === undefined) return;
+    const paths = header.files.map((_, index) => pathOfFile(header, index));
+    for (const { address, file, line, endsSequence } of lineRows(section, header)) {
+      if (address === undefined) continue;
+      const path = endsSequence ? undefined : paths[file];
+      yield { address, source: path === undefined ? undefined : { file: path, line } };
+    }
   }
 }

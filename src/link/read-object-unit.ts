@@ -2,7 +2,7 @@
 import type { Machine } from '../arch/arch.js';
 import { openObjectDebugInfo } from '../dwarf/object-debug-info.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
-import type { Unit } from '../dwarf/unit.js';
+import type { SourceLine, Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { bytesInMemory } from '../elf/file-bytes.js';
 import { readObjectFile } from '../elf/object-file.js';
@@ -20,6 +20,14 @@ export interface EditedUnit {
   debugEntryOf(fn: ObjectFunction): FunctionEntry | undefined;
   /** The variable that starts at an offset of a section. */
   debugVariableAt(section: Section, offset: number): VariableEntry | undefined;
+  /** Rows of the line table, by the index of the section that their code is in; the last row of a
+   *  piece of code has no source. */
+  linesIn(sections: ReadonlySet<number>): ReadonlyMap<number, readonly SectionLine[]>;
+}
+
+export interface SectionLine {
+  readonly offset: number;
+  readonly source: SourceLine | undefined;
 }
 
 /** @param what names the object in messages
@@ -65,5 +73,14 @@ export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine
     debug: units[0],
     debugVariableAt: variableAt,
     debugEntryOf: (fn) => entries.get(key(fn.section.index, fn.offset)),
+    linesIn: (sections) => {
+      const lines = new Map<number, SectionLine[]>([...sections].map((index) => [index, []]));
+      for (const { address, source } of units.flatMap((unit) => [...unit.lines()])) {
+        const place = info?.sectionAt(address);
+        if (place !== undefined)
+          lines.get(place.sectionIndex)?.push({ offset: place.offset, source });
+      }
+      return lines;
+    },
   };
 }

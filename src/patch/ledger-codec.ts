@@ -221,6 +221,9 @@ function readGeneration(json: Json): GenerationRecord {
     variables: list(json['variables'], readVariable),
     ...(json['shared'] === undefined ? {} : { shared: list(json['shared'], readShared) }),
     frameIndexes: list(json['frameIndexes'] ?? [], readRange),
+    ...(json['lineTables'] === undefined
+      ? {}
+      : { lineTables: list(json['lineTables'], readRange) }),
     retired: flag(json['retired']),
   };
 }

@@ -88,13 +88,14 @@ function assertInAreas(ledger: Ledger): void {
     assert('a search', 'code', rangeAt(search, 1));
     assert('its slot', 'readonly', rangeAt(slot, 8));
   }
-  for (const { bodies, variables, frameIndexes } of generations) {
+  for (const { bodies, variables, frameIndexes, lineTables = [] } of generations) {
     for (const body of bodies) {
       for (const range of codeOf(body)) assert('a body', 'code', range);
     }
     for (const { start, sizeBytes } of variables)
       assert('a variable', 'data', rangeAt(start, sizeBytes));
     for (const range of frameIndexes) assert('an index', 'readonly', range);
+    for (const range of lineTables) assert('a line table', 'readonly', range);
   }
 }
 

@@ -84,6 +84,8 @@ export interface GenerationRecord {
   readonly shared?: readonly SharedType[];
   /** Where its frame descriptions are listed; see src/link/frame-index.ts. */
   readonly frameIndexes: readonly AddrRange[];
+  /** Where the source lines of its code are listed; see src/link/line-table.ts. */
+  readonly lineTables?: readonly AddrRange[];
   /** True when it cannot be gone back to; see retire. */
   readonly retired: boolean;
 }

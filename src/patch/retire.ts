@@ -49,7 +49,7 @@ export function retire(ledger: Ledger, numbers: ReadonlySet<number>): Ledger {
     ...ledger,
     generations: generations.map((generation) =>
       numbers.has(generation.number) && !needed.has(generation.number)
-        ? { ...generation, blocks: [], frameIndexes: [] }
+        ? { ...generation, blocks: [], frameIndexes: [], lineTables: [] }
         : generation,
     ),
   };

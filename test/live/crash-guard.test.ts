@@ -1,7 +1,7 @@
 /** Crashes in new code of a program that hcr is attached to: each choice on a real crash, and what is
  *  left alone. */
 import { execFileSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashReport } from '../../src/app/crash-report.js';
 import { type Fixture, buildFixture } from '../support/fixture.js';
@@ -18,6 +18,13 @@ beforeAll(async () => {
   fixture = await buildFixture('crash');
 });
 afterAll(() => fixture[Symbol.dispose]());
+
+/** Where a text stands in the source; the edits of these tests are of one line. */
+function lineOf(text: string): string {
+  const path = fixture.path('work.c');
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return `${path}:${lines.findIndex((line) => line.includes(text)) + 1}`;
+}
 
 /** A program under `hcr run`, which reloads it on SIGUSR1. */
 class GuardedRun implements AsyncDisposable {
@@ -111,6 +118,7 @@ describe('return', () => {
       returns: 'integer',
     });
     expect(report.frames[0]).toMatchObject({ function: 'number', generation: 1 });
+    expect(report.source).toBe(lineOf('return n + 1;'));
     expect(report.frames.map((frame) => frame.function)).toContain('main');
     expect(Number(report.registers['rdi'])).toBe(6);
     await guarded.run.waitForLine(/^number=5$/);

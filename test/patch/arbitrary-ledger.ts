@@ -153,6 +153,7 @@ function generations(all: readonly Area[]): fc.Arbitrary<GenerationRecord[]> {
       maxLength: 2,
     }),
     frameIndexes: some(all, (homes) => pieceOf(homes, 'readonly'), 2),
+    lineTables: some(all, (homes) => pieceOf(homes, 'readonly'), 2),
     retired: fc.boolean(),
   });
   return fc.array(one, { maxLength: 5 }).map((list) => {
