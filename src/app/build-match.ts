@@ -13,10 +13,13 @@
  * 2. They agree, or say nothing of flags (clang), and most votes differ:
  *    a. beyond recognition, less than half of the instructions in common: another optimisation
  *       level. Refused.
- *    b. recognisably, as after an edit of a macro that everything uses, or without a -D that
- *       everything asks for. A header of the unit that is newer than the program, and flags that
- *       somebody vouches for (--cflags, --compile-commands, a compile_commands.json that was found)
- *       speak for the edit. Without either it is refused.
+ *    b. recognisably, as after an edit of a macro that everything uses, or with another -D than the
+ *       program's. A header of the unit that is newer than the program, and flags that the user gave
+ *       (--cflags, --compile-commands), speak for the edit. Without either it is refused: what was
+ *       found may be of another configuration.
+ *
+ * What is refused although the user named no flags may be right with those of another source; see
+ * try-sources.
  *
  * `attach` patches functions by name. There, what the user chose on the command line (--cc, --cflags,
  * --object) is no mistake: a difference in a flag of --cflags, or in the compiler with --cc, is let
@@ -45,8 +48,19 @@ import { FileClock } from './unit-files.js';
 
 const MIN_VOTERS = 4;
 const MIN_LIKENESS = 0.5;
+/** Flags that debug information does not record and that change what a source says. */
+const MACRO = /^-([DU]|include$|imacros$)/;
 
-/** @throws HcrError `build-mismatch` */
+/** What the votes came to, where they could not decide. */
+export interface MatchDoubt {
+  /** Functions that differ: most of those that can be compared, and more than one. */
+  readonly differing: number;
+}
+
+/**
+ * @returns a doubt where most of the functions differ and there are too few of them to say more
+ * @throws HcrError `build-mismatch`
+ */
 export async function assertBuildMatches(
   image: ProcessImage,
   prepared: PreparedUnit,
@@ -54,10 +68,10 @@ export async function assertBuildMatches(
   options: PatchOptions,
   selection: Selection,
   decoder: Decoder,
-): Promise<void> {
-  if (prepared.roots.length === 0) return;
+): Promise<MatchDoubt | undefined> {
+  if (prepared.roots.length === 0) return undefined;
   const match = new BuildMatch(image, prepared, built, options, selection === 'changed');
-  await match.assert(decoder);
+  return await match.assert(decoder);
 }
 
 class BuildMatch {
@@ -82,7 +96,7 @@ class BuildMatch {
     this.everything = everything;
   }
 
-  async assert(decoder: Decoder): Promise<void> {
+  async assert(decoder: Decoder): Promise<MatchDoubt | undefined> {
     const { cc, cflags, object } = this.options;
     const difference = this.producerDifference();
     const doubt = difference.missing.length + difference.added.length > 0;
@@ -91,11 +105,12 @@ class BuildMatch {
     if (difference.compiler || doubt) {
       if (voters < MIN_VOTERS || differing.length * 4 > voters)
         throw this.mismatch(difference, agreement, adviceFor(difference));
-      return;
+      return undefined;
     }
     const chosen = cc !== undefined || cflags !== undefined || object !== undefined;
-    if (!this.everything && chosen) return;
-    if (voters < MIN_VOTERS || differing.length * 2 <= voters) return;
+    if (!this.everything && chosen) return undefined;
+    if (voters < MIN_VOTERS) return await this.fewVoters(difference, agreement);
+    if (differing.length * 2 <= voters) return undefined;
     if (likeness < MIN_LIKENESS) {
       throw this.mismatch(
         difference,
@@ -103,11 +118,30 @@ class BuildMatch {
         `The code has little in common with the program's: pass the build's own -O and -m flags with --cflags, or its compile_commands.json with --compile-commands.`,
       );
     }
-    if (this.isVouchedFor() || (await this.hasNewerHeader())) return;
-    throw this.mismatch(
+    if (this.isVouchedFor() || (await this.hasNewerHeader())) return undefined;
+    throw this.otherMacros(difference, agreement);
+  }
+
+  /** Where nobody else can tell, short functions do; but only against macros that were found. */
+  private async fewVoters(
+    difference: ProducerDifference,
+    agreement: Agreement,
+  ): Promise<MatchDoubt | undefined> {
+    const { voters, differing } = agreement.ofAnyLength;
+    const { command } = this.built;
+    if (differing < 2 || differing * 2 <= voters) return undefined;
+    const bringsMacros =
+      command?.place !== undefined && command.args.some((flag) => MACRO.test(flag));
+    if (!bringsMacros || voters < MIN_VOTERS || this.isVouchedFor()) return { differing };
+    if (await this.hasNewerHeader()) return undefined;
+    throw this.otherMacros(difference, agreement);
+  }
+
+  private otherMacros(difference: ProducerDifference, agreement: Agreement): HcrError {
+    return this.mismatch(
       difference,
       agreement,
-      `Debug information does not record -D, -I and -include${this.recordsFlags ? '' : ', nor did this compiler record -O and -m'}: pass those of the build with --cflags, or its compile_commands.json with --compile-commands. If they are right as they are and you edited all this, say so with --cflags ''.`,
+      `${this.whatIsInDoubt()}: pass those of the build with --cflags, or its compile_commands.json with --compile-commands. If they are right as they are and you edited all this, say so with --cflags ''.`,
     );
   }
 
@@ -115,6 +149,13 @@ class BuildMatch {
     const live = this.prepared.wanted.unit?.producer;
     const compiled = this.prepared.edited.debug?.producer;
     return live === undefined || compiled === undefined ? undefined : { live, compiled };
+  }
+
+  private whatIsInDoubt(): string {
+    const place = this.built.command?.place;
+    if (place !== undefined)
+      return `The -D, -I and -include of ${place} may be those of another build`;
+    return `Debug information does not record -D, -I and -include${this.recordsFlags ? '' : ', nor did this compiler record -O and -m'}`;
   }
 
   private get recordsFlags(): boolean {
@@ -174,12 +215,7 @@ class BuildMatch {
 
   private isVouchedFor(): boolean {
     const { cflags, compileCommands, object } = this.options;
-    return (
-      cflags !== undefined ||
-      compileCommands !== undefined ||
-      object !== undefined ||
-      this.built.command?.origin === 'compile_commands.json'
-    );
+    return cflags !== undefined || compileCommands !== undefined || object !== undefined;
   }
 
   private async hasNewerHeader(): Promise<boolean> {
@@ -196,10 +232,13 @@ class BuildMatch {
 
   private mismatch(
     difference: ProducerDifference,
-    { voters, differing }: Agreement,
+    { voters, differing, ofAnyLength }: Agreement,
     advice: string,
   ): HcrError {
     const { producers, built } = this;
+    const place = built.command?.place;
+    const by = place === undefined ? '' : ` by the command of ${place}`;
+    const heard = voters < MIN_VOTERS ? ofAnyLength : { voters, differing: differing.length };
     const flags = [
       ...(difference.missing.length > 0 ? [`the program has ${difference.missing.join(' ')}`] : []),
       ...(difference.added.length > 0 ? [`hcr's has ${difference.added.join(' ')}`] : []),
@@ -207,9 +246,9 @@ class BuildMatch {
     return new HcrError({
       code: 'build-mismatch',
       detail:
-        voters < MIN_VOTERS
-          ? `${built.what} was not compiled the way the program was`
-          : `${differing.length} of the ${voters} functions of ${built.what} that can be compared differ from the running code, so it was not compiled the way the program was`,
+        heard.voters < MIN_VOTERS
+          ? `${built.what} was not compiled${by} the way the program was`
+          : `${heard.differing} of the ${heard.voters} functions of ${built.what} that can be compared differ from the running code, so it was not compiled${by} the way the program was`,
       liveCompiler: compilerText(producers?.live ?? 'an unknown compiler'),
       compiler: compilerText(producers?.compiled ?? 'an unknown compiler'),
       flags: flags.join('; '),

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
 import { type Compile, compileObject } from '../build/compile.js';
 import { readGivenObject } from '../build/user-build.js';
-import { HcrError } from '../core/failure.js';
+import { HcrError, isHcrError } from '../core/failure.js';
 import type { BuildSetting } from './build-setting.js';
 import type { WantedUnit } from './locate.js';
 import type { PatchOptions, ReportProgress } from './report.js';
@@ -17,8 +17,19 @@ export interface BuiltUnit {
   readonly notes: readonly string[];
 }
 
-/** @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `source-not-trusted`,
- *   `no-debug-info`, `debug-file-missing`, `build-user-denied`, `usage` */
+/** What the build said and what turned out wrong: by its place, why. */
+export type RefutedAnswers = Map<string, string>;
+
+/** What a compiler says that was given the folders of another build. */
+const MISSES_HEADER = /: fatal error: .*(No such file or directory|file not found)/;
+
+/**
+ * Compiles by the first command that is not refuted. One that nobody named and that does not find the
+ * headers is refuted too, if the next one does.
+ *
+ * @throws HcrError `compile-failed`, `compiler-not-found`, `source-not-found`, `source-not-trusted`,
+ *   `no-debug-info`, `debug-file-missing`, `build-user-denied`, `usage`
+ */
 export async function buildUnit(
   wanted: WantedUnit,
   options: PatchOptions,
@@ -26,21 +37,43 @@ export async function buildUnit(
   extraFlags: readonly string[],
   onProgress: ReportProgress,
   compile: Compile = compileObject,
+  refuted: RefutedAnswers = new Map(),
 ): Promise<BuiltUnit> {
   if (options.object !== undefined) {
     return { bytes: readGivenObject(options.object), what: resolve(options.object), notes: [] };
   }
-  const command = findCommand(wanted, options, setting);
+  const command = await findCommand(wanted, options, setting, refuted);
   for (const text of command.explanation) onProgress({ stage: 'log', text });
-  const built = await compile(command, {
-    extraFlags,
-    onStart: (line) => {
-      onProgress({ stage: 'build', command: line });
-    },
-  });
-  const notes =
-    built.diagnostics.trim() === '' ? [] : [`The compiler warned:\n${built.diagnostics.trimEnd()}`];
-  return { bytes: built.bytes, what: command.source, command, notes };
+  const onStart = (line: string): void => {
+    onProgress({ stage: 'build', command: line });
+  };
+  const build = (more: RefutedAnswers): Promise<BuiltUnit> =>
+    buildUnit(wanted, options, setting, extraFlags, onProgress, compile, more);
+  try {
+    const { bytes, diagnostics } = await compile(command, { extraFlags, onStart });
+    const warnings =
+      diagnostics.trim() === '' ? [] : [`The compiler warned:\n${diagnostics.trim()}`];
+    return { bytes, what: command.source, command, notes: warnings };
+  } catch (error) {
+    const { place } = command;
+    if (place === undefined || !missesHeader(error)) throw error;
+    const why = 'with its command the source does not find its headers';
+    try {
+      const built = await build(new Map([...refuted, [place, why]]));
+      refuted.set(place, why);
+      return { ...built, notes: [`Passed over ${place}: ${why}.`, ...built.notes] };
+    } catch {
+      throw error;
+    }
+  }
+}
+
+function missesHeader(error: unknown): boolean {
+  return (
+    isHcrError(error) &&
+    error.failure.code === 'compile-failed' &&
+    MISSES_HEADER.test(error.failure.diagnostics)
+  );
 }
 
 /** What gcc calls the unit that link-time optimisation makes. */
@@ -48,11 +81,12 @@ const MERGED_BY_LTO = '<artificial>';
 
 /** How a unit is compiled. @throws HcrError as `discoverCompileCommand`, `no-debug-info`, and
  *  `function-not-patchable` after gcc's link-time optimisation */
-export function findCommand(
+export async function findCommand(
   wanted: WantedUnit,
   options: PatchOptions,
   setting: BuildSetting,
-): CompileCommand {
+  refuted: RefutedAnswers = new Map(),
+): Promise<CompileCommand> {
   const { unit, names, module } = wanted;
   if (unit === undefined && options.source === undefined) {
     const failure = { module: module.path, function: names.join(', ') };
@@ -67,7 +101,7 @@ export function findCommand(
       advice: 'Build the program without -flto (gcc), or link only its other files with it.',
     });
   }
-  const command = discoverCompileCommand({
+  const command = await discoverCompileCommand({
     ...(unit === undefined
       ? {}
       : {
@@ -90,6 +124,7 @@ export function findCommand(
     searchRoots: setting.roots,
     ...(setting.user === undefined ? {} : { user: setting.user }),
     isForeign: setting.isForeign === true,
+    refuted,
   });
   if (command.args.some((flag) => COUNTING.test(flag))) {
     throw new HcrError({

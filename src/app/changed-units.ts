@@ -197,7 +197,7 @@ export class UnitSearch {
   private async dependencies(unit: UnitFiles, setting: BuildSetting): Promise<string[]> {
     try {
       const { source: _, ...options } = this.options;
-      const found = await dependenciesOf(findCommand(unit, options, setting));
+      const found = await dependenciesOf(await findCommand(unit, options, setting));
       if (found !== undefined) return found.map((path) => this.clock.realPath(path));
     } catch (error) {
       // A source that is not on this machine was not edited here.

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
 import { compilerVersion } from '../build/compiler-version.js';
+import type { ConsultedSource } from '../build/found-flags.js';
 import { type Producer, parseProducer } from '../build/producer-flags.js';
 import { HcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
@@ -126,7 +127,7 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
   let command: CompileCommand;
   try {
     const { roots, user, isForeign } = buildSettingOf(image);
-    command = discoverCompileCommand({
+    command = await discoverCompileCommand({
       unit: {
         name: unit.name,
         compDir: unit.compDir ?? '',
@@ -141,15 +142,30 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
   } catch (error) {
     return [refusal(name, error, 'warning')];
   }
-  const origin = command.origin === 'dwarf' ? 'debug information' : command.origin;
+  const origin = ORIGINS[command.origin];
   const line = [command.cc, ...command.args, command.input].join(' ');
   return [
+    ...command.consulted.map(consultedCondition),
     ok(
       name,
       `from ${origin}: ${line} (in ${command.directory}; ${command.explanation.join('; ')})`,
     ),
     await sameCompiler(command, producer),
   ];
+}
+
+const ORIGINS: Readonly<Record<ConsultedSource['origin'], string>> = {
+  options: 'options',
+  'compile_commands.json': 'compile_commands.json',
+  ninja: 'ninja',
+  make: 'make',
+  dwarf: 'debug information',
+};
+
+/** One source of flags, in the order in which they are asked. */
+function consultedCondition({ origin, place, outcome, detail }: ConsultedSource): Condition {
+  const where = place === undefined ? '' : `${place}: `;
+  return ok(`flags from ${ORIGINS[origin]}`, `${outcome}: ${where}${detail}`);
 }
 
 async function sameCompiler({ cc, user }: CompileCommand, producer: Producer): Promise<Condition> {

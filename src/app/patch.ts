@@ -6,7 +6,7 @@ import { runUserBuild } from '../build/user-build.js';
 import { type HcrError, isHcrError } from '../core/failure.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import { assertBuildMatches } from './build-match.js';
-import { type BuiltUnit, buildUnit } from './build-unit.js';
+import { type BuiltUnit, type RefutedAnswers, buildUnit } from './build-unit.js';
 import { initialiserNotes, reportData } from './data-report.js';
 import { withDiffs } from './function-diff.js';
 import { guessesFor } from './guess-flags.js';
@@ -21,6 +21,7 @@ import { withoutSharedFunctions } from './shared-functions.js';
 import { publishGeneration } from './publish-generation.js';
 import type { PatchOptions, PatchReport, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
+import { firstThatFits } from './try-sources.js';
 import { FileClock } from './unit-files.js';
 
 /**
@@ -97,6 +98,8 @@ class PatchRun {
   private readonly onProgress: ReportProgress;
   /** Flags found for units by comparing, where nothing records them. */
   private readonly guessed = new Map<WantedUnit, readonly string[]>();
+  /** Answers of the build that are not of this program. */
+  private readonly refuted = new Map<WantedUnit, RefutedAnswers>();
   private decoding: Promise<Decoder> | undefined;
 
   constructor(
@@ -141,6 +144,7 @@ class PatchRun {
           [...extraFlags, ...(this.guessed.get(unit) ?? [])],
           onProgress,
           this.request.compile,
+          this.refutedOf(unit),
         ),
       }));
       // While the compiler runs; a second compilation comes when both are done.
@@ -176,15 +180,53 @@ class PatchRun {
         const isNew = selected === 'changed' || 'names' in selected;
         const prepareOne = ({ object }: UnitObject): PreparedUnit =>
           prepareUnit(image, unit, object, selected, options, decoder);
-        let object = first;
-        let prepared = prepareOne(object);
-        if (isNew) [object, prepared] = await this.nearest(object, prepared, prepareOne);
-        if (isNew)
-          await assertBuildMatches(image, prepared, object.object, options, selected, decoder);
+        if (!isNew) {
+          units.push(prepareOne(first));
+          continue;
+        }
+        const { prepared, guessed } = await firstThatFits(first.object, this.refutedOf(unit), {
+          build: () => this.rebuild(unit),
+          judge: async (built) => {
+            const made = { unit, object: built };
+            const [best, nearest] = await this.nearest(made, prepareOne(made), prepareOne);
+            const { object } = best;
+            const doubt = await assertBuildMatches(
+              image,
+              nearest,
+              object,
+              options,
+              selected,
+              decoder,
+            );
+            return { object, prepared: nearest, doubt, guessed: this.guessed.get(unit) ?? [] };
+          },
+        });
+        this.guessed.set(unit, guessed);
         units.push(prepared);
       }
       return units;
     });
+  }
+
+  private refutedOf(unit: WantedUnit): RefutedAnswers {
+    const known = this.refuted.get(unit) ?? new Map<string, string>();
+    this.refuted.set(unit, known);
+    return known;
+  }
+
+  private async rebuild(unit: WantedUnit): Promise<BuiltUnit> {
+    this.guessed.delete(unit);
+    const { options, onProgress, request } = this;
+    const setting = buildSettingOf(this.image);
+    return await buildUnit(
+      unit,
+      options,
+      setting,
+      [],
+      onProgress,
+      request.compile,
+      this.refutedOf(unit),
+    );
   }
 
   /** The version whose code is nearest to the program's, where something that shapes code is on

@@ -29,27 +29,55 @@ export function outputOf(entry: CompileEntry): string | undefined {
   return output === undefined ? undefined : resolve(entry.directory, output);
 }
 
-function score(entry: CompileEntry, hints: EntryHints): number {
+function hasNoOtherFlags(words: readonly string[], live: readonly string[]): boolean {
+  return words.every((word) => !/^-[fm]/.test(word) || live.includes(word));
+}
+
+/** Points for what agrees with the program, and its name. */
+function agreements(
+  entry: CompileEntry,
+  hints: EntryHints,
+): readonly (readonly [number, string])[] {
   const output = outputOf(entry);
   const folder = realPath(entry.directory);
-  let points = 0;
-  if (hints.flags.length > 0 && levelOf(entry.words) === levelOf(hints.flags)) points += 8;
-  if (hints.compDir !== undefined && folder === realPath(hints.compDir)) points += 4;
-  if (hints.near.some((root) => (output ?? folder).startsWith(`${resolve(root)}${sep}`)))
-    points += 3;
-  if (entry.file === hints.name) points += 2;
-  return points;
+  const isNear = hints.near.some((root) =>
+    realPath(output ?? folder).startsWith(`${realPath(root)}${sep}`),
+  );
+  return [
+    ...(hints.flags.length > 0 && levelOf(entry.words) === levelOf(hints.flags)
+      ? [[8, `it has the program's ${levelOf(hints.flags)}`] as const]
+      : []),
+    ...(hints.flags.length > 0 && hasNoOtherFlags(entry.words, hints.flags)
+      ? [[2, "all its -f and -m are the program's"] as const]
+      : []),
+    ...(hints.compDir !== undefined && folder === realPath(hints.compDir)
+      ? [[4, 'the compiler ran in its folder'] as const]
+      : []),
+    ...(isNear ? [[3, 'its object lies with the program'] as const] : []),
+    ...(entry.file === hints.name ? [[2, 'it names the source as the program does'] as const] : []),
+  ];
+}
+
+export interface EntryChoice {
+  readonly entry: CompileEntry;
+  /** What speaks for it, for people. */
+  readonly why: string;
+  /** How much speaks for it. */
+  readonly points: number;
 }
 
 /** The entry that fits the live program best; the first of those that fit equally. */
 export function chooseEntry(
   entries: readonly CompileEntry[],
   hints: EntryHints,
-): CompileEntry | undefined {
-  let best: { readonly entry: CompileEntry; readonly points: number } | undefined;
+): EntryChoice | undefined {
+  let best: EntryChoice | undefined;
   for (const entry of entries) {
-    const points = score(entry, hints);
-    if (best === undefined || points > best.points) best = { entry, points };
+    const found = agreements(entry, hints);
+    const points = found.reduce((sum, [each]) => sum + each, 0);
+    if (best !== undefined && points <= best.points) continue;
+    const why = found.map(([, text]) => text).join(', ') || 'it is the first';
+    best = { entry, why, points };
   }
-  return best?.entry;
+  return best;
 }

@@ -1,22 +1,26 @@
 /**
  * Decides how one source file of the live program is compiled: where the source is, by which
- * compiler, in which folder, with which flags. What the user says wins over compile_commands.json,
- * which wins over what the program's debug information records.
+ * compiler, in which folder, with which flags. What the user says wins over what the build says
+ * (compile_commands.json, ninja, make), which wins over what the program's debug information records.
  */
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
 import type { BuildUser } from './build-user.js';
-import type { EntryHints } from './choose-entry.js';
-import {
-  type DatabaseFlags,
-  flagsFromFoundDatabase,
-  flagsFromNamedDatabase,
-} from './database-flags.js';
+import { askDatabases, flagsFromNamedDatabase } from './database-flags.js';
 import { flagsFromDwarf } from './dwarf-flags.js';
 import { withoutFoldersNamed } from './include-fallback.js';
 import { isFile, realPath } from './file-kind.js';
 import { findProgram, isSameProgram } from './find-program.js';
+import type {
+  BuildOrigin,
+  ConsultedSource,
+  FlagAnswer,
+  FlagQuestion,
+  FoundFlags,
+} from './found-flags.js';
 import { decideLanguage, driverNames } from './language.js';
+import { askMake } from './make-flags.js';
+import { askNinja } from './ninja-flags.js';
 import { type Producer, parseProducer } from './producer-flags.js';
 import { splitShellWords } from './shell-words.js';
 import { type LocatedSource, locateSource } from './source-search.js';
@@ -57,6 +61,8 @@ export interface DiscoveryInput {
   readonly user?: BuildUser;
   /** Whether the program's paths are those of another root than hcr's. */
   readonly isForeign?: boolean;
+  /** Answers of the build that turned out wrong: by their place, why. */
+  readonly refuted?: ReadonlyMap<string, string>;
 }
 
 export interface CompileCommand {
@@ -72,7 +78,11 @@ export interface CompileCommand {
   readonly input: string;
   /** With whose rights to run it, when not with those of hcr. */
   readonly user?: BuildUser;
-  readonly origin: 'options' | 'compile_commands.json' | 'dwarf';
+  readonly origin: 'options' | BuildOrigin | 'dwarf';
+  /** The file that the flags were found in without having been named: of the build's, if any. */
+  readonly place?: string;
+  /** Every source of flags, in the order in which they are asked. */
+  readonly consulted: readonly ConsultedSource[];
   /** True when the level of optimisation is a guess, because nothing records it. */
   readonly guessesLevel: boolean;
   /** One short sentence per decision, for --verbose and `hcr doctor`. */
@@ -132,7 +142,7 @@ function chooseCompiler(
   input: DiscoveryInput,
   source: string,
   producer: Producer,
-  database: DatabaseFlags | undefined,
+  database: FoundFlags | undefined,
 ): Compiler {
   if (input.overrides.cc !== undefined) {
     const [name = '', ...leading] = splitShellWords(input.overrides.cc, '--cc option');
@@ -146,22 +156,72 @@ function chooseCompiler(
   return { cc: findCompiler(names, process.cwd()), leading: [] };
 }
 
-function findDatabase(
-  input: DiscoveryInput,
-  sources: readonly string[],
-  producer: Producer,
-  explanation: string[],
-): DatabaseFlags | undefined {
-  const hints: EntryHints = {
-    ...(input.unit === undefined ? {} : { name: input.unit.name, compDir: input.unit.compDir }),
-    flags: producer.flags,
-    near: input.searchRoots,
-  };
-  const named = input.overrides.compileCommands;
-  return named === undefined
-    ? flagsFromFoundDatabase(sources, hints, explanation, input.user)
-    : flagsFromNamedDatabase(named, sources, hints, explanation, input.user);
+interface BuildAnswer {
+  readonly origin: BuildOrigin;
+  readonly flags: FoundFlags;
+  readonly place?: string;
 }
+
+/** What the build says, the first of those who know the source and were not refuted. */
+async function askBuild(
+  input: DiscoveryInput,
+  question: FlagQuestion,
+  explanation: string[],
+  consulted: ConsultedSource[],
+): Promise<BuildAnswer | undefined> {
+  const named = input.overrides.compileCommands;
+  if (named !== undefined) {
+    const { sources, hints, user } = question;
+    const flags = flagsFromNamedDatabase(named, sources, hints, explanation, user);
+    consulted.push({ origin: 'options', outcome: 'used', detail: `--compile-commands ${named}` });
+    return { origin: 'compile_commands.json', flags };
+  }
+  for (const origin of ORIGINS) {
+    if (input.isForeign === true && origin !== 'compile_commands.json') {
+      const detail = 'the program has a root of its own, and its paths mean nothing here';
+      consulted.push({ origin, outcome: 'not asked', detail });
+      continue;
+    }
+    let asked = 0;
+    for await (const answer of ASK[origin](question)) {
+      asked += 1;
+      const { place } = answer;
+      const reason = 'reason' in answer ? answer.reason : input.refuted?.get(place);
+      if (reason !== undefined || 'reason' in answer) {
+        const detail = reason ?? '';
+        consulted.push({ origin, place, outcome: 'passed over', detail });
+        explanation.push(`passed over ${place}: ${detail}`);
+        continue;
+      }
+      const { flags } = answer;
+      explanation.push(`flags from ${NAMES[origin]}${place}`, ...answer.explanation);
+      const detail = ['its command for the source', ...answer.explanation].join('; ');
+      consulted.push({ origin, place, outcome: 'used', detail });
+      return { origin, place, flags };
+    }
+    if (asked === 0) consulted.push({ origin, outcome: 'not found', detail: NOT_FOUND[origin] });
+  }
+  return undefined;
+}
+
+const ORIGINS = ['compile_commands.json', 'ninja', 'make'] as const;
+const ASK: Readonly<
+  Record<BuildOrigin, (question: FlagQuestion) => AsyncIterable<FlagAnswer> | Iterable<FlagAnswer>>
+> = {
+  'compile_commands.json': askDatabases,
+  ninja: askNinja,
+  make: askMake,
+};
+const NAMES: Readonly<Record<BuildOrigin, string>> = {
+  'compile_commands.json': '',
+  ninja: "ninja's compilation database of ",
+  make: 'the dry run of ',
+};
+const NOT_FOUND: Readonly<Record<BuildOrigin, string>> = {
+  'compile_commands.json': 'none above the source or the program, nor in build folders there',
+  ninja: 'no build.ninja above the source or the program, nor in build folders there',
+  make: 'no makefile in the folder where the compiler ran, or above it',
+};
 
 /**
  * The name under which the build knew the source, when it still leads there from `directory`.
@@ -172,15 +232,63 @@ function inputName(source: string, directory: string, name: string | undefined):
   return realPath(resolve(directory, name)) === realPath(source) ? name : source;
 }
 
+function questionOf(
+  { unit, searchRoots, user, isForeign }: DiscoveryInput,
+  sources: readonly string[],
+  place: LocatedSource,
+  producer: Producer,
+): FlagQuestion {
+  const near = isForeign === true ? searchRoots : [place.directory, ...searchRoots];
+  return {
+    sources,
+    hints: {
+      ...(unit === undefined ? {} : { name: unit.name, compDir: unit.compDir }),
+      flags: producer.flags,
+      near: searchRoots,
+    },
+    live: producer,
+    directory: place.directory,
+    folders: near.filter((folder) => isAbsolute(folder)),
+    ...(user === undefined ? {} : { user }),
+  };
+}
+
+function consultedOptions({ source, cc, cflags }: BuildOverrides): ConsultedSource[] {
+  const given = [
+    ...(source === undefined ? [] : [`--source ${source}`]),
+    ...(cc === undefined ? [] : [`--cc ${cc}`]),
+    ...(cflags === undefined ? [] : [`--cflags '${cflags}'`]),
+  ];
+  return given.length === 0
+    ? []
+    : [{ origin: 'options', outcome: 'used', detail: given.join(' ') }];
+}
+
+/** What comes after the source that answered. */
+function notAsked(
+  answer: BuildAnswer | undefined,
+  { compiler, version, flags }: Producer,
+  unit: UnitDescription | undefined,
+): ConsultedSource[] {
+  if (answer === undefined) {
+    if (unit === undefined) return [];
+    const detail = `${compiler} ${version} recorded ${flags.length === 0 ? 'no flags' : flags.join(' ')}${compiler === 'gcc' ? ', and never records -D and -I' : ''}`;
+    return [{ origin: 'dwarf', outcome: 'used', detail }];
+  }
+  const later = ORIGINS.slice(ORIGINS.indexOf(answer.origin) + 1);
+  const detail = `${answer.origin} has the command`;
+  return [...later, 'dwarf' as const].map((origin) => ({ origin, outcome: 'not asked', detail }));
+}
+
 /**
- * Finds the command. Reads files only; starts nothing and changes nothing.
+ * Finds the command. Reads files, and asks ninja and make what they would run; changes nothing.
  *
  * @throws HcrError `source-not-found`, `source-not-trusted`, `compiler-not-found`,
  * `build-user-denied`, `unsupported-language`,
  * `no-compile-command` and `malformed-file` for a compile_commands.json that the user named, `usage`
  * for an option that makes no sense
  */
-export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
+export async function discoverCompileCommand(input: DiscoveryInput): Promise<CompileCommand> {
   const { unit, overrides } = input;
   const explanation: string[] = [];
   const recorded = locate(input);
@@ -205,7 +313,10 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
 
   const producer = unit === undefined ? UNKNOWN_PRODUCER : parseProducer(unit.producer);
   const sources = [...new Set([source, place.source])];
-  const database = findDatabase(input, sources, producer, explanation);
+  const consulted: ConsultedSource[] = [];
+  const question = questionOf(input, sources, place, producer);
+  const answer = await askBuild(input, question, explanation, consulted);
+  const database = answer?.flags;
   const found =
     database?.args ??
     (unit === undefined
@@ -248,8 +359,9 @@ export function discoverCompileCommand(input: DiscoveryInput): CompileCommand {
     directory,
     source,
     input: inputName(source, directory, database === undefined ? unit?.name : database.input),
-    origin:
-      database !== undefined ? 'compile_commands.json' : unit !== undefined ? 'dwarf' : 'options',
+    origin: answer?.origin ?? (unit === undefined ? 'options' : 'dwarf'),
+    ...(answer?.place === undefined ? {} : { place: answer.place }),
+    consulted: [...consultedOptions(overrides), ...consulted, ...notAsked(answer, producer, unit)],
     guessesLevel,
     explanation,
     ...(user === undefined ? {} : { user }),

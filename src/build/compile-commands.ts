@@ -8,11 +8,13 @@
  *
  * @see clang "JSON Compilation Database Format Specification"
  */
-import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
+import { findInBuildFolders } from './build-folders.js';
 import { type BuildUser, userOfAccount } from './build-user.js';
 import { isFile, realPath } from './file-kind.js';
+import { FileVersions } from './file-versions.js';
 import { readRegularFile } from './regular-file.js';
 import { splitShellWords } from './shell-words.js';
 import { doubtAbout } from './trusted-path.js';
@@ -28,7 +30,6 @@ export interface CompileEntry {
 }
 
 const FILE_NAME = 'compile_commands.json';
-const BUILD_FOLDER = /^(build|builddir|_build|out|build-.+|cmake-build-.+)$/;
 const MAX_BYTES = 256 << 20;
 
 const WRITABLE_BY_ALL = 0o002;
@@ -61,6 +62,24 @@ export function doubtAboutCommands(
   return doubtAbout(path, users);
 }
 
+/**
+ * Why not to have a build tool read this file, as the end of a sentence: it can name programs to run,
+ * and take in whatever else lies in its folder.
+ *
+ * @param users,builder as of {@link doubtAboutCommands}
+ */
+export function doubtAboutBuildFile(
+  path: string,
+  users: ReadonlySet<number>,
+  builder: number,
+): string | undefined {
+  const doubt = doubtAboutCommands(path, users, builder);
+  if (doubt !== undefined) return doubt;
+  const { uid, mode } = statSync(dirname(realPath(path)));
+  if (!users.has(uid)) return `its folder belongs to user ${uid}`;
+  return (mode & WRITABLE_BY_ALL) === 0 ? undefined : 'everybody may write to its folder';
+}
+
 /** Whose commands root is about to run, when they are not root's own. */
 export function writerOf(path: string): BuildUser | undefined {
   if (process.geteuid?.() !== 0) return undefined;
@@ -68,26 +87,10 @@ export function writerOf(path: string): BuildUser | undefined {
   return uid === 0 ? undefined : userOfAccount(uid, gid);
 }
 
-function buildFoldersIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-      .filter((name) => BUILD_FOLDER.test(name))
-      .sort();
-  } catch {
-    return [];
-  }
-}
-
-/** Every compile_commands.json above `source`, the nearest first, and in build folders there. */
-export function findCompileCommands(source: string): string[] {
-  const found: string[] = [];
-  for (let directory = dirname(source); ; directory = dirname(directory)) {
-    for (const folder of ['', ...buildFoldersIn(directory)]) {
-      const path = join(directory, folder, FILE_NAME);
-      if (isFile(path)) found.push(path);
-    }
-    if (directory === dirname(directory)) return found;
-  }
+/** Every compile_commands.json above `source`, the nearest first, and in build folders there; then
+ *  those above the other folders. */
+export function findCompileCommands(source: string, folders: readonly string[] = []): string[] {
+  return findInBuildFolders(FILE_NAME, [dirname(source), ...folders]);
 }
 
 /** The file that `--compile-commands PATH` names: PATH itself or the one in that folder. */
@@ -96,15 +99,62 @@ export function namedCompileCommands(path: string): string {
   return isFile(file) ? file : join(file, FILE_NAME);
 }
 
-function parseList(path: string): readonly unknown[] {
+/** Reading a list of megabytes takes longer than to compile; it is read again when it was written. */
+const MAX_LISTS_KEPT = 4;
+const lists = new Map<string, { readonly versions: FileVersions; readonly list: CommandList }>();
+
+/** The list in a file, as it is now. @throws HcrError `malformed-file` */
+function readList(path: string): CommandList {
+  const known = lists.get(path);
+  if (known?.versions.areCurrent() === true) return known.list;
+  const versions = new FileVersions();
+  versions.remember(path, false);
+  const text = readRegularFile(path, { maxBytes: MAX_BYTES });
+  if (text === undefined) {
+    const detail = `there is no such file, or it has over ${MAX_BYTES} bytes`;
+    throw new HcrError({ code: 'malformed-file', what: path, detail });
+  }
+  const list = new CommandList(text.toString('utf8'), path);
+  lists.delete(path);
+  lists.set(path, { versions, list });
+  for (const oldest of lists.keys()) if (lists.size > MAX_LISTS_KEPT) lists.delete(oldest);
+  return list;
+}
+
+/** A compilation database. Entries that make no sense are passed over. */
+export class CommandList {
+  private readonly base: string;
+  private readonly byName = new Map<string, unknown[]>();
+
+  /** @param path of the file, or where it would be: relative folders start there
+   *  @throws HcrError `malformed-file` when the text is not a list in JSON */
+  constructor(text: string, path: string) {
+    this.base = dirname(path);
+    for (const raw of parseList(text, path)) {
+      const name = fileNameOf(raw);
+      const same = this.byName.get(name);
+      if (same === undefined) this.byName.set(name, [raw]);
+      else same.push(raw);
+    }
+  }
+
+  /** The entries that compile `source`, by real path, in the order of the list. */
+  entriesFor(source: string): CompileEntry[] {
+    const wanted = realPath(source);
+    return [...new Set([basename(source), basename(wanted)])]
+      .flatMap((name) => this.byName.get(name) ?? [])
+      .flatMap((raw) => parseEntry(raw, this.base) ?? [])
+      .filter((entry) => realPath(resolve(entry.directory, entry.file)) === wanted);
+  }
+}
+
+function parseList(text: string, path: string): readonly unknown[] {
   const fail = (detail: string): never => {
     throw new HcrError({ code: 'malformed-file', what: path, detail });
   };
-  const text = readRegularFile(path, { maxBytes: MAX_BYTES });
-  if (text === undefined) return fail(`there is no such file, or it has over ${MAX_BYTES} bytes`);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text.toString('utf8'));
+    parsed = JSON.parse(text);
   } catch (cause) {
     // What stands there is not repeated: hcr may read more than who sees its messages.
     const place = /at position \d+/.exec(cause instanceof Error ? cause.message : '')?.[0];
@@ -145,16 +195,10 @@ function fileNameOf(raw: unknown): string {
 }
 
 /**
- * The entries that compile `source`, by real path, in the order of the file. Entries that make no
- * sense are passed over.
+ * The entries of a file that compile `source`.
  *
  * @throws HcrError `malformed-file` when the file is not a list in JSON, or too large
  */
 export function readEntriesFor(path: string, source: string): CompileEntry[] {
-  const wanted = realPath(source);
-  const names = new Set([basename(source), basename(wanted)]);
-  return parseList(path)
-    .filter((raw) => names.has(fileNameOf(raw)))
-    .flatMap((raw) => parseEntry(raw, dirname(path)) ?? [])
-    .filter((entry) => realPath(resolve(entry.directory, entry.file)) === wanted);
+  return readList(path).entriesFor(source);
 }

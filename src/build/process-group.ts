@@ -15,6 +15,8 @@ export interface ProgramRun {
   readonly directory: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
+  /** Of what is kept of each stream. */
+  readonly maxOutputBytes?: number;
   /** With whose rights, when not with those of hcr. */
   readonly user?: BuildUser;
 }
@@ -27,7 +29,7 @@ export interface ProgramOutcome {
   readonly durationMs: number;
 }
 
-/** What is kept of each stream; a compiler in despair writes gigabytes. */
+/** What is kept of each stream if nothing is said; a compiler in despair writes gigabytes. */
 const MAX_OUTPUT_BYTES = 1 << 20;
 /** How long to wait for output after the end: a daemon it left behind may hold the pipe for ever. */
 const LINGER_MS = 200;
@@ -51,9 +53,14 @@ class CappedText {
   private readonly chunks: Buffer[] = [];
   private lengthBytes = 0;
   private cut = false;
+  private readonly maxBytes: number;
+
+  constructor(maxBytes = MAX_OUTPUT_BYTES) {
+    this.maxBytes = maxBytes;
+  }
 
   add(chunk: Buffer): void {
-    const room = MAX_OUTPUT_BYTES - this.lengthBytes;
+    const room = this.maxBytes - this.lengthBytes;
     if (chunk.length > room) this.cut = true;
     const kept = chunk.subarray(0, room);
     this.chunks.push(kept);
@@ -96,8 +103,8 @@ function start({ user, ...run }: ProgramRun): ChildProcessByStdio<null, Readable
  *   `build-user-denied` */
 export function runProgramToEnd(run: ProgramRun): Promise<ProgramOutcome> {
   const startedMs = performance.now();
-  const stdout = new CappedText();
-  const stderr = new CappedText();
+  const stdout = new CappedText(run.maxOutputBytes);
+  const stderr = new CappedText(run.maxOutputBytes);
   return new Promise((resolve, reject) => {
     const child = start(run);
     const leader = child.pid;

@@ -66,6 +66,16 @@ export function compareProducers(live: string, compiled: string): ProducerDiffer
   };
 }
 
+/** Flags that shape code and that the program was not compiled with, as far as its compiler records
+ *  that. What it does record may stand for the compiler's defaults. */
+export function flagsNotOf(live: Producer, flags: readonly string[]): string[] {
+  if (live.compiler !== 'gcc') return [];
+  const old = settingsOf(live);
+  return [...settingsOf({ ...live, flags, dropped: [] })].flatMap(([key, flag]) =>
+    key.startsWith('-D') || old.get(key) === flag ? [] : [flag],
+  );
+}
+
 /** The differences that remain when some flags were chosen on purpose. */
 export function withoutChosen(
   difference: ProducerDifference,

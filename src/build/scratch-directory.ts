@@ -1,12 +1,13 @@
 /** A folder for one compilation, which nobody else may enter and which does not stay. */
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HcrError } from '../core/failure.js';
 import { type BuildUser, asBuildUser } from './build-user.js';
 import { isSafeFolder } from './trusted-path.js';
 
+const READABLE_BY_ALL = 0o755;
 const existing = new Set<ScratchDirectory>();
 
 function removeAll(): void {
@@ -34,14 +35,16 @@ export class ScratchDirectory implements Disposable {
   private readonly user: BuildUser | undefined;
 
   /** @param user whose folder it is, when not hcr's own
+   *  @param use whether the user writes to it, or only reads what hcr puts there
    *  @throws HcrError `usage` where others could replace it */
-  constructor(user?: BuildUser) {
-    this.user = user;
+  constructor(user?: BuildUser, use: 'write' | 'read' = 'write') {
+    this.user = use === 'write' ? user : undefined;
     // mkdtemp(3) makes it with mode 0700 under a name that was free.
     this.path = mkdtempSync(join(temporaryFolder(user), 'hcr-'));
     if (existing.size === 0) process.on('exit', removeAll);
     existing.add(this);
-    if (user !== undefined) chownSync(this.path, user.uid, user.gid);
+    if (this.user !== undefined) chownSync(this.path, this.user.uid, this.user.gid);
+    else if (user !== undefined) chmodSync(this.path, READABLE_BY_ALL);
   }
 
   /** By the user to whom it belongs: he could put a link to files of others in its way. */

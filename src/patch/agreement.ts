@@ -19,6 +19,8 @@ export interface Agreement {
   readonly differing: readonly string[];
   /** Median over those that differ of the share of instructions that both versions have, 0 to 1. */
   readonly likeness: number;
+  /** The same with the short ones, who are heard where there are too few others. */
+  readonly ofAnyLength: { readonly voters: number; readonly differing: number };
 }
 
 export interface AgreementInput {
@@ -34,25 +36,30 @@ export interface AgreementInput {
 }
 
 export function agreementOf(input: AgreementInput): Agreement {
-  const voters = input.states.filter((state) => {
+  const all = input.states.filter((state) => {
     const { fn, live } = state;
     return (
       live !== undefined &&
       !isCompilerMade(fn.name) &&
       !input.patched.has(live.address) &&
-      Math.min(live.sizeBytes, fn.sizeBytes) >= MIN_VOTER_BYTES &&
       !input.abstains(state)
     );
   });
-  const differing = voters.filter(
-    ({ comparison }) => !comparison.same && comparison.reason === 'body',
+  const voters = all.filter(
+    ({ fn, live }) => Math.min(live?.sizeBytes ?? 0, fn.sizeBytes) >= MIN_VOTER_BYTES,
   );
+  const differing = voters.filter(differs);
   const likenesses = differing.map((state) => likenessOf(state, input)).sort((a, b) => a - b);
   return {
     voters: voters.length,
     differing: differing.map(({ fn }) => fn.name),
     likeness: likenesses[Math.floor(likenesses.length / 2)] ?? 1,
+    ofAnyLength: { voters: all.length, differing: all.filter(differs).length },
   };
+}
+
+function differs({ comparison }: FunctionState): boolean {
+  return !comparison.same && comparison.reason === 'body';
 }
 
 /** Share of instructions, in any order, that the compiled and the live version have in common. */

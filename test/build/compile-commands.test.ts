@@ -155,22 +155,24 @@ describe('chooseEntry', () => {
   const release = entry('/p/release', '-O2');
 
   it('prefers the optimisation level of the live program', () => {
-    expect(chooseEntry([debug, release], { flags: ['-O2'], near: ['/p/debug'] })).toBe(release);
+    expect(chooseEntry([debug, release], { flags: ['-O2'], near: ['/p/debug'] })?.entry).toBe(
+      release,
+    );
   });
 
   it('prefers the folder in which the compiler ran', () => {
-    expect(chooseEntry([debug, release], { flags: [], near: [], compDir: '/p/release' })).toBe(
-      release,
-    );
+    expect(
+      chooseEntry([debug, release], { flags: [], near: [], compDir: '/p/release' })?.entry,
+    ).toBe(release);
   });
 
   it('prefers the output that lies with the program', () => {
     const a = entry('/p', '-O2', 'a/x.o');
     const b = entry('/p', '-O2', 'b/x.o');
-    expect(chooseEntry([a, b], { flags: [], near: ['/p/b'] })).toBe(b);
+    expect(chooseEntry([a, b], { flags: [], near: ['/p/b'] })?.entry).toBe(b);
   });
 
   it('takes the first of equals', () => {
-    expect(chooseEntry([debug, release], { flags: [], near: [] })).toBe(debug);
+    expect(chooseEntry([debug, release], { flags: [], near: [] })?.entry).toBe(debug);
   });
 });

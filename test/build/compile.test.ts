@@ -47,6 +47,7 @@ function command(
     origin: 'options',
     guessesLevel: false,
     explanation: [],
+    consulted: [],
     ...more,
   };
 }

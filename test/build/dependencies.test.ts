@@ -28,14 +28,14 @@ describe.each(['gcc', 'clang'])('dependenciesOf with %s', (cc) => {
         overrides: { source: tree.at('a.c'), cc, cflags },
         searchRoots: [],
       });
-    const found = await dependenciesOf(command(''));
+    const found = await dependenciesOf(await command(''));
     // gcc names its own stdc-predef.h as well.
     expect(found?.filter((path) => path.startsWith(tree.path))).toEqual([
       ...[tree.at('a.c'), tree.at('only macros.h')],
     ]);
-    expect(await dependenciesOf(command('-DDEEP'))).toContain(tree.at('in/deep.h'));
+    expect(await dependenciesOf(await command('-DDEEP'))).toContain(tree.at('in/deep.h'));
     tree.write('a.c', '#include "gone.h"\n');
-    expect(await dependenciesOf(command(''))).toBeUndefined();
+    expect(await dependenciesOf(await command(''))).toBeUndefined();
   });
 });
 

@@ -1,0 +1,78 @@
+/**
+ * Asks ninja for its compilation database, for build trees in which nobody wrote one: CMake's Ninja
+ * generator without CMAKE_EXPORT_COMPILE_COMMANDS, gn, or a configure script of a project's own.
+ *
+ * `ninja -t compdb` loads build.ninja and prints; it runs no command and writes no file. With `-x` it
+ * puts the content of response files in, which are there only while ninja builds.
+ *
+ * @see ninja manual, "Extra tools"
+ */
+import { dirname } from 'node:path';
+import { isHcrError } from '../core/failure.js';
+import { findInBuildFolders } from './build-folders.js';
+import type { BuildUser } from './build-user.js';
+import { type ChosenFlags, chosenFlags, ranked } from './compilation-flags.js';
+import { CommandList, doubtAboutBuildFile } from './compile-commands.js';
+import { runnerOf } from './database-flags.js';
+import { findProgram } from './find-program.js';
+import type { FlagAnswer, FlagQuestion } from './found-flags.js';
+import { runProgramToEnd } from './process-group.js';
+import { SharedAnswers } from './shared-answers.js';
+import { trustedUsers } from './trusted-path.js';
+
+const TIMEOUT_MS = 20_000;
+const MAX_OUTPUT_BYTES = 256 << 20;
+const NAMES = ['ninja', 'ninja-build', 'samu'];
+
+/** A list, or why there is none. */
+type Database = CommandList | string;
+const databases = new SharedAnswers<Database>();
+
+/** Asks each build.ninja above the sources and in build folders, as far as it belongs to somebody who
+ *  decides anyway. */
+export async function* askNinja(question: FlagQuestion): AsyncGenerator<FlagAnswer> {
+  const starts = [...question.sources.map((source) => dirname(source)), ...question.folders];
+  const asked: [string, ChosenFlags | string][] = [];
+  for (const path of findInBuildFolders('build.ninja', starts))
+    asked.push([path, await askOne(path, question)]);
+  yield* ranked('ninja', asked);
+}
+
+async function askOne(
+  path: string,
+  { sources, hints, user }: FlagQuestion,
+): Promise<ChosenFlags | string> {
+  const builder = user?.uid ?? process.geteuid?.() ?? -1;
+  const doubt = doubtAboutBuildFile(path, trustedUsers(user?.uid), builder);
+  if (doubt !== undefined) return doubt;
+  try {
+    const runner = runnerOf(path, user);
+    const key = `${runner?.uid} ${path}`;
+    const database = await databases.get(key, [path], () => databaseOf(path, runner));
+    return typeof database === 'string'
+      ? database
+      : chosenFlags((source) => database.entriesFor(source), sources, hints, runner);
+  } catch (error) {
+    if (!isHcrError(error)) throw error;
+    return error.message;
+  }
+}
+
+async function databaseOf(path: string, user: BuildUser | undefined): Promise<Database> {
+  const directory = dirname(path);
+  const ninja = NAMES.map((name) => findProgram(name, '/')).find((found) => found !== undefined);
+  if (ninja === undefined) return 'ninja is not installed';
+  const { exitCode, stdout, stderr } = await runProgramToEnd({
+    program: ninja,
+    args: ['-t', 'compdb', '-x'],
+    directory,
+    environment: { LC_ALL: 'C', NINJA_STATUS: undefined },
+    timeoutMs: TIMEOUT_MS,
+    maxOutputBytes: MAX_OUTPUT_BYTES,
+    ...(user === undefined ? {} : { user }),
+  });
+  if (exitCode === null) return `ninja -t compdb took over ${TIMEOUT_MS / 1000} s`;
+  if (exitCode !== 0)
+    return `ninja -t compdb ended with code ${exitCode}: ${stderr.trim().slice(0, 200)}`;
+  return new CommandList(stdout, path);
+}
