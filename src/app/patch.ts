@@ -152,8 +152,11 @@ class PatchRun {
       const isCompiling = options.object === undefined && extraFlags.length === 0;
       const rehearses = isCompiling && !options.dryRun;
       const rehearsal = rehearses ? rehearsePublication() : undefined;
+      const both = Promise.all([builds, rehearsal]);
+      // It may fail before it is waited for.
+      both.catch(() => undefined);
       if (isCompiling) await this.readAhead(units);
-      const [built] = await Promise.all([builds, rehearsal]);
+      const [built] = await both;
       return built;
     });
   }
