@@ -23,7 +23,7 @@ import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import { publishRecorded } from './publish-recorded.js';
 import { bodiesOf, variablesOf, withEntries } from './record-generation.js';
-import type { PatchedFunction, ReportProgress } from './report.js';
+import type { HookNames, PatchedFunction, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
 import { planUnwinding } from './unwinding.js';
 
@@ -37,6 +37,7 @@ export interface PublishOptions {
 export interface Published {
   readonly generation: number;
   readonly functions: readonly PatchedFunction[];
+  readonly hooks?: HookNames;
   readonly notes: readonly string[];
   readonly pauseMicros: number;
 }
@@ -102,8 +103,15 @@ export async function publishGeneration(
     ];
     const transition = { before, planned, to: number, created: true, writes, hazards };
     const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);
-    const notes = activeNotes(placed, result.active, from);
-    return { generation: number, functions, notes, pauseMicros: result.pauseMicros };
+    const { hooks, pauseMicros } = result;
+    const notes = [...activeNotes(placed, result.active, from), ...result.notes];
+    return {
+      generation: number,
+      functions,
+      ...(hooks === undefined ? {} : { hooks }),
+      notes,
+      pauseMicros,
+    };
   });
 }
 

@@ -55,6 +55,14 @@ export interface DataReport {
   readonly removed: readonly ReportedDatum[];
 }
 
+/** Hooks of the program, by name, in their order: those that it asks for, or those of them that were
+ *  called and have returned.
+ *  @see include/hcr.h */
+export interface HookNames {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
 /** Outcome of attach, reload and rollback. */
 export interface PatchReport {
   readonly pid: number;
@@ -64,6 +72,8 @@ export interface PatchReport {
   readonly functions: readonly PatchedFunction[];
   /** Absent after a rollback, which leaves all data as they are. */
   readonly data?: DataReport;
+  /** Absent in a program that asks for none. */
+  readonly hooks?: HookNames;
   readonly notes: readonly string[];
   readonly timingsMs: Timings;
   /** How long the target stood still, in microseconds; 0 when it was never stopped. */
@@ -94,6 +104,8 @@ export interface StatusReport {
   readonly functions: readonly PatchedFunction[];
   /** Threads that stand in a patched function, old body or new. */
   readonly busyThreads: readonly BusyThread[];
+  /** Absent in a program that asks for none. */
+  readonly hooks?: HookNames;
   readonly memory: {
     /** Address space hcr mapped. */
     readonly reservedBytes: number;
@@ -164,6 +176,7 @@ export type Progress =
   | { readonly stage: 'build'; readonly command: string }
   | { readonly stage: 'link' }
   | { readonly stage: 'publish' }
+  | { readonly stage: 'hook'; readonly name: string }
   | { readonly stage: 'waiting'; readonly reason: string }
   | { readonly stage: 'log'; readonly text: string };
 

@@ -1,7 +1,13 @@
 /** `hcr rollback`: an earlier generation is made live again. Nothing is compiled. */
 import { HcrError } from '../core/failure.js';
-import { type Addr, hex } from '../core/address.js';
-import { type Ledger, bodiesAt, generationOf, sharingBetween } from '../patch/ledger.js';
+import { hex } from '../core/address.js';
+import {
+  type Ledger,
+  bodiesAt,
+  entriesBetween,
+  generationOf,
+  sharingBetween,
+} from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
 import { idleHazards, whenIdleHazards } from './idle-hazards.js';
 import type { Tracing } from '../ptrace/tracing.js';
@@ -51,14 +57,25 @@ export async function rollBack(
   const hazards = [
     ...idleHazards(image, ledger, sharingBetween(ledger, ledger.current, to)),
     ...(options.whenIdle === true
-      ? whenIdleHazards(image, ledger, new Set(entriesChanged(ledger, to)))
+      ? whenIdleHazards(image, ledger, entriesBetween(ledger, ledger.current, to))
       : []),
   ];
   const transition = { before: ledger, planned: ledger, to, created: false, writes, hazards };
-  const { pauseMicros } = await watch.time('publish', () =>
+  const {
+    pauseMicros,
+    hooks,
+    notes: hookNotes,
+  } = await watch.time('publish', () =>
     publishRecorded(image, transition, [], options.timeoutMs, onProgress),
   );
-  return { ...base, generation: to, notes, timingsMs: watch.timings, pauseMicros };
+  return {
+    ...base,
+    generation: to,
+    ...(hooks === undefined ? {} : { hooks }),
+    notes: [...notes, ...hookNotes],
+    timingsMs: watch.timings,
+    pauseMicros,
+  };
 }
 
 function assertReachable(ledger: Ledger, to: number): void {
@@ -74,18 +91,10 @@ function assertReachable(ledger: Ledger, to: number): void {
   });
 }
 
-function entriesChanged(ledger: Ledger, to: number): Addr[] {
-  const before = bodiesAt(ledger, ledger.current);
-  const after = bodiesAt(ledger, to);
-  return ledger.entries
-    .map(({ entry }) => entry)
-    .filter((entry) => before.get(entry)?.start !== after.get(entry)?.start);
-}
-
 function functionsChanged(ledger: Ledger, to: number): PatchedFunction[] {
   const before = bodiesAt(ledger, ledger.current);
   const after = bodiesAt(ledger, to);
-  const changed = new Set(entriesChanged(ledger, to));
+  const changed = entriesBetween(ledger, ledger.current, to);
   return ledger.entries
     .filter(({ entry }) => changed.has(entry))
     .map(({ entry, name, module }) => {

@@ -11,6 +11,7 @@ import {
 import { locateThreads } from '../ptrace/thread-positions.js';
 import { readProcessStatus, readThreadStatus } from '../ptrace/procfs.js';
 import { TargetLock } from '../ptrace/target-lock.js';
+import { type Hook, type ProgramHooks, findHooks } from './hooks.js';
 import { ProcessImage } from './observe.js';
 import { interruptedState } from './recover.js';
 import type { BusyThread, GenerationStatus, PatchedFunction, StatusReport } from './report.js';
@@ -20,6 +21,7 @@ export function readStatus(pid: number): Promise<StatusReport> {
   using image = ProcessImage.of(pid);
   const { ledger } = image.store;
   const live = bodiesAt(ledger, ledger.current);
+  const hooks = findHooks(image);
   const current = new Set(lineage(ledger, ledger.current).map(({ number }) => number));
   return Promise.resolve({
     pid,
@@ -38,12 +40,19 @@ export function readStatus(pid: number): Promise<StatusReport> {
     ),
     functions: [...live.values()].filter(({ reason }) => reason !== 'new').map(describeBody),
     busyThreads: busyThreads(image, ledger),
+    ...hooksOf(hooks),
     memory: {
       reservedBytes: ledger.areas.reduce((sum, area) => sum + area.sizeBytes, 0),
       usedBytes: usedBytes(ledger),
     },
-    notes: notesOf(image),
+    notes: [...notesOf(image), ...hooks.notes],
   });
+}
+
+function hooksOf({ before, after }: ProgramHooks): Pick<StatusReport, 'hooks'> {
+  const names = (hooks: readonly Hook[]): string[] => hooks.map(({ name }) => name);
+  if (before.length + after.length === 0) return {};
+  return { hooks: { before: names(before), after: names(after) } };
 }
 
 function stateOf(

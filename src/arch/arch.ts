@@ -21,6 +21,7 @@ export interface Machine {
   readonly unwinding: Unwinding;
   readonly syscalls: SyscallNumbers;
   readonly injection: Injection;
+  readonly functionCalls: FunctionCalls;
   /** Loads the instruction decoder. Takes tens of milliseconds the first time: do it beside a
    *  compiler, and only where bytes alone do not decide. */
   readonly loadDecoder: () => Promise<Decoder>;
@@ -380,6 +381,11 @@ export interface Registers {
   threadPointer(regs: Uint8Array): number;
   /** Present when the thread stands at a system call that the kernel may restart. */
   interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined;
+  /** A copy in which a wait that the kernel has gone on with once already shows as the call that the
+   *  program made, as far as the instructions before its pc tell which. */
+  asFirstMade(regs: Uint8Array, codeBefore: Uint8Array): Uint8Array;
+  /** As many bytes of them are looked at. */
+  readonly callCodeBytes: number;
   /** A copy from which the same call is made again, unseen by the program, whatever comes. */
   repeatSyscall(regs: Uint8Array): Uint8Array;
   /** A copy from which the kernel makes the same call again, or answers EINTR when a handler runs
@@ -494,6 +500,24 @@ export interface InjectionFrame {
   /** Start of the scratch memory asked for. */
   readonly scratch: Addr;
   readonly syscallGadget: Addr;
+  readonly sigreturnGadget: Addr;
   /** The registers the frame was built from. */
   readonly original: Uint8Array;
+}
+
+/** How a function of the program is called above the same frame. See
+ *  `src/ptrace/function-call.ts` for the protocol. */
+export interface FunctionCalls {
+  /** Registers at the entry of a function that takes one integer and returns into the frame. */
+  registers(frame: InjectionFrame, entry: Addr, argument: number): Uint8Array;
+  /** A copy of {@link Registers.extendedSet} as a function may expect it. */
+  extendedState(extended: Uint8Array): Uint8Array;
+  /** Whether the call that a thread enters makes the kernel forget what it remembers of a wait that
+   *  was interrupted. */
+  forgetsWait(regs: Uint8Array): boolean;
+  /** Whether a thread that enters a system call has returned from the function and is about to be
+   *  brought back by the frame. */
+  isReturning(frame: InjectionFrame, regs: Uint8Array): boolean;
+  /** A copy for such a thread: it makes no call now, and this one when it is let go. */
+  stayingRegisters(frame: InjectionFrame, regs: Uint8Array): Uint8Array;
 }

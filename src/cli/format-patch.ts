@@ -1,5 +1,6 @@
 /** The outcome of attach, reload and rollback for people. */
 import type {
+  HookNames,
   DataReport,
   PatchedFunction,
   PatchReport,
@@ -76,6 +77,12 @@ function formatData({ kept, new: brought, removed }: DataReport): string[] {
   ];
 }
 
+function formatHooks({ before, after }: HookNames): string[] {
+  const line = (lead: string, names: readonly string[]): string[] =>
+    names.length === 0 ? [] : [`  ${lead} ${names.join(', ')}`];
+  return [...line('called before:', before), ...line('called after: ', after)];
+}
+
 export function formatNotes(notes: readonly string[], look: Look): string[] {
   return notes.map((note) => `${paint(look, 'yellow', 'note:')} ${note}`);
 }
@@ -95,6 +102,7 @@ export function formatPatch(report: PatchReport, verb: 'patch' | 'rollback', loo
         : [paint(look, 'bold', `  ${label ?? name}:`), ...formatDiff(diff, look)],
     ),
     ...(report.data === undefined ? [] : formatData(report.data)),
+    ...(report.hooks === undefined ? [] : formatHooks(report.hooks)),
     paint(look, 'dim', `${stood}; ${formatTimings(report.timingsMs)}.`),
     ...formatNotes(report.notes, look),
   ].join('\n');

@@ -36,6 +36,10 @@ export function formatStatus(report: StatusReport, look: Look): string {
     (thread) =>
       `  thread ${thread.tid} (${thread.name}) in ${thread.function}, generation ${thread.generation}`,
   );
+  const hooks = (['before', 'after'] as const).flatMap((when) => {
+    const names = report.hooks?.[when] ?? [];
+    return names.length === 0 ? [] : [`  ${when} a change: ${names.join(', ')}`];
+  });
   const untouched = generations.length === 0 && memory.reservedBytes === 0;
   return [
     paint(look, 'bold', head),
@@ -47,6 +51,7 @@ export function formatStatus(report: StatusReport, look: Look): string {
       look,
     ),
     ...section('Threads in patched functions', busy, look),
+    ...section('Hooks of the program', hooks, look),
     ...(untouched
       ? []
       : [

@@ -4,7 +4,7 @@ import type { PatchReport } from '../app/report.js';
 import { failureReport } from './failure-output.js';
 
 export function patchJson(report: PatchReport): object {
-  const { pid, generation, functions, data, notes, timingsMs, pauseMicros } = report;
+  const { pid, generation, functions, data, hooks, notes, timingsMs, pauseMicros } = report;
   return {
     ok: true,
     pid,
@@ -12,6 +12,7 @@ export function patchJson(report: PatchReport): object {
     // The reason that people read is the one that says more.
     functions: functions.map(({ why, ...each }) => ({ ...each, reason: why ?? each.reason })),
     ...(data === undefined ? {} : { data }),
+    ...(hooks === undefined ? {} : { hooks }),
     notes,
     timingsMs,
     pauseMicros,

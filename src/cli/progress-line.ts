@@ -22,6 +22,8 @@ function describe(progress: Exclude<Progress, { stage: 'log' }>): string {
       return 'linking';
     case 'publish':
       return 'publishing';
+    case 'hook':
+      return `running the program’s ${progress.name}`;
     case 'waiting':
       return `waiting: ${progress.reason}`;
   }

@@ -146,6 +146,12 @@ export type Failure =
       readonly traces?: readonly ThreadTrace[];
       readonly waitedMs: number;
     }
+  /** A function of the program that is to run before a change did not come back. */
+  | {
+      readonly code: 'hook-failed';
+      readonly hook: string;
+      readonly reason: string;
+    }
   | { readonly code: 'target-exited'; readonly pid: number; readonly how: string }
   | { readonly code: 'target-replaced'; readonly pid: number; readonly detail: string }
   | { readonly code: 'ledger-corrupt'; readonly pid: number; readonly detail: string }
@@ -367,6 +373,12 @@ const WORDING: { readonly [C in FailureCode]: Wording<FailureOf<C>> } = {
       `No safe moment came within ${f.waitedMs} ms: ${f.detail}.${(f.traces ?? []).map((trace) => `\n${traceText(trace)}`).join('')}`,
     hint: () => 'Try again, or wait longer with --timeout MS.',
     exit: EXIT.timedOut,
+  },
+  'hook-failed': {
+    message: (f) => `Nothing was patched: the hook ${f.hook} ${f.reason}.`,
+    hint: () =>
+      'See what the hook waits for, or give it longer with `--timeout MS`; it must return, and take no lock that its own thread may hold.',
+    exit: EXIT.refused,
   },
   'target-exited': {
     message: (f) => `Process ${f.pid} ended while hcr worked on it (${f.how}).`,

@@ -194,6 +194,13 @@ export function bodiesAt(ledger: Ledger, number: number): Map<Addr, Body> {
   return bodies;
 }
 
+/** The entries that lead elsewhere at one generation than at another. */
+export function entriesBetween(ledger: Ledger, from: number, to: number): Set<Addr> {
+  const [before, after] = [bodiesAt(ledger, from), bodiesAt(ledger, to)];
+  const entries = ledger.entries.map(({ entry }) => entry);
+  return new Set(entries.filter((entry) => before.get(entry)?.start !== after.get(entry)?.start));
+}
+
 /** Variables that patches have added, whichever generation is live: their addresses stay taken. */
 export function newVariables(ledger: Ledger): NewVariable[] {
   return ledger.generations.flatMap((generation) => generation.variables);

@@ -15,22 +15,22 @@
  * @see ptrace(2), rt_sigreturn(2), linux/arch/x86/kernel/signal_64.c
  */
 import type { InjectionFrame } from '../arch/arch.js';
-import type { Addr, Pid, Tid } from '../core/address.js';
+import type { Addr, Tid } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { seizeFailure } from './attach-failure.js';
 import { type Gadgets, findGadgets } from './gadgets.js';
-import { repairInterruptedCall, repeatInterruptedCall } from './interrupted-call.js';
-import type { Libc } from './libc.js';
-import type { TargetProcess } from './process.js';
+import { repeatInterruptedCall } from './interrupted-call.js';
 import {
-  type Mapping,
-  hasEnded,
-  listThreads,
-  readProcessStatus,
-  readThreadStatus,
-} from './procfs.js';
-import type { StopReason } from './requests.js';
-import { leaveRestartableSequence } from './restartable-sequence.js';
+  assertNoShadowStack,
+  awaitStop,
+  frameOn,
+  giveBack,
+  interruptAndWait,
+  stepToInterruption,
+  threadsThatCanStop,
+} from './one-thread.js';
+import type { TargetProcess } from './process.js';
+import { type Mapping, hasEnded, listThreads, readThreadStatus } from './procfs.js';
 import { type PlannedCall, Sandbox } from './sandbox.js';
 import { stackFloor } from './stack-room.js';
 import { Tracee } from './tracee.js';
@@ -38,9 +38,6 @@ import { Tracee } from './tracee.js';
 const ALL_SIGNALS = new Uint8Array(8).fill(0xff);
 /** Room that must be left below the frame. */
 const STACK_ROOM_BYTES = 4096;
-const NAP_MICROS = 20;
-/** A thread that takes longer than this is in the kernel: another is taken. */
-const STOP_WAIT_MS = 100;
 const PATIENCE_MS = 1000;
 const RETRY_MICROS = 2000;
 
@@ -192,32 +189,9 @@ export class RemoteCalls implements Disposable {
     let signal = 0;
     do {
       this.tracee.continueToSyscall(signal);
-      const stop = this.awaitStop();
+      const stop = awaitStop(this.target, this.tracee);
       signal = stop.kind === 'signal' ? stop.signal : 0;
     } while (this.tracee.stop?.kind !== 'syscall');
-  }
-
-  /** From a syscall-exit stop the kernel would not look at the restart codes again; it does so on the
-   *  way out of an interruption. */
-  private stepToInterruption(): void {
-    let signal = 0;
-    for (;;) {
-      this.tracee.interrupt();
-      this.tracee.continue(signal);
-      const stop = this.awaitStop();
-      if (stop.kind === 'interrupted' || stop.kind === 'group-stop') return;
-      signal = stop.kind === 'signal' ? stop.signal : 0;
-    }
-  }
-
-  private awaitStop(): StopReason {
-    const stop = waitFor(this.target.libc, this.tracee, Number.POSITIVE_INFINITY);
-    if (stop !== undefined && !this.tracee.isGone()) return stop;
-    throw new HcrError({
-      code: 'target-exited',
-      pid: this.target.pid,
-      how: 'it ended during a system call',
-    });
   }
 
   /** Puts the thread back where it was and lets it go. */
@@ -227,7 +201,7 @@ export class RemoteCalls implements Disposable {
     if (this.tracee.isGone()) return;
     try {
       if (this.entered) {
-        this.stepToInterruption();
+        stepToInterruption(this.target, this.tracee);
         this.tracee.writeSignalMask(this.originalMask);
         this.tracee.writeRegisters(this.original);
       }
@@ -242,15 +216,6 @@ export class RemoteCalls implements Disposable {
   }
 }
 
-function assertNoShadowStack(pid: Pid): void {
-  if (!readProcessStatus(pid).hasShadowStack) return;
-  throw new HcrError({
-    code: 'unsupported-target',
-    pid,
-    detail: 'it has a shadow stack, which does not let a thread return from an injected call',
-  });
-}
-
 function noThread(): HcrError {
   return new HcrError({
     code: 'busy',
@@ -259,82 +224,4 @@ function noThread(): HcrError {
     threads: [],
     waitedMs: PATIENCE_MS,
   });
-}
-
-/** Threads that are worth a try, those under seccomp last. */
-function* threadsThatCanStop(pid: Pid): Generator<Tid> {
-  const filtered: Tid[] = [];
-  for (const tid of listThreads(pid)) {
-    const status = readThreadStatus(pid, tid);
-    // One in an uninterruptible wait, such as for the child of vfork, would stop who knows when.
-    if (status === undefined || hasEnded(status) || status.state === 'D') continue;
-    if (status.seccomp === 0) yield tid;
-    else filtered.push(tid);
-  }
-  yield* filtered;
-}
-
-/** False when the thread does not come to a plain stop: leave it alone. */
-function interruptAndWait({ libc, tracing }: TargetProcess, tracee: Tracee): boolean {
-  // It stands already, and is to stand on.
-  if (tracee.stop !== undefined) return isPlainStop(tracee.stop);
-  const deadline = performance.now() + STOP_WAIT_MS;
-  tracee.interrupt();
-  for (;;) {
-    const stop = waitFor(libc, tracee, deadline);
-    if (stop === undefined || stop.kind === 'exited' || stop.kind === 'killed') return false;
-    if (stop.kind === 'exec') {
-      throw new HcrError({
-        code: 'target-replaced',
-        pid: tracee.tid,
-        detail: 'before anything was changed',
-      });
-    }
-    if (isPlainStop(stop)) return true;
-    // Let the signal through, or the new thread start, first; the stop has used up the interruption.
-    tracing.pass(tracee);
-    tracee.interrupt();
-  }
-}
-
-function isPlainStop({ kind }: StopReason): boolean {
-  return kind === 'interrupted' || kind === 'group-stop';
-}
-
-function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | undefined {
-  for (let round = 0; ; round++) {
-    const stop = tracee.poll();
-    if (stop !== undefined) return stop;
-    if (performance.now() > deadlineMs) return undefined;
-    if (round < 1000) libc.yieldProcessor();
-    else libc.sleepMicros(NAP_MICROS);
-  }
-}
-
-/** Lets a thread go that was not used. */
-function giveBack({ machine, tracing }: TargetProcess, tracee: Tracee): void {
-  const repair = (): void => {
-    repairInterruptedCall(tracee, machine.registers);
-  };
-  repair();
-  tracing.release([tracee], repair);
-}
-
-function frameOn(
-  target: TargetProcess,
-  tracee: Tracee,
-  gadgets: Gadgets,
-  scratchBytes: number,
-): { readonly frame: InjectionFrame; readonly mask: Uint8Array } {
-  const { machine } = target;
-  const mask = tracee.readSignalMask();
-  const frame = machine.injection.buildFrame({
-    registers: leaveRestartableSequence(target, tracee, tracee.readRegisters()),
-    extended: tracee.readRegisterSet(machine.registers.extendedSet),
-    signalMask: mask,
-    syscallGadget: gadgets.syscall,
-    sigreturnGadget: gadgets.sigreturn,
-    scratchBytes,
-  });
-  return { frame, mask };
 }

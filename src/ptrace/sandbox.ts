@@ -87,6 +87,11 @@ export class Sandbox {
     );
   }
 
+  /** Whether filters are asked of each call that the thread makes. */
+  get isFiltered(): boolean {
+    return this.filters.length > 0;
+  }
+
   /** The filters are asked again. The thread must be stopped or gone. */
   leave(): void {
     if (this.suspended) this.tracee.suspendSeccomp(false);

@@ -67,6 +67,8 @@ export class Supervisor implements Tracing, Disposable {
   private readonly awaited = new Map<Tid, number>();
   /** Threads at a fatal signal that is not decided on yet. */
   private readonly held = new Set<Tid>();
+  /** Threads whose reports somebody else takes. */
+  private readonly reserved = new Set<Tid>();
   /** True while no thread is to run on, whatever it reports. */
   private standing = false;
   /** What they are to get instead. */
@@ -176,13 +178,26 @@ export class Supervisor implements Tracing, Disposable {
     return tracee.stop?.kind === 'signal' && tracee.stop.signal === signal;
   }
 
+  reserve({ tid }: Tracee): void {
+    this.reserved.add(tid);
+  }
+
   pass(tracee: Tracee): void {
+    const wasReserved = this.reserved.delete(tracee.tid);
     if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
+    if (wasReserved && !tracee.isGone()) this.reserve(tracee);
   }
 
   release(tracees: readonly Tracee[]): void {
-    for (const { tid } of tracees) this.awaited.delete(tid);
+    for (const { tid } of tracees) {
+      this.awaited.delete(tid);
+      this.reserved.delete(tid);
+    }
     for (const tracee of tracees) if (tracee.stop !== undefined) this.handle(tracee, tracee.stop);
+  }
+
+  get isStanding(): boolean {
+    return this.standing;
   }
 
   /** From now on a thread that stops stays stopped, until {@link goOn} or {@link letGo}. To stop
@@ -244,7 +259,7 @@ export class Supervisor implements Tracing, Disposable {
   }
 
   private handle(tracee: Tracee, stop: StopReason): void {
-    if (this.standing && !tracee.isGone()) return;
+    if ((this.standing || this.reserved.has(tracee.tid)) && !tracee.isGone()) return;
     try {
       this.react(tracee, stop);
     } catch (error) {
@@ -261,6 +276,7 @@ export class Supervisor implements Tracing, Disposable {
         this.tracees.delete(tracee.tid);
         this.held.delete(tracee.tid);
         this.settled.delete(tracee.tid);
+        this.reserved.delete(tracee.tid);
         if (isLeader(tracee, this.pid))
           this.finish(stop.kind === 'exited' ? { code: stop.code } : { signal: stop.signal });
         return;

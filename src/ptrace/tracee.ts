@@ -41,6 +41,8 @@ export class Tracee {
   readonly tid: Tid;
   /** Why it stands still now; undefined while it runs. */
   stop: StopReason | undefined;
+  /** Whether it stops at system calls whenever it is continued. */
+  stopsAtSyscalls = false;
   private attached = true;
   private readonly libc: Libc;
   private readonly buffer: RegisterBuffer;
@@ -101,7 +103,7 @@ export class Tracee {
 
   /** Lets it run on, delivering `signal` when it is not 0. */
   continue(signal = 0): void {
-    this.request(PTRACE.CONT, 0, signal);
+    this.request(this.stopsAtSyscalls ? PTRACE.SYSCALL : PTRACE.CONT, 0, signal);
     this.stop = undefined;
   }
 

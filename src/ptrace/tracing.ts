@@ -16,11 +16,15 @@ const DEATH_ROUNDS = 200;
 const DEATH_NAP_MICROS = 500;
 
 export interface Tracing {
+  /** True while no thread is to run on, whatever it is needed for. */
+  readonly isStanding: boolean;
   /** A tracee for the thread, running or stopped; a negative errno when there can be none. */
   acquire(tid: Tid): Tracee | number;
   /** Takes what a tracee has to report. All but one signal passes as if nobody looked.
    *  @returns true when it stands still: with the signal, or since it runs another program now */
   awaitSignal(tracee: Tracee, signal: number): boolean;
+  /** What a tracee reports from now on is for the caller alone, until it is given back. */
+  reserve(tracee: Tracee): void;
   /** Lets a stopped tracee go on from what it reported: a signal, a new thread. It stays traced. */
   pass(tracee: Tracee): void;
   /**
@@ -36,6 +40,7 @@ export interface Tracing {
 
 /** Seizes for the moment. Syscall stops are told from signals; exec is reported. */
 export class MomentaryTracing implements Tracing {
+  readonly isStanding = false;
   private readonly libc: Libc;
   private readonly buffer: RegisterBuffer;
 
@@ -77,8 +82,14 @@ export class MomentaryTracing implements Tracing {
     }
   }
 
+  /** Nobody else looks. */
+  reserve(): void {
+    return;
+  }
+
   pass(tracee: Tracee): void {
-    tracee.continue(tracee.stop?.kind === 'signal' ? tracee.stop.signal : 0);
+    if (tracee.stop?.kind === 'group-stop') tracee.listen();
+    else tracee.continue(tracee.stop?.kind === 'signal' ? tracee.stop.signal : 0);
   }
 
   awaitLate(deadlineMs: number): Promise<void> {

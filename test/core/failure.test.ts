@@ -14,6 +14,7 @@ const SAMPLES: { readonly [C in FailureCode]: Extract<Failure, { readonly code: 
   'source-not-trusted': { code: 'source-not-trusted', source: 'a.c', reason: 'it is in /proc' },
   'unsupported-machine': { code: 'unsupported-machine', pid: 4711, machine: '32-bit x86' },
   'unsupported-target': { code: 'unsupported-target', pid: 4711, detail: 'it has a breakpoint' },
+  'hook-failed': { code: 'hook-failed', hook: 'save', reason: 'still runs' },
   'no-debug-info': { code: 'no-debug-info', module: '/bin/prog', function: 'f1' },
   'debug-file-missing': {
     code: 'debug-file-missing',

@@ -150,6 +150,7 @@ function buildFrame(input: FrameInput): InjectionFrame {
     stackPointer: addr(start),
     scratch: addr(scratch),
     syscallGadget: input.syscallGadget,
+    sigreturnGadget: input.sigreturnGadget,
     original,
   };
 }

@@ -1,6 +1,7 @@
 /** The x86-64 machine: psABI for AMD64, little-endian, 4 KiB pages. */
 import type { Machine } from '../arch.js';
 import { callingConvention } from './calling-convention.js';
+import { functionCalls } from './function-calls.js';
 import { injection } from './injection.js';
 import { jumps } from './jumps.js';
 import { patterns } from './patterns.js';
@@ -27,5 +28,6 @@ export const x8664: Machine = {
   unwinding,
   syscalls,
   injection,
+  functionCalls,
   loadDecoder: async () => (await import('./decoder.js')).loadDecoder(),
 };

@@ -224,7 +224,33 @@ function restartSyscall(regs: Uint8Array): Uint8Array {
   return again;
 }
 
+/** The calls that the kernel goes on with by `restart_syscall`: poll, nanosleep, futex, clock_nanosleep.
+ *  @see who sets `restart_block.fn` in the kernel */
+const GONE_ON_WITH: ReadonlySet<number> = new Set([7, 35, 202, 230]);
+/** The call's number is put into eax right before it, or a few instructions earlier. */
+const CALL_CODE_BYTES = 24;
+const MOV_EAX = 0xb8;
+const MOV_EAX_BYTES = 5;
+
+/** The arguments are in their registers still: only the number has been replaced. */
+function asFirstMade(regs: Uint8Array, codeBefore: Uint8Array): Uint8Array {
+  const first = regs.slice();
+  if (interruptedSyscall(regs)?.number !== RESTART_SYSCALL) return first;
+  const view = new DataView(codeBefore.buffer, codeBefore.byteOffset, codeBefore.byteLength);
+  const end = codeBefore.length - Number(SYSCALL_INSTRUCTION_BYTES);
+  for (let at = end - MOV_EAX_BYTES; at >= 0; at--) {
+    if (codeBefore[at] !== MOV_EAX) continue;
+    const number = view.getUint32(at + 1, true);
+    if (!GONE_ON_WITH.has(number)) continue;
+    writeRegister(first, 'orig_rax', BigInt(number));
+    break;
+  }
+  return first;
+}
+
 export const registers: Registers = {
+  asFirstMade,
+  callCodeBytes: CALL_CODE_BYTES,
   sizeBytes: REGISTERS_BYTES,
   pc: (regs) => Number(readRegister(regs, 'rip')),
   withPc: (regs, pc) => {

@@ -1,0 +1,181 @@
+/**
+ * Programs that ask for hooks with include/hcr.h: what they are called with, where, and that nobody
+ * notices: neither the wait that a hook was called in, nor threads that hold what it needs.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type BuildOptions, type Fixture, buildFixture } from '../support/fixture.js';
+import { attach, hcrCommand, readStatus, refusalOf, rollBack } from '../support/hcr.js';
+import { REPOSITORY } from '../support/repository.js';
+import { type Target, startTarget } from '../support/target.js';
+
+const INCLUDE = join(REPOSITORY, 'include');
+const GOOD = { interrupted: '0', early: '0', wrong: '0' };
+
+function buildHooks(options: BuildOptions = {}): Promise<Fixture> {
+  return buildFixture('hooks', { ...options, variables: [`INCLUDE=${INCLUDE}`] });
+}
+
+/** An object of answer.c with an edit; the source is left as it was. */
+async function compileAnswer(
+  fixture: Fixture,
+  cflags: string,
+  edits: readonly (readonly [from: string, to: string])[] = [['return 1', 'return 2']],
+  cc = 'gcc',
+): Promise<string> {
+  return await compileEdited(fixture, 'answer.c', cflags, edits, cc);
+}
+
+async function compileEdited(
+  fixture: Fixture,
+  source: string,
+  cflags: string,
+  edits: readonly (readonly [from: string, to: string])[],
+  cc = 'gcc',
+): Promise<string> {
+  const object = `edited-${source.replace(/c$/, 'o')}`;
+  for (const [from, to] of edits) fixture.edit(source, from, to);
+  const flags = [...cflags.split(' '), '-DHCR_ENABLE', `-I${INCLUDE}`];
+  await fixture.run(
+    cc,
+    ...flags,
+    '-ffunction-sections',
+    '-fdata-sections',
+    '-c',
+    '-o',
+    object,
+    source,
+  );
+  fixture.restore();
+  return fixture.path(object);
+}
+
+function fieldsOf(line: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...line.matchAll(/(\w+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]),
+  );
+}
+
+/** Waits for a tick with an answer; all up to there must be good. */
+async function readTo(target: Target, answer: number): Promise<void> {
+  for (;;) {
+    const [line] = await target.waitForLine(/^tick .*/);
+    expect(fieldsOf(line)).toMatchObject(GOOD);
+    if (fieldsOf(line)['answer'] === String(answer)) return;
+  }
+}
+
+/** What the next hooks print; ticks in between must be good. */
+async function readHooks(target: Target, count: number): Promise<string[]> {
+  const hooks: string[] = [];
+  while (hooks.length < count) {
+    const [line] = await target.waitForLine(/^(hook|tick) .*/);
+    if (line.startsWith('hook')) hooks.push(line);
+    else expect(fieldsOf(line)).toMatchObject(GOOD);
+  }
+  return hooks;
+}
+
+const hooksOf = (generation: number, before: number, after: number): string[] => [
+  `hook save ${generation} main answer=${before}`,
+  `hook restore ${generation} main answer=${after}`,
+  `hook check ${generation} main answer=${after}`,
+  `hook part ${generation}`,
+];
+const NAMES = { before: ['save'], after: ['restore', 'check', 'part_ready'] };
+
+let shared: Fixture;
+let object: string;
+beforeAll(async () => {
+  shared = await buildHooks({ cflags: '-O2 -g' });
+  object = await compileAnswer(shared, '-O2 -g');
+});
+afterAll(() => {
+  shared[Symbol.dispose]();
+});
+
+it.each([
+  { kind: 'a PIE', cc: 'gcc', cflags: '-O2 -g -fPIE', ldflags: '-pie -Wl,--gc-sections' },
+  { kind: 'no PIE', cc: 'gcc', cflags: '-O0 -g -fno-pie', ldflags: '-no-pie' },
+  { kind: 'a PIE of clang', cc: 'clang', cflags: '-O2 -g -fPIE', ldflags: '-pie -fuse-ld=lld' },
+])('in $kind each hook is called once, in order, with the generation', async (build) => {
+  using fixture = await buildHooks(build);
+  const edited = await compileAnswer(fixture, build.cflags, undefined, build.cc);
+  await using target = await startTarget(fixture.program, ['nanosleep', '2']);
+  const { pid } = target;
+  await readTo(target, 1);
+  expect((await readStatus(pid)).hooks).toEqual(NAMES);
+
+  const { hooks } = await attach(pid, ['answer'], ['--object', edited]);
+  expect(hooks).toEqual(NAMES);
+  expect(await readHooks(target, 4)).toEqual(hooksOf(1, 1, 2));
+  await readTo(target, 2);
+
+  expect((await rollBack(pid)).hooks).toEqual(NAMES);
+  expect(await readHooks(target, 4)).toEqual(hooksOf(0, 2, 1));
+});
+
+it.each(['nanosleep', 'epoll', 'poll', 'compute'])(
+  'a first thread that is in %s, while others use the heap, is back as if nothing had been',
+  async (how) => {
+    await using target = await startTarget(shared.program, [how, '3']);
+    await readTo(target, 1);
+    await attach(target.pid, ['answer'], ['--object', object]);
+    await readTo(target, 2);
+    await rollBack(target.pid);
+    await readTo(target, 1);
+  },
+);
+
+it('the AFTER hooks are called with the old number when a change does not come about', async () => {
+  await using target = await startTarget(shared.program, ['epoll']);
+  await readTo(target, 1);
+  const edits = [['WAIT_MS 120', 'WAIT_MS 121']] as const;
+  const main = await compileEdited(shared, 'main.c', '-O2 -g', edits);
+  const refusal = await refusalOf([
+    ...['attach', target.pid, '--func', 'main', '--object', main],
+    ...['--when-idle', '--timeout', '500'],
+  ]);
+  expect(refusal.code).toBe('busy');
+  expect(await readHooks(target, 4)).toEqual([
+    'hook save 1 main answer=1',
+    ...hooksOf(0, 1, 1).slice(1),
+  ]);
+});
+
+it('a hook finishes and its thread goes on when hcr is killed in the middle of it', async () => {
+  const env = { ...process.env, HOOK_MS: '600' };
+  await using target = await startTarget(shared.program, ['epoll'], { env });
+  await readTo(target, 1);
+  const [command = '', ...words] = hcrCommand([
+    'attach',
+    target.pid,
+    '--func',
+    'answer',
+    '--object',
+    object,
+  ]);
+  const hcr = spawn(command, words, { stdio: 'ignore' });
+  await target.waitForLine(/^hook save begins 1/);
+  hcr.kill('SIGKILL');
+  await once(hcr, 'exit');
+  await target.waitForLine(/^hook save 1 main answer=1/);
+  await readTo(target, 1);
+  await attach(target.pid, ['answer'], ['--object', object]);
+  await readTo(target, 2);
+});
+
+it('a hook that takes too long is left to itself, and the patch refused', async () => {
+  const env = { ...process.env, HOOK_MS: '1500' };
+  await using target = await startTarget(shared.program, ['poll'], { env });
+  await readTo(target, 1);
+  const refusal = await refusalOf([
+    ...['attach', target.pid, '--func', 'answer', '--object', object, '--timeout', '400'],
+  ]);
+  expect(refusal).toMatchObject({ code: 'hook-failed', exitCode: 4, error: { hook: 'save' } });
+  await target.waitForLine(/^hook save 1 main/);
+  await readTo(target, 1);
+  expect((await readStatus(target.pid)).generation).toBe(0);
+});
