@@ -1,7 +1,7 @@
 /** Code compiled with the wrong compiler or flags is not taken for an edit. */
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { attach, refusalOf, reload, runHcr } from '../support/hcr.js';
+import { attach, refusalOf, reload, rollBack, runHcr } from '../support/hcr.js';
 import { type InlineProgram, MAIN_C, buildInline } from '../support/inline-program.js';
 import { NOTHING, changesDuring } from '../support/memory-snapshot.js';
 
@@ -66,7 +66,7 @@ describe.each([
     doubt: /little in common/,
   },
 ])('$what in compile_commands.json', ({ built, flags, doubt, compiler = 'gcc' }) => {
-  it('is refused by reload and by attach, and the program stays as it was', async () => {
+  it('is refused by reload and by attach where it was named, and passed over where it was found', async () => {
     using program = await buildInline(FILES, built, compiler);
     await using target = await program.start();
     await target.waitForLine(/^\d+$/);
@@ -77,14 +77,22 @@ describe.each([
         ['reload', target.pid],
         ['attach', target.pid, '--func', 'show'],
       ]) {
-        const refusal = await refusalOf(words);
+        const refusal = await refusalOf([...words, '--compile-commands', program.path]);
         expect(refusal).toMatchObject({ exitCode: 4, code: 'build-mismatch' });
         expect(`${refusal.message} ${refusal.hint}`).toMatch(doubt);
       }
     });
     expect(changes).toEqual(NOTHING);
+    // What the program records of itself is right.
+    const found = await reload(target.pid);
+    expect(found.functions.map(({ name }) => name)).toEqual(['show']);
+    expect(found.notes.join('\n')).toMatch(/^Passed over .*compile_commands\.json: /);
+    await target.waitForLine(/^\d+!$/);
+    await rollBack(target.pid);
     writeDatabase(program, [compiler, ...built]);
-    expect((await reload(target.pid)).functions.map(({ name }) => name)).toEqual(['show']);
+    const right = await reload(target.pid, ['--compile-commands', program.path]);
+    expect(right.functions.map(({ name }) => name)).toEqual(['show']);
+    target.lines.skipArrived();
     await target.waitForLine(/^\d+!$/);
   });
 });
@@ -98,10 +106,15 @@ describe('a unit of too few functions to vote', () => {
     await using target = await program.start();
     program.edit('work.c', ', 1)', ', 2)');
     writeDatabase(program, flags);
-    expect(await refusalOf(['reload', target.pid])).toMatchObject({ code: 'build-mismatch' });
-    expect(await refusalOf(['attach', target.pid, '--func', 'show'])).toMatchObject({
+    const named = ['--compile-commands', program.path];
+    expect(await refusalOf(['reload', target.pid, ...named])).toMatchObject({
       code: 'build-mismatch',
     });
+    expect(await refusalOf(['attach', target.pid, '--func', 'show', ...named])).toMatchObject({
+      code: 'build-mismatch',
+    });
+    const { notes } = await reload(target.pid);
+    expect(notes.join('\n')).toMatch(/^Passed over .*compile_commands\.json: /);
   });
 
   it('is judged by the version of the compiler', async () => {
