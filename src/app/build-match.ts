@@ -36,7 +36,7 @@ import {
 import { quoteShellWords, splitShellWords } from '../build/shell-words.js';
 import { type Addr, contains } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { fileAddress } from '../elf/loaded-module.js';
+import { fileAddressWithin } from '../elf/loaded-module.js';
 import { type Agreement, agreementOf } from '../patch/agreement.js';
 import { bodiesAt } from '../patch/ledger.js';
 import type { BuiltUnit } from './build-unit.js';
@@ -205,8 +205,10 @@ class BuildMatch {
   /** A template or an inline function, of which the program kept the code of one unit. */
   private isOfAnotherUnit(entry: Addr): boolean {
     const { module, unit } = this.prepared.wanted;
-    const at = fileAddress(module, entry);
-    return unit !== undefined && !unit.ranges.some((range) => contains(range, at));
+    const at = fileAddressWithin(module, entry);
+    return (
+      unit !== undefined && (at === undefined || !unit.ranges.some((range) => contains(range, at)))
+    );
   }
 
   private isNewer(file: string): boolean {

@@ -87,8 +87,10 @@ export async function findCommand(
   setting: BuildSetting,
   refuted: RefutedAnswers = new Map(),
 ): Promise<CompileCommand> {
-  const { unit, names, module } = wanted;
-  if (unit === undefined && options.source === undefined) {
+  const { added, names, module } = wanted;
+  const unit = wanted.unit ?? added?.like;
+  const source = added?.source ?? options.source;
+  if (unit === undefined && source === undefined) {
     const failure = { module: module.path, function: names.join(', ') };
     throw wanted.absent ?? new HcrError({ code: 'no-debug-info', ...failure });
   }
@@ -114,7 +116,7 @@ export async function findCommand(
           },
         }),
     overrides: {
-      ...(options.source === undefined ? {} : { source: options.source }),
+      ...(source === undefined ? {} : { source }),
       ...(options.cc === undefined ? {} : { cc: options.cc }),
       ...(options.cflags === undefined ? {} : { cflags: options.cflags }),
       ...(options.compileCommands === undefined

@@ -3,7 +3,7 @@
  * program, or those that the user's files belong to.
  */
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { dependenciesOf } from '../build/dependencies.js';
 import { isFile } from '../build/file-kind.js';
 import { inParallel } from '../build/in-parallel.js';
@@ -11,9 +11,10 @@ import { IncludeTexts } from '../build/include-texts.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { nearNames } from '../elf/near-names.js';
 import { selectModules } from '../link/find-function.js';
-import { bodiesAt } from '../patch/ledger.js';
-import { fileAddress } from '../elf/loaded-module.js';
+import { bodiesAt, lineage } from '../patch/ledger.js';
+import { fileAddressWithin } from '../elf/loaded-module.js';
 import { findCommand } from './build-unit.js';
+import { addedUnit, nearest } from './added-unit.js';
 import { KnownUnits } from './known-units.js';
 import { type BuildSetting, buildSettingOf } from './build-setting.js';
 import type { ProcessImage } from './observe.js';
@@ -63,14 +64,59 @@ export class UnitSearch {
     this.remembered = remembered;
     this.options = options;
     // Nobody edits the C library, though debug information about it may be installed.
-    this.units = remembered.unitsOf(image.modules, () => {
+    const built = remembered.unitsOf(image.modules, () => {
       const modules =
         options.module === undefined
           ? image.modules.filter(isOwnModule)
           : selectModules(image.modules, options.module);
       return unitsWithFiles(image, modules, this.clock);
     });
+    this.units = [...built, ...this.addedUnits(built)];
     this.known = new Set(this.units.flatMap((unit) => unit.files));
+  }
+
+  /** Of its translation units. */
+  get sources(): ReadonlySet<string> {
+    return new Set(this.units.map(({ source }) => source));
+  }
+
+  /** Sources in its folders that it is not made of. */
+  strangers(): string[] {
+    return this.folderFiles().filter((file) => this.isStranger(file));
+  }
+
+  /** @param file its real path */
+  isStranger(file: string): boolean {
+    return SOURCE.test(file) && !this.known.has(file);
+  }
+
+  /** Units that live patches have added, by what the ledger says of their functions. */
+  private addedUnits(built: readonly UnitFiles[]): UnitFiles[] {
+    const { ledger } = this.image.store;
+    const brought = lineage(ledger, ledger.current)
+      .flatMap(({ bodies }) => bodies)
+      .filter(({ reason, source = '' }) => reason === 'new' && isAbsolute(source));
+    if (brought.length === 0) return [];
+    const known = new Set(built.flatMap(({ files }) => files));
+    const added = new Map<string, UnitFiles>();
+    for (const { source = '', module: path } of brought) {
+      const file = this.clock.realPath(source.replace(/:\d+$/, ''));
+      if (added.has(file) || known.has(file) || !SOURCE.test(file) || !isFile(file)) continue;
+      const unit = this.stranger(
+        file,
+        built.filter(({ module }) => module.path === path),
+      );
+      if (unit !== undefined) added.set(file, unit);
+    }
+    return [...added.values()];
+  }
+
+  /** A source that the program was not built from, as a unit of the module that its neighbours are
+   *  in. */
+  private stranger(source: string, units: readonly UnitFiles[]): UnitFiles | undefined {
+    const like = nearest(source, units);
+    if (like?.unit === undefined) return undefined;
+    return { ...addedUnit(like, source, like.unit), source, files: [source] };
   }
 
   /** Units of which a file is newer than the program, and those that are patched: their source may
@@ -110,12 +156,17 @@ export class UnitSearch {
     const sources = new Set(this.units.map(({ source }) => source));
     const headers = wanted.filter((file) => !sources.has(file));
     const including = await this.unitsIncluding(headers, direct);
+    const strangers: UnitFiles[] = [];
     for (const [i, file] of wanted.entries()) {
       const isKnown = direct.some((unit) => unit.files.includes(file));
-      if (!isKnown && !including.some((unit) => unit.found.includes(file)))
-        throw this.foreign(files[i] ?? file, file);
+      if (isKnown || including.some((unit) => unit.found.includes(file))) continue;
+      // By itself nothing would call it.
+      const added =
+        SOURCE.test(file) && direct.length > 0 ? this.stranger(file, this.units) : undefined;
+      if (added === undefined) throw this.foreign(files[i] ?? file, file);
+      strangers.push(added);
     }
-    return { units: [...direct, ...including], files: wanted, notes: this.notes };
+    return { units: [...direct, ...including, ...strangers], files: wanted, notes: this.notes };
   }
 
   /** Units made of some files; those that no unit is made of are left out.
@@ -163,7 +214,11 @@ export class UnitSearch {
     return new Set(
       [...bodiesAt(ledger, ledger.current).values()].flatMap(({ module: path, entry }) => {
         const module = modules.get(path);
-        const unit = module && image.debugInfo(module)?.unitAt(fileAddress(module, entry));
+        const at = module && fileAddressWithin(module, entry);
+        const unit =
+          module === undefined || at === undefined
+            ? undefined
+            : image.debugInfo(module)?.unitAt(at);
         return unit === undefined ? [] : [unit];
       }),
     );
@@ -223,14 +278,12 @@ export class UnitSearch {
 
   /** What is new has no counterpart in the program. */
   private noteNewSources(sinceMs: number): void {
-    const added = this.folderFiles().filter(
-      (file) => SOURCE.test(file) && !this.known.has(file) && this.clock.writtenAt(file) > sinceMs,
-    );
+    const added = this.strangers().filter((file) => this.clock.writtenAt(file) > sinceMs);
     if (added.length === 0) return;
     const shown = added.slice(0, MAX_NAMES).map((file) => shortest(file));
     const more = added.length > MAX_NAMES ? ` and ${added.length - MAX_NAMES} more` : '';
     this.notes.push(
-      `${shown.join(', ')}${more}: newer than the program and not part of it, so left out; put the code into a file that the program was built from, or restart it.`,
+      `${shown.join(', ')}${more}: newer than the program and not part of it; linked in when edited code calls what it defines.`,
     );
   }
 }

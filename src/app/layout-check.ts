@@ -35,6 +35,8 @@ export interface LayoutInput {
   readonly wanted: WantedUnit;
   readonly edited: EditedUnit;
   readonly roots: readonly PatchRoot[];
+  /** What other units refer to, and is new. */
+  readonly brought: readonly unknown[];
   readonly linked: LinkedCode;
   /** Entries that earlier patches led to the very code that is compiled now: it agrees with the
    *  new code about all types, whatever the debug information says of the original. */
@@ -52,9 +54,11 @@ export interface LayoutFindings {
 
 /** @throws HcrError `malformed-file` */
 export function checkLayouts(input: LayoutInput): LayoutFindings {
-  const live = input.wanted.unit;
+  // A new source has its types from headers that its neighbours include as well.
+  const live = input.wanted.unit ?? input.wanted.added?.like;
   const edited = input.edited.debug;
-  if (live === undefined || edited === undefined || input.roots.length === 0)
+  const bringsNothing = input.roots.length === 0 && input.brought.length === 0;
+  if (live === undefined || edited === undefined || bringsNothing)
     return { problems: [], shared: [] };
   const { changed, unknown } = compareTypes(live.dies, edited.dies);
   const foreign = unknown.filter((type) => mayDifferElsewhere(type, edited, input.wanted));

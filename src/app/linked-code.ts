@@ -20,16 +20,18 @@ export interface LinkedCode {
   readonly variables: ReadonlySet<VariableEntry>;
 }
 
-/** @throws HcrError as `resolveReferences` */
+/** @param brought sections that other units refer to
+ *  @throws HcrError as `resolveReferences` */
 export function linkedCode(
   roots: readonly PatchRoot[],
+  brought: readonly Section[],
   edited: EditedUnit,
   binder: Binder,
   machine: Machine,
 ): LinkedCode {
   const { unit } = edited;
   const { sections, references } = collectReferences(
-    roots.map(({ fn }) => fn.section),
+    [...roots.map(({ fn }) => fn.section), ...brought],
     unit,
     framesOf(unit),
     binder,

@@ -28,6 +28,16 @@ export interface WantedUnit {
   readonly inside: Addr;
   /** Source names of the functions asked for. */
   readonly names: readonly string[];
+  /** Of a source that the program was not built from. */
+  readonly added?: AddedSource;
+}
+
+/** A source that is new to the program: all of its code and data is new as well. */
+export interface AddedSource {
+  /** Its real path, which also names it in the ledger. */
+  readonly source: string;
+  /** A unit of the program that is most likely compiled the same way. */
+  readonly like: Unit;
 }
 
 /** @throws HcrError `function-not-found`, `ambiguous-function`, `module-not-found` */

@@ -3,7 +3,7 @@ import type { Decoder } from '../arch/arch.js';
 import { type Addr, contains } from '../core/address.js';
 import type { InlinedCopy } from '../dwarf/inlined-copies.js';
 import { identityOf } from '../dwarf/source-name.js';
-import { fileAddress } from '../elf/loaded-module.js';
+import { fileAddressWithin } from '../elf/loaded-module.js';
 import { isCompilerMade, sourceName } from '../link/live-unit.js';
 import type { FunctionState } from '../patch/changed-functions.js';
 import { bodiesAt } from '../patch/ledger.js';
@@ -74,10 +74,12 @@ class Reasons {
 
   private copiesIn({ fn, live }: PatchRoot): InlinedCopy[] {
     const { wanted, edited } = this.unit;
-    const at = fileAddress(wanted.module, live.address);
+    const at = fileAddressWithin(wanted.module, live.address);
     const entry = edited.debugEntryOf(fn)?.entry;
     return [
-      ...(wanted.unit?.inlinedCopies() ?? []).filter(({ caller }) => caller.entry === at),
+      ...(wanted.unit?.inlinedCopies() ?? []).filter(
+        ({ caller }) => at !== undefined && caller.entry === at,
+      ),
       ...(edited.debug?.inlinedCopies() ?? []).filter(
         ({ caller }) => entry !== undefined && caller.entry === entry,
       ),
@@ -111,8 +113,9 @@ class Reasons {
     const index = theirs?.findIndex((each, i) => each.shape !== ours?.[i]?.shape) ?? -1;
     const [our, their] = [ours?.[index], theirs?.[index]];
     const entry = unit.edited.debugEntryOf(fn)?.entry;
+    const before = their && fileAddressWithin(unit.wanted.module, their.address);
     const places = [
-      ...(their === undefined ? [] : [fileAddress(unit.wanted.module, their.address)]),
+      ...(before === undefined ? [] : [before]),
       // The object's addresses are those of its own debug information.
       ...(our === undefined || entry === undefined ? [] : [our.address - live.address + entry]),
     ];

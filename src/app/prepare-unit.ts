@@ -4,13 +4,18 @@
  */
 import type { Decoder } from '../arch/arch.js';
 import type { Addr } from '../core/address.js';
+import { STB } from '../elf/constants.js';
+import type { Section } from '../elf/sections.js';
+import type { ElfSymbol } from '../elf/symbols.js';
 import { type AddedSymbols, Binder } from '../link/bind.js';
 import {
   type LiveUnit,
   type LiveVariable,
   isCompilerMade,
   isInitialiser,
+  newUnit,
 } from '../link/live-unit.js';
+import type { NewNames } from '../link/new-names.js';
 import { type EditedUnit, readEditedUnit } from '../link/read-object-unit.js';
 import { readLiveUnit } from '../link/read-live-unit.js';
 import { type FunctionState, compareFunctions } from '../patch/changed-functions.js';
@@ -30,6 +35,8 @@ export interface PreparedUnit {
   readonly live: LiveUnit;
   readonly binder: Binder;
   readonly roots: readonly PatchRoot[];
+  /** Functions and variables new to the program that other units of the patch refer to. */
+  readonly brought: readonly ElfSymbol[];
   readonly states: readonly FunctionState[];
   readonly linked: LinkedCode;
   /** Types that change, with the functions that hand each other data of them. */
@@ -44,6 +51,10 @@ export interface PreparedUnit {
 export interface PrepareOptions {
   /** Go on when signatures or layouts differ. */
   readonly unchecked: boolean;
+  /** What the units of the patch bring into the process for each other. */
+  readonly names?: NewNames;
+  /** Those of them that this unit defines. */
+  readonly brought?: ReadonlySet<string>;
 }
 
 /**
@@ -63,7 +74,10 @@ export function prepareUnit(
   const { machine } = target;
   const edited = readEditedUnit(built.bytes, built.what, machine);
   const unitName = wanted.sourceName ?? edited.sourceName ?? '';
-  const live = readLiveUnit(wanted.module, wanted.unit, unitName, wanted.inside);
+  const live =
+    wanted.added === undefined
+      ? readLiveUnit(wanted.module, wanted.unit, unitName, wanted.inside)
+      : newUnit(wanted.module, wanted.added.source);
   const signatures = new SignatureCheck(wanted, edited);
   const renewed = renewedClosures(wanted.unit, edited.debug);
   const isRenewed = (name: string): boolean => renewed.includes(name);
@@ -73,6 +87,7 @@ export function prepareUnit(
     live,
     symbols,
     added,
+    names: options.names,
     threadFunctionName: machine.threadLocals.addressFunctionName,
     mustCopy: (fn): boolean =>
       isRenewed(fn.name) || signatures.differences(fn, binder.liveEntry(fn)).length > 0,
@@ -89,7 +104,7 @@ export function prepareUnit(
   };
   const comparer: CodeComparer = new CodeComparer(context);
   const bodies = bodiesAt(ledger, ledger.current);
-  const states = compareFunctions({
+  const compared = compareFunctions({
     unit: edited.unit,
     binder,
     comparer,
@@ -98,12 +113,20 @@ export function prepareUnit(
   });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
     entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
+  // What a new source shares with the program (inline functions) is the program's.
+  const states =
+    wanted.added === undefined
+      ? compared
+      : compared.filter((state) => state.live === undefined || isAdded(state));
   const roots = selectRoots({ image, wanted, edited, live, states, selection, isAdded, isRenewed });
   for (const root of roots) assertNotFolded(root, edited);
   const leftAlone = leftAloneOf(states, roots);
-  const linked = linkedCode(roots, edited, binder, machine);
+  const brought = [...edited.unit.object.symbols].filter(
+    ({ name, binding }) => binding !== STB.LOCAL && options.brought?.has(name) === true,
+  );
+  const linked = linkedCode(roots, sectionsOf(brought, edited), edited, binder, machine);
   const checks = checkRoots({
-    ...{ image, wanted, edited, binder, roots, linked, signatures },
+    ...{ image, wanted, edited, binder, roots, brought, linked, signatures },
     agreeing: new Set(
       states.flatMap(({ live: entry, comparison }) =>
         entry !== undefined && comparison.same && bodies.has(entry.address) ? [entry.address] : [],
@@ -119,6 +142,7 @@ export function prepareUnit(
     ...neighbourNotes(leftAlone, selection),
     ...aliasNotes(roots, edited),
     ...renewedNotes(renewed, selection),
+    ...addedNotes(wanted, brought, states),
     ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
   ];
   const { shared } = checks;
@@ -129,6 +153,7 @@ export function prepareUnit(
     live,
     binder,
     roots,
+    brought,
     states,
     linked,
     shared,
@@ -136,6 +161,11 @@ export function prepareUnit(
     leftAlone,
     isAllLive,
   };
+}
+
+/** Sections that other units refer to by these names. */
+export function sectionsOf(brought: readonly ElfSymbol[], { unit }: EditedUnit): Section[] {
+  return brought.flatMap((symbol) => unit.object.sectionOf(symbol) ?? []);
 }
 
 /** One entry has one body: whoever calls it by another name gets that too. */
@@ -155,22 +185,49 @@ function renewedNotes({ owners }: RenewedClosures, selection: Selection): string
   ];
 }
 
+function addedNotes(
+  { added }: WantedUnit,
+  brought: readonly ElfSymbol[],
+  states: readonly FunctionState[],
+): string[] {
+  if (added === undefined) return [];
+  if (brought.length > 0)
+    return [`${added.source} is new to the program: linked in for ${listOf(brought)}.`];
+  return states.some((state) => state.live !== undefined)
+    ? []
+    : [`${added.source} is not part of the program, and nothing that was compiled needs it.`];
+}
+
+function listOf(symbols: readonly ElfSymbol[]): string {
+  return symbols.map(({ name }) => name).join(', ');
+}
+
 /** What earlier patches brought into the process, for this module. */
 function addedSymbols(ledger: Ledger, module: string): AddedSymbols {
   const functions = new Map<string, { address: Addr; sizeBytes: number }>();
   const variables = new Map<string, LiveVariable>();
+  const elsewhere = new Map<string, Addr>();
   for (const generation of ledger.generations) {
     for (const body of generation.bodies) {
-      if (body.reason !== 'new' || body.module !== module || functions.has(body.name)) continue;
-      functions.set(body.name, { address: body.entry, sizeBytes: body.sizeBytes });
+      if (body.reason !== 'new') continue;
+      if (body.module !== module) elsewhere.set(body.name, body.entry);
+      else if (!functions.has(body.name))
+        functions.set(body.name, { address: body.entry, sizeBytes: body.sizeBytes });
     }
   }
   for (const variable of newVariables(ledger)) {
-    if (variable.module !== module) continue;
     const { key, start, sizeBytes } = variable;
+    if (variable.module !== module) {
+      elsewhere.set(key, start);
+      continue;
+    }
     variables.set(key, { address: start, sizeBytes, blockOffset: undefined });
   }
-  return { function: (key) => functions.get(key), variable: (key) => variables.get(key) };
+  return {
+    function: (key) => functions.get(key),
+    variable: (key) => variables.get(key),
+    elsewhere: (name) => elsewhere.get(name),
+  };
 }
 
 function leftAloneOf(states: readonly FunctionState[], roots: readonly PatchRoot[]): string[] {

@@ -14,9 +14,11 @@ import {
   sharingBetween,
 } from '../patch/ledger.js';
 import type { LinkedPart } from '../link/link.js';
+import type { NewNames } from '../link/new-names.js';
 import { writesBetween } from '../patch/plan.js';
 import type { ProcessImage } from './observe.js';
 import { idleHazards, liveRange, whenIdleHazards } from './idle-hazards.js';
+import type { WantedUnit } from './locate.js';
 import { placeLines } from './place-lines.js';
 import { placeUnits } from './place-units.js';
 import type { PlacedUnit } from './placed-unit.js';
@@ -47,6 +49,7 @@ export interface Published {
 export async function publishGeneration(
   image: ProcessImage,
   units: readonly PreparedUnit[],
+  names: NewNames<WantedUnit>,
   options: PublishOptions,
   decoder: Decoder,
   watch: Stopwatch,
@@ -55,7 +58,9 @@ export async function publishGeneration(
   const { target, store } = image;
   onProgress({ stage: 'link' });
   const number = nextGeneration(store.ledger);
-  const placed = await watch.time('link', () => placeUnits(image, units, decoder, options.dryRun));
+  const placed = await watch.time('link', () =>
+    placeUnits(image, units, names, decoder, options.dryRun),
+  );
   const known = withEntries(image, store.ledger, placed, decoder);
   const unwinding = planUnwinding(image, placed, known, decoder, options.dryRun);
   const lines = options.dryRun ? [] : placeLines(image, placed, unwinding.taken);

@@ -13,7 +13,7 @@ import { OriginalMemory } from '../patch/original-memory.js';
 import { type RedirectPlaces, branchesBackInto, chooseRedirect } from '../patch/redirect.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
-import type { PatchRoot } from './select-roots.js';
+import { type PatchRoot, sourceOf } from './select-roots.js';
 
 /** One body for each function that was linked. */
 export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
@@ -24,21 +24,24 @@ export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
     entry: Addr,
     start: Addr,
     root: PatchRoot | undefined,
-  ): Body => ({
-    name: root === undefined ? binder.functionKey(fn) : fn.name,
-    ...(root?.label === undefined ? {} : { label: root.label }),
-    module: wanted.module.path,
-    ...(root?.source === undefined ? {} : { source: root.source }),
-    entry,
-    start,
-    sizeBytes: fn.sizeBytes,
-    cold: coldParts(placed, fn),
-    target: linked.targetOf(fn) ?? start,
-    fingerprint: fingerprintOf(fn, edited.unit, binder, image.target.machine, (section, offset) =>
-      linked.addressInSection(section, offset),
-    ),
-    reason: root?.reason ?? 'new',
-  });
+  ): Body => {
+    const source = root === undefined ? sourceOf(edited, fn) : root.source;
+    return {
+      name: root === undefined ? binder.functionKey(fn) : fn.name,
+      ...(root?.label === undefined ? {} : { label: root.label }),
+      module: wanted.module.path,
+      ...(source === undefined ? {} : { source }),
+      entry,
+      start,
+      sizeBytes: fn.sizeBytes,
+      cold: coldParts(placed, fn),
+      target: linked.targetOf(fn) ?? start,
+      fingerprint: fingerprintOf(fn, edited.unit, binder, image.target.machine, (section, offset) =>
+        linked.addressInSection(section, offset),
+      ),
+      reason: root?.reason ?? 'new',
+    };
+  };
   const bodies: Body[] = [];
   for (const fn of edited.unit.functions) {
     const start = linked.addressOf(fn);
@@ -64,14 +67,17 @@ export function coldParts(
     });
 }
 
-/** New writable variables, so that later generations find them. */
+/** New writable variables, and constants that other units refer to, so that later generations find
+ *  them. */
 export function variablesOf({ prepared, layout, image: linked }: PlacedUnit): NewVariable[] {
-  const { edited, wanted, live } = prepared;
+  const { edited, wanted, live, brought } = prepared;
   const { unit } = edited;
   const variables: NewVariable[] = [];
   for (const section of layout.sections.keys()) {
-    if (isCode(section) || datumKind(section) !== 'writable') continue;
+    if (isCode(section)) continue;
+    const isConstant = datumKind(section) !== 'writable';
     for (const symbol of objectsIn(unit.object, section)) {
+      if (isConstant && !brought.some(({ index }) => index === symbol.index)) continue;
       const start = linked.addressInSection(section, symbol.value);
       if (start === undefined) continue;
       const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));

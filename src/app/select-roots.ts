@@ -250,7 +250,8 @@ function labelOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
   return entry && sourceLabel(entry);
 }
 
-function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
+/** `file:line` of a function's definition. */
+export function sourceOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
   const entry = edited.debugEntryOf(fn);
   if (entry?.declFile === undefined) return undefined;
   return entry.declLine === undefined ? entry.declFile : `${entry.declFile}:${entry.declLine}`;

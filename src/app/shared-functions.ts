@@ -4,7 +4,7 @@
  */
 import type { Addr } from '../core/address.js';
 import type { Unit } from '../dwarf/unit.js';
-import { fileAddress } from '../elf/loaded-module.js';
+import { fileAddressWithin } from '../elf/loaded-module.js';
 import type { ProcessImage } from './observe.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
@@ -39,5 +39,6 @@ export function withoutSharedFunctions(
 }
 
 function ownerOf(image: ProcessImage, { wanted }: PreparedUnit, entry: Addr): Unit | undefined {
-  return image.debugInfo(wanted.module)?.unitAt(fileAddress(wanted.module, entry));
+  const at = fileAddressWithin(wanted.module, entry);
+  return at === undefined ? undefined : image.debugInfo(wanted.module)?.unitAt(at);
 }

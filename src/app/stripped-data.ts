@@ -12,7 +12,7 @@ import type { PreparedUnit } from './prepare-unit.js';
 export function assertDataIsKnown(layout: Layout, prepared: PreparedUnit): void {
   const { wanted, edited, roots } = prepared;
   const { module, unit } = wanted;
-  if (unit !== undefined || module.file.symbols().count > 1) return;
+  if (unit !== undefined || wanted.added !== undefined || module.file.symbols().count > 1) return;
   const names = [...layout.sections.keys()]
     .filter((section) => !isCode(section) && datumKind(section) === 'writable')
     .flatMap((section) => objectsIn(edited.unit.object, section).map(({ name }) => name));

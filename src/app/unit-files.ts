@@ -14,7 +14,6 @@ import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
 
 export interface UnitFiles extends WantedUnit {
-  readonly unit: Unit;
   /** Real path of its source on this machine, when it is there. */
   readonly source: string;
   /** Real paths of the source and of the headers of the project that are known to be in it. */

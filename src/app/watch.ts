@@ -5,6 +5,7 @@
  * again with the next save, and does not keep that from going live by itself where no unit is made of
  * both. Between reloads nothing is attached to the program.
  */
+import { databasesAbove } from '../build/database-sources.js';
 import { realPath } from '../build/file-kind.js';
 import { ObjectCache } from '../build/object-cache.js';
 import { pid as toPid } from '../core/address.js';
@@ -66,6 +67,8 @@ export class WatchSession implements Disposable {
   private readonly knownUnits = new KnownUnits();
   /** Forks of the program that run what the program runs. */
   private knownForks: ReadonlySet<number> = new Set();
+  /** Files that say how the build compiles. */
+  private databases: ReadonlySet<string> = new Set();
   private readonly saved = new Set<string>();
   /** Saved before, and not live. */
   private readonly waiting = new Set<string>();
@@ -178,8 +181,9 @@ export class WatchSession implements Disposable {
   private followModules(): void {
     this.hasNewModules = false;
     using image = ProcessImage.of(this.pid, this.options.tracing, this.knownModules);
-    const { known } = new UnitSearch(image, this.options.patch, this.knownUnits);
-    this.saves.follow(known);
+    const { known, sources } = new UnitSearch(image, this.options.patch, this.knownUnits);
+    this.databases = databasesAbove(sources);
+    this.saves.follow([...known, ...this.databases]);
     this.listener({
       kind: 'watching',
       pid: this.pid,
@@ -204,16 +208,24 @@ export class WatchSession implements Disposable {
     this.knownUnits.forget(files);
     const search = new UnitSearch(image, patch, this.knownUnits);
     this.saves.follow(search.known);
-    const fresh = everything ? await search.newer() : await search.madeOf(files);
+    const edited = files.filter((file) => !this.databases.has(file));
+    const fresh = everything ? await search.newer() : await search.madeOf(edited);
     if (everything) this.leaveOut(fresh.files);
     const aside = await search.madeOf([...this.waiting]);
-    if (fresh.units.length === 0 && (files.length > 0 || aside.units.length === 0)) {
+    // A new source, or how the build compiles it, may be what others wait for.
+    const strangers =
+      aside.units.length > 0
+        ? files.filter((file) => search.isStranger(file) || this.databases.has(file))
+        : [];
+    const isNoEdit = fresh.units.length === 0 && strangers.length === 0;
+    if (isNoEdit && (files.length > 0 || aside.units.length === 0)) {
       if (everything) await this.rehearse(image, search);
       return;
     }
-    if (fresh.files.length > 0) {
-      const units = fresh.units.map(({ source }) => source);
-      this.listener({ kind: 'changed', files: fresh.files, units });
+    for (const file of strangers) this.objects.forget(file);
+    if (!isNoEdit) {
+      const units = (fresh.units.length > 0 ? fresh : aside).units.map(({ source }) => source);
+      this.listener({ kind: 'changed', files: [...fresh.files, ...strangers], units });
     }
     try {
       const done = await this.makeLive(image, fresh, aside, [...notes, ...fresh.notes], stopwatch);
@@ -283,7 +295,8 @@ export class WatchSession implements Disposable {
       this.broken.delete(source);
     }
     const others = aside.units.filter(
-      ({ unit }) => !fresh.units.some((each) => each.unit === unit),
+      ({ source, module }) =>
+        !fresh.units.some((each) => each.source === source && each.module === module),
     );
     const isApart = others.length > 0 && others.length === aside.units.length;
     try {

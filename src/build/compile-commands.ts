@@ -138,6 +138,14 @@ export class CommandList {
     }
   }
 
+  /** Real paths of all that it has a command for. */
+  sources(): string[] {
+    return [...this.byName.values()]
+      .flat()
+      .flatMap((raw) => parseEntry(raw, this.base) ?? [])
+      .map(({ directory, file }) => realPath(resolve(directory, file)));
+  }
+
   /** The entries that compile `source`, by real path, in the order of the list. */
   entriesFor(source: string): CompileEntry[] {
     const wanted = realPath(source);
@@ -201,4 +209,10 @@ function fileNameOf(raw: unknown): string {
  */
 export function readEntriesFor(path: string, source: string): CompileEntry[] {
   return readList(path).entriesFor(source);
+}
+
+/** Real paths of all sources that a file has a command for.
+ *  @throws HcrError `malformed-file` */
+export function readSources(path: string): string[] {
+  return readList(path).sources();
 }

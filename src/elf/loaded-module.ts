@@ -4,6 +4,7 @@ import {
   type AddrRange,
   type LoadBias,
   type Vaddr,
+  contains,
   relocate,
   unrelocate,
   vaddr,
@@ -48,6 +49,11 @@ export function liveAddress(module: LoadedModule, address: Vaddr): Addr {
 
 export function fileAddress(module: LoadedModule, address: Addr): Vaddr {
   return unrelocate(address, module.bias);
+}
+
+/** Undefined for what is not in the module, as a function that a patch has brought. */
+export function fileAddressWithin(module: LoadedModule, address: Addr): Vaddr | undefined {
+  return contains(module.range, address) ? fileAddress(module, address) : undefined;
 }
 
 /** True for an executable linked at a fixed address, whose code may hold 32-bit addresses. */

@@ -17,6 +17,7 @@ import type { LoadedModule } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import type { LiveSymbol, LiveSymbols } from './live-symbols.js';
+import type { NewNames } from './new-names.js';
 import type { ThreadBlock, ThreadLocal } from './thread-storage.js';
 import {
   type LiveUnit,
@@ -69,6 +70,8 @@ export interface ThreadLocalBinding extends ThreadLocal {
 export interface AddedSymbols {
   function(key: string): { readonly address: Addr; readonly sizeBytes: number } | undefined;
   variable(key: string): LiveVariable | undefined;
+  /** What a global name means that patches brought into other modules. */
+  elsewhere(name: string): Addr | undefined;
 }
 
 export interface BindingContext {
@@ -76,6 +79,8 @@ export interface BindingContext {
   readonly live: LiveUnit;
   readonly symbols: LiveSymbols;
   readonly added: AddedSymbols;
+  /** What the other units of the patch bring. */
+  readonly names?: NewNames | undefined;
   /** Name of the function that finds thread-local variables. */
   readonly threadFunctionName: string;
   /** True for a function that must be linked anew although it exists live: its live version
@@ -192,7 +197,7 @@ export class Binder {
     if (symbol.type === STT.GNU_IFUNC) return this.bindResolved(symbol);
     const fn = this.functionNamed(section, symbol);
     if (fn === undefined) return { kind: 'fresh', section, offset: symbol.value };
-    const elsewhere = this.interposed(symbol);
+    const elsewhere = this.isFirst(symbol) ? undefined : this.interposed(symbol);
     return elsewhere === undefined ? this.bindFunction(fn) : this.toLive(symbol.name, elsewhere);
   }
 
@@ -221,6 +226,11 @@ export class Binder {
     return fn?.name === name ? fn : undefined;
   }
 
+  /** A function of an executable comes before all of that name in libraries, a new one too. */
+  private isFirst(symbol: ElfSymbol): boolean {
+    return symbol.binding === STB.GLOBAL && this.context.live.module.isExecutable;
+  }
+
   /** The definition in another module that counts in place of the one in this object: a shared
    *  object's exported names belong to whoever comes first. */
   private interposed(symbol: ElfSymbol): LiveSymbol | undefined {
@@ -234,7 +244,7 @@ export class Binder {
   }
 
   private bindGlobal(symbol: ElfSymbol): Binding {
-    const { symbols, live, added, threadFunctionName } = this.context;
+    const { symbols, live, added, names, threadFunctionName } = this.context;
     const [name = '', version] = symbol.name.split(/@+/, 2);
     if (name === GOT_BASE_NAME) return { kind: 'got-base' };
     if (name === MODULE_BASE_NAME) return this.threadLocal(name, live.module, 0);
@@ -244,9 +254,18 @@ export class Binder {
       ownOnly: symbol.visibility === STV.HIDDEN || symbol.visibility === STV.INTERNAL,
       ...(version === undefined ? {} : { version }),
     });
-    if (found !== undefined && found !== 'absent') return this.toLive(name, found);
-    const address = added.function(name)?.address ?? added.variable(name)?.address;
+    const isFound = found !== undefined && found !== 'absent';
+    if (isFound && (found.module === live.module || !live.module.isExecutable))
+      return this.toLive(name, found);
+    const fn = added.function(name)?.address;
+    if (fn !== undefined) return { kind: 'live', address: fn, name, symbol: undefined };
+    if (isFound && found.kind !== 'function') return this.toLive(name, found);
+    const address = added.variable(name)?.address ?? names?.find(name, live.module);
     if (address !== undefined) return { kind: 'live', address, name, symbol: undefined };
+    if (isFound) return this.toLive(name, found);
+    const elsewhere = added.elsewhere(name);
+    if (elsewhere !== undefined)
+      return { kind: 'live', address: elsewhere, name, symbol: undefined };
     if (isWeak || name === '') return { kind: 'absent', name };
     if (name === threadFunctionName && symbols.isStatic) return { kind: 'thread-function' };
     return this.unresolved(name);

@@ -158,16 +158,18 @@ class PartCursor {
   }
 }
 
-/** @throws HcrError as {@link resolveReferences} */
+/** @param brought sections that other units refer to
+ *  @throws HcrError as {@link resolveReferences} */
 export function layOut(
   roots: readonly Root[],
+  brought: readonly Section[],
   unit: ObjectUnit,
   binder: Binder,
   machine: Machine,
 ): Layout {
   const objectFrames = framesOf(unit);
   const collected = collectReferences(
-    roots.map((root) => root.fn.section),
+    [...roots.map((root) => root.fn.section), ...brought],
     unit,
     objectFrames,
     binder,

@@ -34,6 +34,13 @@ export interface LiveUnit {
   readonly owns: (address: Addr) => boolean;
 }
 
+/** Of a source that the program was not built from.
+ *  @param name tells it from all others */
+export function newUnit(module: LoadedModule, name: string): LiveUnit {
+  const [functions, objects, variables] = [new Map(), new Map(), new Map()] as const;
+  return { module, name, functions, objects, variables, owns: () => false };
+}
+
 /** `n.12` taken apart; undefined for a name that the compiler did not number. */
 export function numberedName(
   name: string,

@@ -5,7 +5,7 @@ import type { FunctionEntry } from '../dwarf/functions.js';
 import type { SourceLine, Unit } from '../dwarf/unit.js';
 import type { VariableEntry } from '../dwarf/variables.js';
 import { bytesInMemory } from '../elf/file-bytes.js';
-import { readObjectFile } from '../elf/object-file.js';
+import { type ObjectFile, readObjectFile } from '../elf/object-file.js';
 import type { Section } from '../elf/sections.js';
 import { type ObjectFunction, type ObjectUnit, readObjectFunctions } from './object-unit.js';
 import { scopedNameOf } from './read-live-unit.js';
@@ -32,8 +32,14 @@ export interface SectionLine {
 
 /** @param what names the object in messages
  *  @throws HcrError `malformed-file` when it is no relocatable object of this machine */
+export function readObject(bytes: Uint8Array, what: string, machine: Machine): ObjectFile {
+  return readObjectFile(bytesInMemory(bytes, what), machine.elfMachine, what);
+}
+
+/** @param what names the object in messages
+ *  @throws HcrError `malformed-file` when it is no relocatable object of this machine */
 export function readEditedUnit(bytes: Uint8Array, what: string, machine: Machine): EditedUnit {
-  const object = readObjectFile(bytesInMemory(bytes, what), machine.elfMachine, what);
+  const object = readObject(bytes, what, machine);
   const info = openObjectDebugInfo(object, machine.relocations);
   const units = info === undefined ? [] : [...info.info.units()];
   const variables = new Map<string, VariableEntry>();

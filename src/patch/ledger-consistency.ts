@@ -92,8 +92,11 @@ function assertInAreas(ledger: Ledger): void {
     for (const body of bodies) {
       for (const range of codeOf(body)) assert('a body', 'code', range);
     }
-    for (const { start, sizeBytes } of variables)
-      assert('a variable', 'data', rangeAt(start, sizeBytes));
+    for (const { start, sizeBytes } of variables) {
+      // A constant that other units refer to is on record like a variable.
+      const isConstant = within('readonly', start, start + sizeBytes);
+      assert('a variable', isConstant ? 'readonly' : 'data', rangeAt(start, sizeBytes));
+    }
     for (const range of frameIndexes) assert('an index', 'readonly', range);
     for (const range of lineTables) assert('a line table', 'readonly', range);
   }

@@ -55,7 +55,8 @@ export function codeRangesOf({
   return [rangeAt(start, sizeBytes), ...cold];
 }
 
-/** A variable that the program did not have before. It keeps its address in later generations. */
+/** A variable that the program did not have before, or a constant that other units refer to. It keeps
+ *  its address in later generations. */
 export interface NewVariable {
   readonly module: string;
   /** Names the variable within the module: translation unit, scope and name. */

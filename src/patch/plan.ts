@@ -4,14 +4,16 @@ import type { Addr } from '../core/address.js';
 import { type Body, type CodeWrite, type EntryRecord, type Ledger, bodiesAt } from './ledger.js';
 import { redirectBytes } from './redirect.js';
 
-/** The bytes of each place of an entry while `body` is live; the original ones without a body.
+/** The bytes of each place of an entry while `body` is live; the original ones without a body, and
+ *  while a function that a patch brought has its first one, which is at the entry.
  *  @throws HcrError `out-of-reach` */
 export function entryBytes(
   entry: EntryRecord,
   body: Pick<Body, 'target'> | undefined,
   jumps: Jumps,
 ): readonly Uint8Array[] {
-  if (body === undefined) return entry.originals.map(({ bytes }) => bytes);
+  if (body === undefined || body.target === entry.entry)
+    return entry.originals.map(({ bytes }) => bytes);
   const places = entry.originals.map(({ address, bytes }) => ({
     address,
     sizeBytes: bytes.length,
@@ -39,7 +41,7 @@ export function writesBetween(
 ): CodeWrite[] {
   const writes: CodeWrite[] = [];
   for (const entry of entries) {
-    const [before, after] = [from.get(entry.entry), to.get(entry.entry)];
+    const [before, after] = [redirectOf(entry, from), redirectOf(entry, to)];
     if (before?.target === after?.target) continue;
     const old = entryBytes(entry, before, jumps);
     const now = entryBytes(entry, after, jumps);
@@ -52,6 +54,15 @@ export function writesBetween(
     writes.push(...steps.filter((step) => !equal(step.before, step.after)));
   }
   return writes;
+}
+
+/** Undefined while an entry has its own code. */
+function redirectOf(
+  { entry }: EntryRecord,
+  bodies: ReadonlyMap<Addr, Pick<Body, 'target'>>,
+): Pick<Body, 'target'> | undefined {
+  const body = bodies.get(entry);
+  return body?.target === entry ? undefined : body;
 }
 
 /** The writes that bring generation `to` back, from the one that is live. */

@@ -144,7 +144,7 @@ export class EditedProgram implements AsyncDisposable {
       unit: edited.unit,
       live,
       symbols,
-      added: { function: () => undefined, variable: () => undefined },
+      added: { function: () => undefined, variable: () => undefined, elsewhere: () => undefined },
       threadFunctionName: x8664.threadLocals.addressFunctionName,
       mustCopy: () => false,
       sameConstant: (section, address) => comparer.compareConstant(section, address),

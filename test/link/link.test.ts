@@ -99,6 +99,7 @@ function linkNear(
   const { range } = program.module;
   const layout = layOut(
     roots.map((name) => ({ fn: object.fn(name), entry: program.addressOf(name), stub: undefined })),
+    [],
     object.edited.unit,
     object.binder,
     x8664,
