@@ -6,7 +6,9 @@ cd "$(dirname "$0")/.." || exit 1
 
 readonly PACKAGES=(gcc g++ libc6-dev make binutils clang llvm dwz gdb strace tmux util-linux bsdutils dpkg-dev procps libunwind-dev
   # of the real programs
-  cmake libpcre2-dev tcl zlib1g-dev)
+  cmake libpcre2-dev tcl zlib1g-dev
+  # of builds that are found
+  ninja-build meson ccache)
 readonly CHECKS=(format:check lint types layers unused)
 # A run that hangs must end, and say so.
 readonly TESTS_MAX_SECONDS=1560

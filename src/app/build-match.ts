@@ -118,7 +118,9 @@ class BuildMatch {
         `The code has little in common with the program's: pass the build's own -O and -m flags with --cflags, or its compile_commands.json with --compile-commands.`,
       );
     }
-    if (this.isVouchedFor() || (await this.hasNewerHeader())) return undefined;
+    if (this.isVouchedFor()) return undefined;
+    if (await this.hasNewerHeader())
+      return this.bringsMacros ? { differing: differing.length } : undefined;
     throw this.otherMacros(difference, agreement);
   }
 
@@ -128,12 +130,9 @@ class BuildMatch {
     agreement: Agreement,
   ): Promise<MatchDoubt | undefined> {
     const { voters, differing } = agreement.ofAnyLength;
-    const { command } = this.built;
-    if (differing < 2 || differing * 2 <= voters) return undefined;
-    const bringsMacros =
-      command?.place !== undefined && command.args.some((flag) => MACRO.test(flag));
-    if (!bringsMacros || voters < MIN_VOTERS || this.isVouchedFor()) return { differing };
-    if (await this.hasNewerHeader()) return undefined;
+    if (differing < 2 || differing * 2 <= voters || this.isVouchedFor()) return undefined;
+    if (!this.bringsMacros || voters < MIN_VOTERS || (await this.hasNewerHeader()))
+      return { differing };
     throw this.otherMacros(difference, agreement);
   }
 
@@ -220,16 +219,24 @@ class BuildMatch {
     return cflags !== undefined || compileCommands !== undefined || object !== undefined;
   }
 
+  /** Whether macros come from a source of flags that nobody named. */
+  private get bringsMacros(): boolean {
+    const { command } = this.built;
+    return command?.place !== undefined && command.args.some((flag) => MACRO.test(flag));
+  }
+
   private async hasNewerHeader(): Promise<boolean> {
     const { command } = this.built;
-    const files = command === undefined ? undefined : await dependenciesOf(command);
-    return (
-      files?.some(
-        (file) =>
-          this.clock.realPath(file) !== this.clock.realPath(command?.source ?? '') &&
-          this.isNewer(file),
-      ) ?? false
-    );
+    const files = command === undefined ? [] : ((await dependenciesOf(command)) ?? []);
+    const { clock } = this;
+    const source = clock.realPath(command?.source ?? '');
+    // Another configuration has headers of its own, of any age.
+    const folder = command?.place === undefined ? undefined : clock.realPath(command.directory);
+    const own = clock.realPath(this.prepared.wanted.unit?.compDir ?? '');
+    return files
+      .map((file) => clock.realPath(file))
+      .filter((file) => folder === undefined || folder === own || !isBelow(file, folder))
+      .some((file) => file !== source && this.isNewer(file));
   }
 
   private mismatch(
@@ -260,6 +267,10 @@ class BuildMatch {
       advice,
     });
   }
+}
+
+function isBelow(file: string, folder: string): boolean {
+  return file.startsWith(`${folder}/`);
 }
 
 function adviceFor({ compiler, missing, added }: ProducerDifference): string {

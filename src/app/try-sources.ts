@@ -53,6 +53,8 @@ export async function firstThatFits(
     if (place === undefined) break;
     refuted.set(place, why);
     object = await builtOrNothing(attempts);
+    // What records no macros is no better witness than what has some.
+    if (best !== undefined && object?.command?.place === undefined) break;
   }
   if (best === undefined) throw mismatch ?? new Error('nothing was tried');
   const { attempt, before } = best;

@@ -9,7 +9,7 @@ import type { BuildUser } from './build-user.js';
 import { askDatabases, flagsFromNamedDatabase } from './database-flags.js';
 import { flagsFromDwarf } from './dwarf-flags.js';
 import { withoutFoldersNamed } from './include-fallback.js';
-import { isFile, realPath } from './file-kind.js';
+import { isDirectory, isFile, realPath } from './file-kind.js';
 import { findProgram, isSameProgram } from './find-program.js';
 import type {
   BuildOrigin,
@@ -159,6 +159,8 @@ function chooseCompiler(
 interface BuildAnswer {
   readonly origin: BuildOrigin;
   readonly flags: FoundFlags;
+  readonly explanation: readonly string[];
+  /** Absent for what the user named. */
   readonly place?: string;
 }
 
@@ -174,8 +176,9 @@ async function askBuild(
     const { sources, hints, user } = question;
     const flags = flagsFromNamedDatabase(named, sources, hints, explanation, user);
     consulted.push({ origin: 'options', outcome: 'used', detail: `--compile-commands ${named}` });
-    return { origin: 'compile_commands.json', flags };
+    return { origin: 'compile_commands.json', flags, explanation: [] };
   }
+  const elsewhere: (BuildAnswer & { readonly place: string; readonly at: number })[] = [];
   for (const origin of ORIGINS) {
     if (input.isForeign === true && origin !== 'compile_commands.json') {
       const detail = 'the program has a root of its own, and its paths mean nothing here';
@@ -186,22 +189,44 @@ async function askBuild(
     for await (const answer of ASK[origin](question)) {
       asked += 1;
       const { place } = answer;
-      const reason = 'reason' in answer ? answer.reason : input.refuted?.get(place);
-      if (reason !== undefined || 'reason' in answer) {
-        const detail = reason ?? '';
+      const pass = (detail: string): void => {
         consulted.push({ origin, place, outcome: 'passed over', detail });
         explanation.push(`passed over ${place}: ${detail}`);
-        continue;
-      }
-      const { flags } = answer;
-      explanation.push(`flags from ${NAMES[origin]}${place}`, ...answer.explanation);
-      const detail = ['its command for the source', ...answer.explanation].join('; ');
-      consulted.push({ origin, place, outcome: 'used', detail });
-      return { origin, place, flags };
+      };
+      const refutation = input.refuted?.get(place);
+      if ('reason' in answer) pass(answer.reason);
+      else if (refutation !== undefined) pass(refutation);
+      else if (ranElsewhere(answer.flags, input.unit)) {
+        elsewhere.push({ ...answer, at: consulted.length });
+        pass(
+          `its compiler runs in ${answer.flags.directory}, and that of the program ran elsewhere`,
+        );
+      } else return use(answer, explanation, consulted, consulted.length);
     }
     if (asked === 0) consulted.push({ origin, outcome: 'not found', detail: NOT_FOUND[origin] });
   }
-  return undefined;
+  // Better than no macros at all; whether they are right, the code will tell.
+  const [first] = elsewhere;
+  return first === undefined ? undefined : use(first, explanation, consulted, first.at);
+}
+
+/** @param at where its line is, or comes, among those consulted */
+function use(
+  { origin, place, flags, explanation: why }: BuildAnswer & { readonly place: string },
+  explanation: string[],
+  consulted: ConsultedSource[],
+  at: number,
+): BuildAnswer {
+  explanation.push(`flags from ${NAMES[origin]}${place}`, ...why);
+  const detail = ['its command for the source', ...why].join('; ');
+  consulted[at] = { origin, place, outcome: 'used', detail };
+  return { origin, place, flags, explanation: why };
+}
+
+/** The compiler tells where it ran, which was in the build folder of one configuration. */
+function ranElsewhere({ directory }: FoundFlags, unit: UnitDescription | undefined): boolean {
+  if (unit === undefined || !isAbsolute(unit.compDir) || !isDirectory(unit.compDir)) return false;
+  return realPath(directory) !== realPath(unit.compDir);
 }
 
 const ORIGINS = ['compile_commands.json', 'ninja', 'make'] as const;
@@ -269,15 +294,17 @@ function notAsked(
   answer: BuildAnswer | undefined,
   { compiler, version, flags }: Producer,
   unit: UnitDescription | undefined,
+  consulted: readonly ConsultedSource[],
 ): ConsultedSource[] {
   if (answer === undefined) {
     if (unit === undefined) return [];
     const detail = `${compiler} ${version} recorded ${flags.length === 0 ? 'no flags' : flags.join(' ')}${compiler === 'gcc' ? ', and never records -D and -I' : ''}`;
     return [{ origin: 'dwarf', outcome: 'used', detail }];
   }
-  const later = ORIGINS.slice(ORIGINS.indexOf(answer.origin) + 1);
   const detail = `${answer.origin} has the command`;
-  return [...later, 'dwarf' as const].map((origin) => ({ origin, outcome: 'not asked', detail }));
+  return [...ORIGINS, 'dwarf' as const]
+    .filter((origin) => !consulted.some((each) => each.origin === origin))
+    .map((origin) => ({ origin, outcome: 'not asked', detail }));
 }
 
 /**
@@ -361,7 +388,11 @@ export async function discoverCompileCommand(input: DiscoveryInput): Promise<Com
     input: inputName(source, directory, database === undefined ? unit?.name : database.input),
     origin: answer?.origin ?? (unit === undefined ? 'options' : 'dwarf'),
     ...(answer?.place === undefined ? {} : { place: answer.place }),
-    consulted: [...consultedOptions(overrides), ...consulted, ...notAsked(answer, producer, unit)],
+    consulted: [
+      ...consultedOptions(overrides),
+      ...consulted,
+      ...notAsked(answer, producer, unit, consulted),
+    ],
     guessesLevel,
     explanation,
     ...(user === undefined ? {} : { user }),
