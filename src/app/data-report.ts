@@ -2,39 +2,30 @@
  * What a patch does to the variables of a unit: the program's own keep their addresses and values,
  * so an edited initialiser has no effect, and what was deleted from the source is still there.
  */
-import { type Addr, vaddr } from '../core/address.js';
 import type { VariableEntry } from '../dwarf/variables.js';
-import { PT } from '../elf/constants.js';
-import { liveAddress } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import { variableKey } from '../link/bind.js';
-import { InitialMemory } from '../link/initial-memory.js';
-import type { LiveVariable } from '../link/live-unit.js';
-import {
-  datumKind,
-  datumKindAt,
-  isAllocated,
-  isCode,
-  isZeroFilled,
-  objectsIn,
-} from '../link/object-unit.js';
+import type { InitialMemory } from '../link/initial-memory.js';
+import { MarkedData, isMark } from '../link/marked-data.js';
+import { datumKind, datumKindAt, isAllocated, isCode, objectsIn } from '../link/object-unit.js';
 import { scopedNameOf } from '../link/read-live-unit.js';
-import { CodeComparer } from '../patch/compare-code.js';
 import { newVariables } from '../patch/ledger.js';
 import { sectionOf } from './linked-code.js';
+import { Initialisers, initialMemoryOf } from './initialisers.js';
 import type { ProcessImage } from './observe.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import type { DataReport, ReportedDatum } from './report.js';
 
 /** @throws HcrError `malformed-file` */
 export function reportData(image: ProcessImage, units: readonly PreparedUnit[]): DataReport {
-  const initial = new InitialMemory(image.symbols, image.target.machine.relocations);
+  const initial = initialMemoryOf(image);
   const reports = units.map((unit) => new UnitData(image, unit, initial).report());
   return {
     kept: reports.flatMap(({ kept }) => kept),
     new: reports.flatMap((report) => report.new),
     changed: reports.flatMap(({ changed }) => changed),
+    reset: reports.flatMap(({ reset }) => reset),
     removed: reports.flatMap(({ removed }) => removed),
   };
 }
@@ -54,33 +45,35 @@ export function initialiserNotes({ changed }: DataReport): string[] {
 class UnitData {
   private readonly image: ProcessImage;
   private readonly unit: PreparedUnit;
-  private readonly comparer: CodeComparer;
+  private readonly initialisers: Initialisers;
+  private readonly marked: MarkedData;
 
   constructor(image: ProcessImage, unit: PreparedUnit, initial: InitialMemory) {
     this.image = image;
     this.unit = unit;
-    this.comparer = new CodeComparer({
-      unit: unit.edited.unit,
-      binder: unit.binder,
-      symbols: image.symbols,
-      module: unit.wanted.module,
-      machine: image.target.machine,
-      original: initial,
-      decoder: undefined,
-    });
+    this.initialisers = new Initialisers(image, unit, initial);
+    this.marked = new MarkedData(unit.edited.unit.object);
   }
 
   report(): DataReport {
     const { edited, binder, linked } = this.unit;
     const used = new Set(linked.references.map((reference) => sectionOf(reference, edited)));
-    const lists = { kept: new Map(), new: new Map(), changed: new Map() } as const;
+    const lists = {
+      kept: new Map(),
+      new: new Map(),
+      changed: new Map(),
+      reset: new Map(),
+    } as const;
     for (const { section, symbol } of this.variables()) {
       const datum = this.describe(section, symbol);
       const live = binder.liveVariable(section, symbol);
       if (live === undefined) {
         if (linked.sections.has(section)) lists.new.set(symbol, datum);
-      } else if (this.isEdited(section, symbol, live)) {
-        lists.changed.set(symbol, datum);
+      } else if (this.unit.resets.some((reset) => reset.symbol === symbol)) {
+        lists.reset.set(symbol, datum);
+      } else if (this.initialisers.isEdited(section, symbol, live)) {
+        const isKept = this.marked.has('keep', section, symbol);
+        (isKept ? lists.kept : lists.changed).set(symbol, datum);
       } else if (used.has(section)) {
         lists.kept.set(symbol, datum);
       }
@@ -91,6 +84,7 @@ class UnitData {
       kept: list(lists.kept),
       new: list(lists.new),
       changed: list(lists.changed),
+      reset: list(lists.reset),
       removed: [...this.removed(), ...this.removedOfPatches()],
     };
   }
@@ -104,33 +98,6 @@ class UnitData {
     }
   }
 
-  /** Whether the program was started with another value. Of a variable that an earlier patch
-   *  brought nobody knows. */
-  private isEdited(section: Section, symbol: ElfSymbol, live: LiveVariable): boolean {
-    const { value, sizeBytes } = symbol;
-    if (live.sizeBytes !== undefined && live.sizeBytes !== sizeBytes) return false;
-    const address = this.initialAddress(live);
-    if (address === 'zeros') {
-      const bytes = this.unit.edited.unit.object.bytesOf(section);
-      return (
-        !isZeroFilled(section) && bytes.subarray(value, value + sizeBytes).some((b) => b !== 0)
-      );
-    }
-    const { symbols } = this.image;
-    const isOfProgram = symbols.modules.some(
-      ({ range }) => address >= range.start && address < range.end,
-    );
-    return isOfProgram && !this.comparer.compareDatum(section, value, sizeBytes, address);
-  }
-
-  private initialAddress({ address, blockOffset }: LiveVariable): Addr | 'zeros' {
-    if (blockOffset === undefined) return address;
-    const { module } = this.unit.wanted;
-    const segment = module.file.segments.find(({ type }) => type === PT.TLS);
-    if (segment === undefined || blockOffset >= segment.fileSizeBytes) return 'zeros';
-    return liveAddress(module, vaddr(segment.address + blockOffset));
-  }
-
   /** Variables of the program's unit that the edited one no longer mentions. */
   private removed(): ReportedDatum[] {
     const { edited, wanted } = this.unit;
@@ -139,7 +106,7 @@ class UnitData {
     return wanted.unit
       .variables()
       .filter((variable) => variable.location !== undefined && this.isWritable(variable))
-      .filter((variable) => !mentioned.has(scopedNameOf(variable)))
+      .filter((variable) => !mentioned.has(scopedNameOf(variable)) && !isMark(variable.name))
       .map(describeVariable);
   }
 
@@ -186,5 +153,5 @@ function describeVariable(variable: VariableEntry): ReportedDatum {
 /** Variables that the compiler makes: guards of static locals and of thread-local objects, and the
  *  places from which exception tables read an address. */
 function isOfCompiler(name: string): boolean {
-  return /^(_ZGV|__tls_guard$|DW\.ref\.)/.test(name);
+  return /^(_ZGV|__tls_guard$|DW\.ref\.)/.test(name) || isMark(name);
 }

@@ -9,7 +9,9 @@ import { sourceLabel } from '../dwarf/source-name.js';
 import { frameTableOf } from '../dwarf/frame-table.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
+import { hooksIn } from '../link/marked-data.js';
 import type { ProcessImage } from './observe.js';
+import type { PreparedUnit } from './prepare-unit.js';
 
 export type HookKind = 'before' | 'after';
 
@@ -47,6 +49,21 @@ export function findHooks(image: ProcessImage): ProgramHooks {
     }
   }
   return { ...found, notes: [...new Set(notes)] };
+}
+
+/** What is to be said of hooks that an edit adds: who asks for them is the program that was started. */
+export function newHookNotes(image: ProcessImage, units: readonly PreparedUnit[]): string[] {
+  const marked = units.flatMap(({ edited, binder }) =>
+    hooksIn(edited.unit).map((fn) => ({ name: fn.name, entry: binder.liveEntry(fn)?.address })),
+  );
+  if (marked.length === 0) return [];
+  const { before, after } = findHooks(image);
+  const known = new Set([...before, ...after].map(({ entry }) => entry));
+  const added = marked.filter(({ entry }) => entry === undefined || !known.has(entry));
+  return [...new Set(added.map(({ name }) => name))].map(
+    (name) =>
+      `${name} was made a hook by an edit: it is called once the program has been started again.`,
+  );
 }
 
 /** Zeros are padding between object files. */

@@ -15,6 +15,8 @@ import type { PreparedUnit } from './prepare-unit.js';
 export function assertNoConstructors(layout: Layout, prepared: PreparedUnit): void {
   const made = madeByInitialisers(prepared.edited.unit);
   for (const section of layout.sections.keys()) {
+    // A copy of a new value is no new object.
+    if (layout.copied.has(section)) continue;
     if (isCode(section) || datumKind(section) === 'constant' || !made.has(section)) continue;
     const [object] = objectsIn(layout.unit.object, section);
     const scoped = object && layout.unit.scopedName(section, object.value);
@@ -30,7 +32,7 @@ export function assertNoConstructors(layout: Layout, prepared: PreparedUnit): vo
 }
 
 /** Sections of variables that functions refer to which run before main. */
-function madeByInitialisers(unit: ObjectUnit): ReadonlySet<Section> {
+export function madeByInitialisers(unit: ObjectUnit): ReadonlySet<Section> {
   const { object, functions } = unit;
   const code = new Set(
     functions.filter(({ name }) => isInitialiser(name)).map(({ section }) => section),

@@ -16,6 +16,7 @@ import { NewSources } from './new-sources.js';
 import type { ProcessImage } from './observe.js';
 import { readAhead } from './read-ahead.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
+import { withResets } from './resets.js';
 import type { Selection } from './select-roots.js';
 import { publishGeneration } from './publish-generation.js';
 import type { PatchOptions, ReportProgress } from './report.js';
@@ -157,7 +158,10 @@ export class PatchRun {
       // What one unit brings for another may need more of a third.
       for (;;) {
         const open = withoutAsked([...units.values()], names);
-        if (open.size === 0) return [...units.values()];
+        if (open.size === 0)
+          return [...units.values()].map((unit) =>
+            withResets(this.image, unit, this.options.unchecked),
+          );
         for (const [unit, brought] of open) {
           const object = objects.get(unit)?.object;
           if (object === undefined) continue;

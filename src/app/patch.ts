@@ -1,6 +1,7 @@
 /** Build, diff, check, link and publish for units that are known: what attach and reload share. */
 import { initialiserNotes, reportData } from './data-report.js';
 import { withDiffs } from './function-diff.js';
+import { newHookNotes } from './hooks.js';
 import { type PatchRequest, PatchRun } from './patch-run.js';
 import type { ProcessImage } from './observe.js';
 import { withReasons } from './patch-reasons.js';
@@ -24,12 +25,17 @@ export async function patchUnits(
   const prepared = withoutSharedFunctions(image, all)
     .map((unit) => withReasons(image, unit, decoder, clock))
     .map((unit) => (options.diff === true ? withDiffs(image, unit, decoder) : unit));
-  const changed = prepared.filter(({ roots, brought }) => roots.length + brought.length > 0);
+  const changed = prepared.filter(
+    ({ roots, brought, resets, wanted }) =>
+      roots.length + brought.length > 0 ||
+      (resets.length > 0 && request.selection(wanted) === 'changed'),
+  );
   const data = await watch.time('link', () => reportData(image, prepared));
   const notes = [
     ...request.notes,
     ...prepared.flatMap((unit) => unit.notes),
     ...initialiserNotes(data),
+    ...newHookNotes(image, prepared),
   ];
   const base = { pid: image.target.pid, dryRun: options.dryRun, data };
   if (changed.length === 0) {

@@ -137,7 +137,9 @@ function layOutUnit(
     stub: needs.get(root),
   }));
   const { machine } = image.target;
-  const layout = layOut(roots, sectionsOf(brought, edited), edited.unit, binder, machine);
+  const asked = sectionsOf(brought, edited);
+  const copied = prepared.resets.map(({ section }) => section);
+  const layout = layOut(roots, asked, edited.unit, binder, machine, copied);
   assertNoConstructors(layout, prepared);
   assertDataIsKnown(layout, prepared);
   assertUnwindable(image, layout, prepared, decoder);

@@ -29,6 +29,14 @@ import { type LinkedCode, linkedCode } from './linked-code.js';
 import { SignatureCheck, aliasesOf, assertNotFolded, checkRoots } from './root-checks.js';
 import { type PatchRoot, type Selection, selectRoots } from './select-roots.js';
 
+/** A variable that gets its edited initial value. */
+export interface DataReset {
+  readonly section: Section;
+  readonly symbol: ElfSymbol;
+  readonly address: Addr;
+  readonly fingerprint: string;
+}
+
 export interface PreparedUnit {
   readonly wanted: WantedUnit;
   readonly edited: EditedUnit;
@@ -41,6 +49,8 @@ export interface PreparedUnit {
   readonly linked: LinkedCode;
   /** Types that change, with the functions that hand each other data of them. */
   readonly shared: readonly SharedType[];
+  /** Variables that get their edited initial values. */
+  readonly resets: readonly DataReset[];
   readonly notes: readonly string[];
   /** Functions that differ from the running code and are left alone. */
   readonly leftAlone: readonly string[];
@@ -157,6 +167,7 @@ export function prepareUnit(
     states,
     linked,
     shared,
+    resets: [],
     notes,
     leftAlone,
     isAllLive,

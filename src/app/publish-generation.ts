@@ -25,6 +25,7 @@ import type { PlacedUnit } from './placed-unit.js';
 import type { PreparedUnit } from './prepare-unit.js';
 import { publishRecorded } from './publish-recorded.js';
 import { bodiesOf, variablesOf, withEntries } from './record-generation.js';
+import { dataWritesOf, givenInitialisers } from './resets.js';
 import type { HookNames, PatchedFunction, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
 import { planUnwinding } from './unwinding.js';
@@ -68,6 +69,7 @@ export async function publishGeneration(
   const before = store.ledger;
   const bodies = placed.flatMap((unit) => bodiesOf(image, unit));
   const { entries, unwinders } = unwinding;
+  const initialisers = givenInitialisers(image, placed, number);
   const generation: GenerationRecord = {
     number,
     parent: before.current,
@@ -76,6 +78,7 @@ export async function publishGeneration(
     blocks: [...placed.flatMap((unit) => unit.blocks), ...lines.flatMap(({ blocks }) => blocks)],
     variables: placed.flatMap((unit) => variablesOf(unit)),
     shared: placed.flatMap(({ prepared }) => prepared.shared),
+    ...(initialisers.length === 0 ? {} : { initialisers }),
     frameIndexes: placed.map((unit) => unit.image.frameIndex),
     lineTables: lines.map(({ part: { start, bytes } }) => rangeAt(start, bytes.length)),
     retired: false,
@@ -99,6 +102,7 @@ export async function publishGeneration(
     const watched = placed.flatMap((unit) =>
       options.whenIdle === true ? [] : unit.prepared.roots.map((root) => liveRange(root, from)),
     );
+    const data = dataWritesOf(placed);
     const hazards = [
       ...unwinding.hazards,
       ...idleHazards(image, planned, sharingBetween(planned, before.current, number)),
@@ -106,7 +110,7 @@ export async function publishGeneration(
         ? whenIdleHazards(image, planned, new Set(bodies.map(({ entry }) => entry)))
         : []),
     ];
-    const transition = { before, planned, to: number, created: true, writes, hazards };
+    const transition = { before, planned, to: number, created: true, writes, data, hazards };
     const result = await publishRecorded(image, transition, watched, options.timeoutMs, onProgress);
     const { hooks, pauseMicros } = result;
     const notes = [...activeNotes(placed, result.active, from), ...result.notes];

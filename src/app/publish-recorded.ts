@@ -8,6 +8,7 @@ import { type CodeWrite, type Ledger, entriesBetween } from '../patch/ledger.js'
 import { equal } from '../patch/plan.js';
 import { type Hazard, hazardsOf } from '../patch/safety.js';
 import { assertCode } from '../ptrace/assert-code.js';
+import type { DataWrite } from '../ptrace/data-writer.js';
 import { type Publication, publishWrites } from '../ptrace/publish.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import { backtracerOf } from './backtrace.js';
@@ -25,6 +26,8 @@ export interface Transition {
   /** True when generation `to` is new. */
   readonly created: boolean;
   readonly writes: readonly CodeWrite[];
+  /** New values of variables. */
+  readonly data?: readonly DataWrite[];
   /** Places, besides those written to, that no thread may be in. */
   readonly hazards: readonly Hazard[];
 }
@@ -39,7 +42,7 @@ export interface RecordedPublication extends Publication {
  *  @throws HcrError `hook-failed` and those of `publishWrites`; the record then says what memory says */
 export async function publishRecorded(
   image: ProcessImage,
-  { before, planned, to, created, writes, hazards: further }: Transition,
+  { before, planned, to, created, writes, data = [], hazards: further }: Transition,
   watched: readonly AddrRange[],
   timeoutMs: number,
   onProgress: ReportProgress,
@@ -59,7 +62,7 @@ export async function publishRecorded(
     onProgress({ stage: 'waiting', reason });
   };
   const backtracer = backtracerOf(image);
-  const request = { writes, hazards, timeoutMs, watched, backtracer, onWait };
+  const request = { writes, data, hazards, timeoutMs, watched, backtracer, onWait };
   let published: Publication;
   try {
     published = await publishWrites(target, request);

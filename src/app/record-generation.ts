@@ -80,6 +80,8 @@ export function variablesOf({ prepared, layout, image: linked }: PlacedUnit): Ne
       if (isConstant && !brought.some(({ index }) => index === symbol.index)) continue;
       const start = linked.addressInSection(section, symbol.value);
       if (start === undefined) continue;
+      const isCopy = layout.copied.has(section);
+      if (isCopy && prepared.binder.liveVariable(section, symbol) !== undefined) continue;
       const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
       variables.push({ module: wanted.module.path, key, start, sizeBytes: symbol.sizeBytes });
     }

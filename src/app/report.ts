@@ -51,6 +51,8 @@ export interface DataReport {
   readonly new: readonly ReportedDatum[];
   /** Kept, though their initial values were edited. */
   readonly changed: readonly ReportedDatum[];
+  /** Given their edited initial values, as their source asks with HCR_RESET. */
+  readonly reset: readonly ReportedDatum[];
   /** Gone from the source; in the program they are still there. */
   readonly removed: readonly ReportedDatum[];
 }

@@ -48,6 +48,17 @@ export function checkVariables(
   ];
 }
 
+/** The same for the data of some sections, whether or not the new code refers to them. */
+export function checkData(
+  wanted: WantedUnit,
+  edited: EditedUnit,
+  binder: Binder,
+  sections: ReadonlySet<Section>,
+): HcrError[] {
+  const check = new VariableCheck(wanted, edited, binder);
+  return [...sections].flatMap((section) => check.section(section));
+}
+
 function isWritable(section: Section): boolean {
   return !isCode(section) && datumKind(section) !== 'constant';
 }

@@ -1,4 +1,5 @@
 /** The outcome of a reload of several processes: a line for each, and what was patched once. */
+import { hasEffect } from '../app/patch-effect.js';
 import type { ProcessOutcome } from '../app/reload-many.js';
 import { formatFunctionTable, formatNotes } from './format-patch.js';
 import { outcomeJson } from './json-report.js';
@@ -8,9 +9,9 @@ import { count, formatMicros } from '../terminal/quantity.js';
 
 export function formatOutcomes(outcomes: readonly ProcessOutcome[], look: Look): string {
   const reports = outcomes.flatMap((each) => ('report' in each ? [each.report] : []));
-  const [first] = reports.filter(({ functions }) => functions.length > 0);
+  const [first] = reports.filter(hasEffect);
   const refused = outcomes.length - reports.length;
-  const patched = reports.filter(({ functions }) => functions.length > 0).length;
+  const patched = reports.filter(hasEffect).length;
   const headline = `${count(patched, 'process')} patched, ${reports.length - patched} as they should be, ${refused} refused.`;
   return [
     paint(look, 'bold', headline),
@@ -31,7 +32,7 @@ function formatOutcome(outcome: ProcessOutcome, look: Look): string[] {
     ];
   }
   const { pid, functions, generation, pauseMicros, dryRun } = outcome.report;
-  if (functions.length === 0) return [`  ${pid}: nothing to do; generation ${generation}`];
+  if (!hasEffect(outcome.report)) return [`  ${pid}: nothing to do; generation ${generation}`];
   const what = count(functions.length, 'function');
   return [
     dryRun

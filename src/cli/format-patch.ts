@@ -7,6 +7,7 @@ import type {
   ReportedDatum,
   Timings,
 } from '../app/report.js';
+import { hasEffect, resetNames } from '../app/patch-effect.js';
 import { formatDiff } from './format-diff.js';
 import { arrow, type Look, paint } from '../terminal/look.js';
 import { count, formatMicros, formatMs } from '../terminal/quantity.js';
@@ -37,9 +38,13 @@ export function formatFunctionTable(functions: readonly PatchedFunction[], look:
 }
 
 function headline(report: PatchReport, verb: 'patch' | 'rollback'): string {
-  const functions = count(report.functions.length, 'function');
   const { pid, generation } = report;
-  if (report.functions.length === 0) {
+  const reset = resetNames(report).length;
+  const functions =
+    report.functions.length === 0 && reset > 0
+      ? count(reset, 'variable')
+      : count(report.functions.length, 'function');
+  if (!hasEffect(report)) {
     return `Nothing to do: process ${pid} stays at generation ${generation}.`;
   }
   if (report.dryRun) {
@@ -61,7 +66,7 @@ function formatTimings({ total, ...stages }: Timings): string {
 /** More names than a line should have. */
 const MAX_NAMES = 8;
 
-function formatData({ kept, new: brought, removed }: DataReport): string[] {
+function formatData({ kept, new: brought, reset, removed }: DataReport): string[] {
   const line = (lead: string, data: readonly ReportedDatum[]): string[] => {
     if (data.length === 0) return [];
     const names = data
@@ -73,6 +78,7 @@ function formatData({ kept, new: brought, removed }: DataReport): string[] {
   return [
     ...line('kept data:   ', kept),
     ...line('new data:    ', brought),
+    ...line('reset data:  ', reset),
     ...line('removed data:', removed),
   ];
 }
@@ -88,7 +94,7 @@ export function formatNotes(notes: readonly string[], look: Look): string[] {
 }
 
 export function formatPatch(report: PatchReport, verb: 'patch' | 'rollback', look: Look): string {
-  const changed = report.functions.length > 0;
+  const changed = hasEffect(report);
   const stood =
     report.pauseMicros > 0
       ? `It stood still for ${formatMicros(report.pauseMicros, look)}`

@@ -1,5 +1,6 @@
 /** What `hcr run` says while the program runs: one short line per reload, or one JSON object. */
 import type { PatchReport, RunEvent } from '../app/report.js';
+import { hasEffect, resetNames } from '../app/patch-effect.js';
 import { crashEventJson, formatCrashEvent } from './format-crash.js';
 import { failureReport, formatFailure } from './failure-output.js';
 import { patchJson } from './json-report.js';
@@ -10,9 +11,9 @@ import type { OutputOptions } from './terminal.js';
 const MAX_NAMES = 5;
 
 function reloadedLine(report: PatchReport, look: Look): string {
-  const names = report.functions.filter(({ reason }) => reason !== 'clone').map(({ name }) => name);
-  if (report.functions.length === 0)
-    return 'hcr: nothing changed: the running code is this already';
+  const functions = report.functions.filter(({ reason }) => reason !== 'clone');
+  const names = [...functions.map(({ name }) => name), ...resetNames(report)];
+  if (!hasEffect(report)) return 'hcr: nothing changed: the running code is this already';
   const shown = names.slice(0, MAX_NAMES).join(', ');
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   const what = `${shown}${more}`;

@@ -54,6 +54,8 @@ export interface KeepingNeed {
 export interface Layout {
   readonly unit: ObjectUnit;
   readonly sections: ReadonlyMap<Section, SectionPlacement>;
+  /** Data that the program has already, laid out for their new initial values. */
+  readonly copied: ReadonlySet<Section>;
   readonly references: readonly Reference[];
   /** Jumps to far functions and IFUNCs, by {@link bindingKey}. */
   readonly stubs: ReadonlyMap<string, Synthetic>;
@@ -159,6 +161,7 @@ class PartCursor {
 }
 
 /** @param brought sections that other units refer to
+ *  @param copied data to be laid out besides what the roots need
  *  @throws HcrError as {@link resolveReferences} */
 export function layOut(
   roots: readonly Root[],
@@ -166,10 +169,11 @@ export function layOut(
   unit: ObjectUnit,
   binder: Binder,
   machine: Machine,
+  copied: readonly Section[] = [],
 ): Layout {
   const objectFrames = framesOf(unit);
   const collected = collectReferences(
-    [...roots.map((root) => root.fn.section), ...brought],
+    [...roots.map((root) => root.fn.section), ...brought, ...copied],
     unit,
     objectFrames,
     binder,
@@ -236,6 +240,7 @@ export function layOut(
   return {
     unit,
     sections,
+    copied: new Set(copied),
     references: collected.references,
     stubs,
     slots,

@@ -17,6 +17,7 @@ import {
   type CodeWrite,
   type EntryRecord,
   type GenerationRecord,
+  type GivenInitialiser,
   type Ledger,
   type NewVariable,
   type OriginalBytes,
@@ -144,6 +145,7 @@ function readLedger(value: unknown): Ledger {
     // Absent in a record of an hcr that did not know of them.
     unwinders: list(json['unwinders'] ?? [], readUnwinder),
     current: count(json['current']),
+    ...readGiven(json['initialisers']),
     ...(json['highest'] === undefined ? {} : { highest: generationNumber(json['highest']) }),
     ...(json['pending'] === undefined ? {} : { pending: readPending(record(json['pending'])) }),
   };
@@ -211,6 +213,16 @@ function readShared(json: Json): SharedType {
   return { name: text(json['name']), entries: entries.map(address) };
 }
 
+function readGiven(value: unknown): { initialisers?: readonly GivenInitialiser[] } {
+  if (value === undefined) return {};
+  const read = (json: Json): GivenInitialiser => ({
+    address: address(json['address']),
+    fingerprint: text(json['fingerprint']),
+    generation: generationNumber(json['generation']),
+  });
+  return { initialisers: list(value, read) };
+}
+
 function readGeneration(json: Json): GenerationRecord {
   return {
     number: count(json['number']),
@@ -219,6 +231,7 @@ function readGeneration(json: Json): GenerationRecord {
     bodies: list(json['bodies'], readBody),
     blocks: list(json['blocks'], readBlock),
     variables: list(json['variables'], readVariable),
+    ...readGiven(json['initialisers']),
     ...(json['shared'] === undefined ? {} : { shared: list(json['shared'], readShared) }),
     frameIndexes: list(json['frameIndexes'] ?? [], readRange),
     ...(json['lineTables'] === undefined

@@ -73,6 +73,15 @@ export interface SharedType {
   readonly entries: readonly Addr[];
 }
 
+/** An initial value that hcr has given a variable, when it brought it or because the source asks for
+ *  it. What the variable holds since then is the program's. */
+export interface GivenInitialiser {
+  readonly address: Addr;
+  /** Tells whether another compilation has the same one. */
+  readonly fingerprint: string;
+  readonly generation: number;
+}
+
 export interface GenerationRecord {
   readonly number: number;
   readonly parent: number;
@@ -83,6 +92,7 @@ export interface GenerationRecord {
   readonly blocks: readonly Block[];
   readonly variables: readonly NewVariable[];
   readonly shared?: readonly SharedType[];
+  readonly initialisers?: readonly GivenInitialiser[];
   /** Where its frame descriptions are listed; see src/link/frame-index.ts. */
   readonly frameIndexes: readonly AddrRange[];
   /** Where the source lines of its code are listed; see src/link/line-table.ts. */
@@ -148,6 +158,8 @@ export interface Ledger {
   /** The highest number ever given, when there may be no record of it any more. */
   readonly highest?: number;
   readonly pending?: Pending;
+  /** Of generations of which there is no record any more. */
+  readonly initialisers?: readonly GivenInitialiser[];
 }
 
 export const EMPTY_LEDGER: Ledger = {
@@ -193,6 +205,17 @@ export function bodiesAt(ledger: Ledger, number: number): Map<Addr, Body> {
     }
   }
   return bodies;
+}
+
+/** The initial value that hcr has given a variable last, whatever was rolled back since: a fingerprint;
+ *  undefined when it has given it none. */
+export function lastInitialiser(
+  { generations, initialisers = [] }: Ledger,
+  address: Addr,
+): string | undefined {
+  return [...initialisers, ...generations.flatMap((each) => each.initialisers ?? [])]
+    .filter((given) => given.address === address)
+    .toSorted((a, b) => b.generation - a.generation)[0]?.fingerprint;
 }
 
 /** The entries that lead elsewhere at one generation than at another. */

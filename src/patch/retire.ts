@@ -59,6 +59,7 @@ export function retire(ledger: Ledger, numbers: ReadonlySet<number>): Ledger {
  *  those that may run stays the same, and no number is given twice. */
 export function forgetRetired(ledger: Ledger): Ledger {
   const kept: GenerationRecord[] = [];
+  const given = [...(ledger.initialisers ?? [])];
   const heirs = new Map<number, number>([[0, 0]]);
   const redirected = new Set<Addr>();
   for (const generation of ascending(ledger)) {
@@ -68,6 +69,7 @@ export function forgetRetired(ledger: Ledger): Ledger {
     const hides = bodies.some(({ entry, start }) => entry === start && redirected.has(entry));
     if (retired && blocks.length === 0 && !hides && number !== ledger.current) {
       heirs.set(number, parent);
+      given.push(...(generation.initialisers ?? []));
       continue;
     }
     heirs.set(number, number);
@@ -75,7 +77,8 @@ export function forgetRetired(ledger: Ledger): Ledger {
     for (const { entry } of bodies) redirected.add(entry);
   }
   if (kept.length === ledger.generations.length) return ledger;
-  return { ...ledger, highest: nextGeneration(ledger) - 1, generations: kept };
+  const initialisers = given.length === 0 ? {} : { initialisers: given };
+  return { ...ledger, highest: nextGeneration(ledger) - 1, generations: kept, ...initialisers };
 }
 
 /** In this order a parent comes before its children. */

@@ -15,6 +15,7 @@ import type { CodeWrite } from '../patch/ledger.js';
 import { findWayOut } from '../patch/way-out.js';
 import { type Hazard, HazardSearch, findBusy, isInside } from '../patch/safety.js';
 import { CodeWriter } from './code-writer.js';
+import { type DataWrite, DataWriter } from './data-writer.js';
 import type { TargetProcess } from './process.js';
 import { readThreadStatus } from './procfs.js';
 import { type ThreadOnItsWay, awaitWaysOut } from './return-watch.js';
@@ -46,6 +47,8 @@ export interface Publication {
 
 export interface PublishRequest {
   readonly writes: readonly CodeWrite[];
+  /** New values of variables, given in the stop in which the code changes. */
+  readonly data?: readonly DataWrite[];
   readonly hazards: readonly Hazard[];
   /** How long to try for a moment in which no thread is in the way. */
   readonly timeoutMs: number;
@@ -66,7 +69,11 @@ export async function publishWrites(
   request: PublishRequest,
 ): Promise<Publication> {
   const { writes, hazards, backtracer, timeoutMs } = request;
-  const tools = { writer: new CodeWriter(target, writes), search: new HazardSearch(hazards) };
+  const tools = {
+    writer: new CodeWriter(target, writes),
+    data: new DataWriter(target, request.data ?? []),
+    search: new HazardSearch(hazards),
+  };
   const start = performance.now();
   /** Threads that are likely to be free, whatever the dead words on their stacks look like. */
   let unwound: readonly Tid[] = [];
@@ -144,6 +151,7 @@ interface BusyPosition {
 
 interface Circumstances {
   readonly writer: CodeWriter;
+  readonly data: DataWriter;
   readonly search: HazardSearch;
   /** Threads to unwind while they stand: their tables have been read before. */
   readonly unwound: readonly Tid[];
@@ -156,7 +164,7 @@ interface Circumstances {
 function attempt(
   target: TargetProcess,
   { hazards, watched = [], backtracer }: PublishRequest,
-  { writer, search, unwound, held, looksAtAll }: Circumstances,
+  { writer, data, search, unwound, held, looksAtAll }: Circumstances,
 ): Outcome {
   const busy: BusyThread[] = [];
   const isFree = (position: StoppedPosition): boolean =>
@@ -175,7 +183,7 @@ function attempt(
     });
     if (busy.length === 0) {
       target.memory.assertSameProgram();
-      writer.write();
+      writeAll(writer, data);
       world.resume();
       const { pauseMicros } = world;
       const active = watched.filter((body) =>
@@ -200,6 +208,17 @@ function attempt(
       trace: i < MAX_TRACES ? backtracer?.trace(each.position) : undefined,
     })),
   };
+}
+
+/** The data first: what is cut off then is no publication. */
+function writeAll(writer: CodeWriter, data: DataWriter): void {
+  const undo = data.write();
+  try {
+    writer.write();
+  } catch (error) {
+    undo();
+    throw error;
+  }
 }
 
 type BusyThread = Omit<BusyPosition, 'trace'>;

@@ -1,4 +1,5 @@
 /** Does what waits in the cockpit's outbox, and tells the cockpit what came of it. */
+import { hasEffect } from '../app/patch-effect.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import type { PatchReport } from '../app/report.js';
 import type { Engine } from './engine/engine.js';
@@ -91,7 +92,7 @@ export function hear(event: EngineEvent, { dispatch }: Pick<Outside, 'dispatch'>
     case 'reloaded':
       if (event.report.dryRun) {
         dispatch({ type: 'compared', report: event.report, files: event.files });
-      } else if (event.report.functions.length > 0) {
+      } else if (hasEffect(event.report)) {
         dispatch({ type: 'patched', what: 'saved', report: event.report, at });
       }
       return;

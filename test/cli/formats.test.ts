@@ -40,6 +40,7 @@ describe('formatPatch', () => {
       kept,
       new: [{ name: 'n', function: 'next_id', source: 'main.c:3' }],
       changed: [named('level')],
+      reset: [],
       removed: [],
     };
     const lines = formatPatch(patchReport({ data }), 'patch', PLAIN).split('\n');
@@ -77,7 +78,7 @@ describe('patchJson', () => {
   });
 
   it('has the data of a patch beside its functions', () => {
-    const data = { kept: [{ name: 'n' }], new: [], changed: [], removed: [] };
+    const data = { kept: [{ name: 'n' }], new: [], changed: [], reset: [], removed: [] };
     expect(patchJson(patchReport({ data }))).toMatchObject({ data });
   });
 

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type BuildOptions, type Fixture, buildFixture } from '../support/fixture.js';
-import { attach, hcrCommand, readStatus, refusalOf, rollBack } from '../support/hcr.js';
+import { attach, hcrCommand, readStatus, refusalOf, reload, rollBack } from '../support/hcr.js';
 import { REPOSITORY } from '../support/repository.js';
 import { type Target, startTarget } from '../support/target.js';
 
@@ -178,4 +178,68 @@ it('a hook that takes too long is left to itself, and the patch refused', async 
   await target.waitForLine(/^hook save 1 main/);
   await readTo(target, 1);
   expect((await readStatus(target.pid)).generation).toBe(0);
+});
+
+const EDITED_DATA = [
+  ['limit = 10', 'limit = 1000'],
+  ['kept = 5', 'kept = 500'],
+  ['calls = 100', 'calls = 7000'],
+  ['{"one", "two"}', '{"uno", "two"}'],
+  ['answer, 3', 'answer, 33'],
+] as const;
+
+async function readData(target: Target): Promise<Readonly<Record<string, string>>> {
+  target.lines.skipArrived();
+  const [line] = await target.waitForLine(/^data .*/);
+  return fieldsOf(line);
+}
+
+it('HCR_RESET gives a variable its edited initial value, once; HCR_KEEP says nothing', async () => {
+  await using target = await startTarget(shared.program, ['epoll']);
+  const { pid } = target;
+  const before = await readData(target);
+  expect(before).toMatchObject({ words: 'one,two', node: '1,1,3' });
+  const source = shared.path('answer.c');
+  const flags = ['--cflags', `-O2 -DHCR_ENABLE -I${INCLUDE}`];
+  for (const [from, to] of EDITED_DATA) shared.edit('answer.c', from, to);
+
+  // Nothing but data was edited.
+  const report = await reload(pid, [source, ...flags]);
+  expect(report).toMatchObject({ generation: 1, functions: [], hooks: NAMES });
+  expect(report.data?.reset.map(({ name }) => name)).toEqual(['calls', 'limit', 'node', 'words']);
+  expect(report.notes.join()).not.toContain('initialiser');
+  const after = await readData(target);
+  expect(after).toMatchObject({ words: 'uno,two', node: '1,1,33' });
+  expect(Number(after['limit'])).toBeGreaterThanOrEqual(1000);
+  expect(Number(after['calls'])).toBeGreaterThanOrEqual(7000);
+  expect(Number(after['kept'])).toBeLessThan(500);
+
+  // From now on the values are the program's own, also when they are rolled back over.
+  shared.edit('answer.c', 'return 1', 'return 2');
+  const later = await reload(pid, [source, ...flags]);
+  expect(later.functions.map(({ name }) => name)).toEqual(['answer']);
+  expect(later.data?.reset).toEqual([]);
+  await rollBack(pid, ['--to', '0']);
+  expect(Number((await readData(target))['limit'])).toBeGreaterThan(Number(after['limit']));
+
+  shared.restore();
+  const undone = await reload(pid, [source, ...flags]);
+  expect(undone.data?.reset).toHaveLength(4);
+  expect(await readData(target)).toMatchObject({ words: 'one,two', node: '1,1,3' });
+});
+
+it('a program that hcr runs has its hooks called as well, and a new hook is told', async () => {
+  const flags = ['--cflags', `-O2 -DHCR_ENABLE -I${INCLUDE}`];
+  const words = ['run', '--on', 'SIGUSR1', ...flags, '--', shared.program, 'nanosleep', '2'];
+  const [command = '', ...rest] = hcrCommand(words);
+  await using hcr = await startTarget(command, rest, { cwd: shared.directory });
+  await readTo(hcr, 1);
+  shared.edit('answer.c', 'return 1', 'return 2');
+  const added = '\nstatic void late(unsigned g) { limit += (int)g; }\nHCR_AFTER_RELOAD(late);\n';
+  shared.edit('answer.c', 'HCR_RESET(limit);', `HCR_RESET(limit);${added}`);
+  hcr.kill('SIGUSR1');
+  expect(await readHooks(hcr, 4)).toEqual(hooksOf(1, 1, 2));
+  await readTo(hcr, 2);
+  await hcr.errorLines.waitFor(/late was made a hook by an edit/);
+  shared.restore();
 });
