@@ -1,6 +1,10 @@
 /** Edits of a source that is not the test's own: the text comes back at the end, also that of a
  *  test that was killed. */
+import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 export class EditedSource implements Disposable {
   readonly path: string;
@@ -20,6 +24,15 @@ export class EditedSource implements Disposable {
       throw new Error(`${this.path} does not hold this text exactly once: ${from}`);
     }
     writeFileSync(this.path, before + to + after);
+  }
+
+  /** Edits as `sed -i` does: into a file beside it, which is renamed.
+   *  @throws when nothing is different then */
+  async sed(script: string): Promise<void> {
+    const before = readFileSync(this.path);
+    await run('sed', ['-i', script, this.path]);
+    if (before.equals(readFileSync(this.path)))
+      throw new Error(`${script} changes nothing in ${this.path}`);
   }
 
   [Symbol.dispose](): void {

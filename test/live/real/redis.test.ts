@@ -11,6 +11,7 @@ import { EditedSource } from '../../support/edited-source.js';
 import { attach, reload, rollBack } from '../../support/hcr.js';
 import { buildRealProgram } from '../../support/real-program.js';
 import { type Target, startTarget } from '../../support/target.js';
+import { functionsOf, startWatch } from '../../support/watch.js';
 
 const run = promisify(execFile);
 
@@ -63,10 +64,13 @@ class BusyServer implements AsyncDisposable {
 
   /** Resolves when the benchmarks have been served some more. */
   async work(commands = 20_000): Promise<void> {
-    const processed = async (): Promise<number> =>
-      Number(/total_commands_processed:(\d+)/.exec(await this.ask('info', 'stats'))?.[1]);
-    const wanted = (await processed()) + commands;
-    while ((await processed()) < wanted) expect(this.isWell).toBe(true);
+    const wanted = (await this.served()) + commands;
+    while ((await this.served()) < wanted) expect(this.isWell).toBe(true);
+  }
+
+  /** How many commands it has answered. */
+  async served(): Promise<number> {
+    return Number(/total_commands_processed:(\d+)/.exec(await this.ask('info', 'stats'))?.[1]);
   }
 
   /** Neither the server nor a benchmark has ended. */
@@ -123,6 +127,33 @@ describe('redis-server, of whose requests none fails,', () => {
     expect(await redis.ask('append', 'text', long)).toBe('4000');
     expect(await redis.ask('setrange', 'other', '999', 'xx')).toBe('1001');
     expect(redis.isWell).toBe(true);
+  });
+
+  it('answers by each of ten edits that sed makes while it is watched', async () => {
+    await using redis = await BusyServer.start();
+    await redis.work();
+    await using watch = await startWatch(redis.server.pid, CFLAGS);
+    const before = await redis.served();
+    expect(await redis.ask('set', 'text', 'ten chars.')).toBe('OK');
+    {
+      using edited = new EditedSource(join(source, 't_string.c'));
+      for (let more = 1; more <= 10; more++) {
+        await edited.sed(
+          `s/addReplyLongLong(c,stringObjectLen(o).*);/addReplyLongLong(c,stringObjectLen(o) + ${more});/`,
+        );
+        let patched = await watch.outcome();
+        // An earlier test's edit that was undone makes a file newer than the program.
+        if (patched.event === 'patched' && functionsOf(patched).length === 0)
+          patched = await watch.outcome();
+        expect(patched).toMatchObject({ event: 'patched' });
+        expect(functionsOf(patched)).toEqual(['strlenCommand']);
+        expect(await redis.ask('strlen', 'text')).toBe(String(10 + more));
+      }
+    }
+    expect(functionsOf(await watch.outcome())).toEqual(['strlenCommand']);
+    expect(await redis.ask('strlen', 'text')).toBe('10');
+    expect(redis.isWell).toBe(true);
+    expect(await redis.served()).toBeGreaterThan(before + 20_000);
   });
 
   it('runs what a reload finds edited in two files, and what it finds undone', async () => {
