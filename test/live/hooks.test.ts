@@ -2,10 +2,11 @@
  * Programs that ask for hooks with include/hcr.h: what they are called with, where, and that nobody
  * notices: neither the wait that a hook was called in, nor threads that hold what it needs.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TemporaryTree } from '../build/temporary-tree.js';
 import { type BuildOptions, type Fixture, buildFixture } from '../support/fixture.js';
 import { attach, hcrCommand, readStatus, refusalOf, reload, rollBack } from '../support/hcr.js';
 import { REPOSITORY } from '../support/repository.js';
@@ -145,27 +146,30 @@ it('the AFTER hooks are called with the old number when a change does not come a
   ]);
 });
 
-it('a hook finishes and its thread goes on when hcr is killed in the middle of it', async () => {
-  const env = { ...process.env, HOOK_MS: '600' };
-  await using target = await startTarget(shared.program, ['epoll'], { env });
-  await readTo(target, 1);
-  const [command = '', ...words] = hcrCommand([
-    'attach',
-    target.pid,
-    '--func',
-    'answer',
-    '--object',
-    object,
-  ]);
-  const hcr = spawn(command, words, { stdio: 'ignore' });
-  await target.waitForLine(/^hook save begins 1/);
-  hcr.kill('SIGKILL');
-  await once(hcr, 'exit');
-  await target.waitForLine(/^hook save 1 main answer=1/);
-  await readTo(target, 1);
-  await attach(target.pid, ['answer'], ['--object', object]);
-  await readTo(target, 2);
-});
+it.each(['epoll', 'nanosleep'])(
+  'a hook finishes and its thread, in %s, goes on when hcr is killed in the middle of it',
+  async (how) => {
+    const env = { ...process.env, HOOK_MS: '600' };
+    await using target = await startTarget(shared.program, [how], { env });
+    await readTo(target, 1);
+    const [command = '', ...words] = hcrCommand([
+      'attach',
+      target.pid,
+      '--func',
+      'answer',
+      '--object',
+      object,
+    ]);
+    const hcr = spawn(command, words, { stdio: 'ignore' });
+    await target.waitForLine(/^hook save begins 1/);
+    hcr.kill('SIGKILL');
+    await once(hcr, 'exit');
+    await target.waitForLine(/^hook save 1 main answer=1/);
+    await readTo(target, 1);
+    await attach(target.pid, ['answer'], ['--object', object]);
+    await readTo(target, 2);
+  },
+);
 
 it('a hook that takes too long is left to itself, and the patch refused', async () => {
   const env = { ...process.env, HOOK_MS: '1500' };
@@ -242,4 +246,39 @@ it('a program that hcr runs has its hooks called as well, and a new hook is told
   await readTo(hcr, 2);
   await hcr.errorLines.waitFor(/late was made a hook by an edit/);
   shared.restore();
+});
+
+const LIAR = `#include <hcr.h>
+#include <stdio.h>
+#include <unistd.h>
+char bytes[64];
+int answer(void) { return 1; }
+static void honest(unsigned generation) { printf("honest %u\\n", generation); fflush(stdout); }
+HCR_AFTER_RELOAD(honest);
+#define LIE(value) __attribute__((section("hcr_after"), used)) static void *const HCR_NAME_ = (void *)(value)
+LIE((char *)answer + 1);
+LIE(bytes);
+LIE(0);
+LIE(0x12345678);
+LIE(-1L);
+int main(void)
+{
+    puts("ready");
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+`;
+
+it('calls nothing that is not the start of a function', async () => {
+  using tree = new TemporaryTree({ 'liar.c': LIAR });
+  const flags = ['-O0', '-g', '-DHCR_ENABLE', `-I${INCLUDE}`];
+  execFileSync('gcc', [...flags, '-o', tree.at('liar'), tree.at('liar.c')]);
+  await using target = await startTarget(tree.at('liar'));
+  await target.waitForLine(/^ready/);
+  tree.write('liar.c', LIAR.replace('return 1', 'return 2'));
+  const report = await attach(target.pid, ['answer'], ['--cflags', flags.join(' ')]);
+  expect(report.hooks).toEqual({ before: [], after: ['honest'] });
+  expect(report.notes.filter((note) => note.includes('start of no function'))).toHaveLength(3);
+  await target.waitForLine(/^honest 1$/);
 });
