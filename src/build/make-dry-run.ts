@@ -34,7 +34,7 @@ const OF_NOBODY = {
  * `$(shell …)` with a pipe of its own for the output; a recipe writes where make writes.
  *
  * A line is run only if it is a call of make, after a change of folder at most, in words that mean
- * themselves. That make is told `-n` by the variable MAKEFLAGS.
+ * themselves, or the name of the system. That make is told `-n` by the variable MAKEFLAGS.
  */
 function standInShell(make: string): string {
   return `[ "$1" = -c ] && [ $# -eq 2 ] || exit 0
@@ -50,7 +50,9 @@ case $rest in
   'cd '*';'*) folder=\${rest%%';'*} rest=\${rest#*';'} ;;
   *) folder= ;;
 esac
-case $folder$rest in *[!A-Za-z0-9_\\ ./=:+,@%\\'\\"-]*) exit 0 ;; esac
+plain=$folder$rest
+case $plain in *' \`uname\`') plain=\${plain%' \`uname\`'} ;; esac
+case $plain in *[!A-Za-z0-9_\\ ./=:+,@%\\'\\"-]*) exit 0 ;; esac
 case $rest in "${make} "*) exec "$real" -c "$line" ;; esac
 exit 0
 `;
@@ -58,8 +60,8 @@ exit 0
 
 /** Read before every makefile, so that what they say of the shell themselves does not count. */
 function preamble(shell: string): string {
-  return `%: SHELL := ${shell}
-%: .SHELLFLAGS := -c
+  return `%: override SHELL := ${shell}
+%: override .SHELLFLAGS := -c
 `;
 }
 
