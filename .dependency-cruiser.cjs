@@ -18,7 +18,7 @@ module.exports = {
     room('ptrace', ['core', 'elf', 'arch', 'link', 'patch']),
     room('build', ['core', 'elf', 'dwarf']),
     room('app', ['core', 'elf', 'arch', 'dwarf', 'link', 'patch', 'ptrace', 'build']),
-    room('terminal', ['core']),
+    room('terminal', ['core', 'app']),
     room('cli', ['core', 'app', 'terminal', 'tui']),
     room('tui', ['core', 'app', 'terminal']),
     {

@@ -12,7 +12,7 @@ export function editSource(
   file: string,
   line: number | undefined,
   environment: Environment,
-): string | undefined {
+): Promise<string | undefined> {
   const { VISUAL, EDITOR } = environment as Record<string, string | undefined>;
   const [program = 'vi', ...words] = splitShellWords(VISUAL ?? EDITOR ?? 'vi');
   const base = program.split('/').at(-1) ?? program;
@@ -22,8 +22,15 @@ export function editSource(
 
 /** gdb attached to the process, at a function: the process stands until it is left.
  *  @param entry `0x…`
+ *  @param isStopped whether it was left at a crash
  *  @returns why it could not be done */
-export function debugAt(pid: number, entry: string | undefined): string | undefined {
+export function debugAt(
+  pid: number,
+  entry: string | undefined,
+  isStopped: boolean,
+): Promise<string | undefined> {
   const at = entry === undefined ? [] : ['-ex', `info symbol ${entry}`, '-ex', `x/8i ${entry}`];
-  return runInForeground('gdb', ['-q', '-p', String(pid), ...at]);
+  // gdb stops for the SIGSTOP of each thread that it has found stopped, and passes it on.
+  const still = isStopped ? ['-ex', 'handle SIGSTOP nostop noprint nopass', '-ex', 'bt'] : [];
+  return runInForeground('gdb', ['-q', '-p', String(pid), ...still, ...at]);
 }

@@ -1,9 +1,29 @@
 /** Programs that a user works with for a while: an editor, a debugger. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 
-/** Gives them the terminal until they end.
+/** The keyboard's signals are theirs: hcr is in the same job. */
+const KEYBOARD_SIGNALS = ['SIGINT', 'SIGQUIT'] as const;
+const nobody = (): void => undefined;
+
+/** Gives them the terminal until they end. hcr goes on meanwhile, but reads no key and draws nothing:
+ *  that is up to the caller.
  *  @returns why it could not be started; undefined when it ran */
-export function runInForeground(program: string, args: readonly string[]): string | undefined {
-  const { error } = spawnSync(program, args, { stdio: 'inherit' });
-  return error === undefined ? undefined : `${program} cannot be started: ${error.message}`;
+export async function runInForeground(
+  program: string,
+  args: readonly string[],
+): Promise<string | undefined> {
+  for (const signal of KEYBOARD_SIGNALS) process.on(signal, nobody);
+  try {
+    return await new Promise((resolve) => {
+      const child = spawn(program, args, { stdio: 'inherit' });
+      child.once('error', (error) => {
+        resolve(`${program} cannot be started: ${error.message}`);
+      });
+      child.once('exit', () => {
+        resolve(undefined);
+      });
+    });
+  } finally {
+    for (const signal of KEYBOARD_SIGNALS) process.off(signal, nobody);
+  }
 }

@@ -15,15 +15,7 @@ import {
   type CrashChoice,
   type CrashReport,
 } from '../app/crash-report.js';
-
-const MEANINGS: { readonly [C in CrashChoice]: (report: CrashReport) => string } = {
-  return: ({ function: name, returns }) =>
-    `leave ${name} and go on in its caller${returns === 'nothing' ? '' : ', with VALUE as its result'}`,
-  previous: ({ function: name }) => `call ${name} again, as it was before`,
-  retry: ({ function: name }) => `wait for your next edit, then call ${name} again`,
-  debugger: () => 'leave the program stopped here, for gdb to attach to',
-  crash: ({ signal }) => `let it crash: deliver ${signal}`,
-};
+import { describeChoice } from '../terminal/crash-words.js';
 
 function usage(choice: CrashChoice, { returns }: CrashReport): string {
   return choice === 'return' && returns !== 'nothing' ? 'return VALUE' : choice;
@@ -31,11 +23,9 @@ function usage(choice: CrashChoice, { returns }: CrashReport): string {
 
 /** What can be answered, one choice a line; impossible ones with the reason. */
 export function describeChoices(report: CrashReport): string {
-  return CRASH_CHOICES.map((choice) => {
-    const why = report.impossible[choice];
-    const meaning = why === undefined ? MEANINGS[choice](report) : `not possible: ${why}`;
-    return `  ${usage(choice, report).padEnd(14)}${meaning}`;
-  }).join('\n');
+  return CRASH_CHOICES.map(
+    (choice) => `  ${usage(choice, report).padEnd(14)}${describeChoice(choice, report)}`,
+  ).join('\n');
 }
 
 /** @returns undefined for what is no answer, or none to this crash */

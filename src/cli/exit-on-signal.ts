@@ -7,11 +7,20 @@ import { constants } from 'node:os';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+const listeners = new Map<(typeof SIGNALS)[number], () => void>();
+
 export function exitOnSignals(): void {
   for (const signal of SIGNALS) {
-    process.once(signal, () => {
+    const exit = (): void => {
       if (process.stderr.isTTY) process.stderr.write('\n');
       process.exit(128 + constants.signals[signal]);
-    });
+    };
+    listeners.set(signal, exit);
+    process.once(signal, exit);
   }
+}
+
+/** For a command that ends in a way of its own when it is told to. */
+export function leaveSignals(): void {
+  for (const [signal, exit] of listeners) process.off(signal, exit);
 }

@@ -1,6 +1,7 @@
 /** What is said of a crash in new code: where, how it came there, what became of it. */
 import type { CrashEvent, CrashReport } from '../app/crash-report.js';
 import type { TraceFrame } from '../core/thread-trace.js';
+import { describeCrash, describeSettlement } from '../terminal/crash-words.js';
 import { type Look, paint } from '../terminal/look.js';
 
 const REGISTERS_PER_LINE = 4;
@@ -23,10 +24,7 @@ function registerLines(registers: CrashReport['registers']): string[] {
 }
 
 function crashed(report: CrashReport, look: Look): string {
-  const { signal, faultAddress, tid, source, generation, moreFrames, rolledBack } = report;
-  const address = faultAddress === undefined ? '' : `, address ${faultAddress}`;
-  const where = source === undefined ? '' : ` at ${source}`;
-  const what = `${report.function} (generation ${generation})${where}`;
+  const { moreFrames, rolledBack } = report;
   const rest = [
     ...(moreFrames > 0 ? [`  … and ${moreFrames} more`] : []),
     ...(report.end === 'complete' ? [] : ['  … the stack cannot be followed any further']),
@@ -36,28 +34,13 @@ function crashed(report: CrashReport, look: Look): string {
       ? []
       : [`hcr: rolled back ${rolledBack.join(', ')}: generation ${report.liveGeneration} is live`];
   return [
-    paint(look, 'red', `hcr: ${signal}${address} in ${what}, thread ${tid}; the program stands`),
+    paint(look, 'red', `hcr: ${describeCrash(report)}; the program stands`),
     ...report.frames.map(frameLine),
     ...rest,
     ...registerLines(report.registers),
     ...back,
     ...report.notes.map((note) => `hcr: note: ${note}`),
   ].join('\n');
-}
-
-function settled(event: Extract<CrashEvent, { kind: 'crash-settled' }>): string {
-  switch (event.choice) {
-    case 'return':
-      return `hcr: returned to the caller${event.value === undefined ? '' : ` with ${event.value}`}; the program goes on`;
-    case 'previous':
-      return 'hcr: called again as it was before; the program goes on';
-    case 'retry':
-      return 'hcr: called again with your edit; the program goes on';
-    case 'debugger':
-      return `hcr: the program is stopped at the fault; attach with: ${event.command ?? ''}`;
-    case 'crash':
-      return 'hcr: it crashes as it would without hcr';
-  }
 }
 
 export function formatCrashEvent(event: CrashEvent, look: Look): string {
@@ -71,7 +54,7 @@ export function formatCrashEvent(event: CrashEvent, look: Look): string {
     case 'crash-unhandled':
       return paint(look, 'red', `hcr: cannot help with the crash: ${event.detail}`);
     case 'crash-settled':
-      return settled(event);
+      return `hcr: ${describeSettlement(event)}`;
   }
 }
 

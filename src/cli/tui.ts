@@ -1,7 +1,8 @@
 /** `hcr tui`: the cockpit for a running program. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { HcrError } from '../core/failure.js';
 import { parsePid } from './arguments.js';
+import { leaveSignals } from './exit-on-signal.js';
 import type { CommandContext } from './context.js';
 import {
   addBuildOptions,
@@ -16,10 +17,15 @@ const EXAMPLES = examples(
   'NO_COLOR=1 hcr tui 4711           the same without colours',
 );
 
+interface CockpitCommandOptions extends RawPatchOptions {
+  readonly guard?: boolean;
+  readonly on?: 'SIGINT';
+}
+
 export async function openCockpit(
   context: CommandContext,
   pid: number,
-  options: RawPatchOptions,
+  options: CockpitCommandOptions,
 ): Promise<void> {
   if (!context.terminal.look.rewritable || !process.stdin.isTTY) {
     throw new HcrError({
@@ -29,18 +35,29 @@ export async function openCockpit(
     });
   }
   const { runCockpit } = await importForTerminal();
-  await runCockpit({ pid, patch: readPatchOptions(options), environment: process.env });
+  leaveSignals();
+  context.exitCode = await runCockpit({
+    pid,
+    patch: readPatchOptions(options),
+    environment: process.env,
+    isGuarded: options.guard === true,
+    reloadsOnInterrupt: options.on === 'SIGINT',
+  });
 }
 
-/** Ink draws nothing where it takes the environment for that of a build server; this is a terminal. */
+/** What makes Ink and its colours believe that nobody looks. */
+const BUILD_SERVER = ['CI', 'CONTINUOUS_INTEGRATION'] as const;
+
+/** Ink draws nothing where it takes the environment for that of a build server; this is a terminal. It
+ *  looks when it is loaded. */
 async function importForTerminal(): Promise<typeof import('../tui/run-cockpit.js')> {
-  const { CI } = process.env;
-  process.env['CI'] = 'false';
+  const { env } = process;
+  const kept = BUILD_SERVER.map((name) => [name, env[name]] as const);
+  for (const name of BUILD_SERVER) Reflect.deleteProperty(env, name);
   try {
     return await import('../tui/run-cockpit.js');
   } finally {
-    if (CI === undefined) delete process.env['CI'];
-    else process.env['CI'] = CI;
+    for (const [name, value] of kept) if (value !== undefined) env[name] = value;
   }
 }
 
@@ -51,9 +68,19 @@ export function addTui(program: Command, context: CommandContext): void {
     .description(
       'Shows a running program: its functions, what differs from their sources, threads, generations. Nothing stops the program except a patch.',
     )
-    .argument('<pid>', 'process id', parsePid);
+    .argument('<pid>', 'process id', parsePid)
+    .option(
+      '--guard',
+      'stay attached and deal with crashes of new code; each signal of the process then takes a stop',
+    )
+    .addOption(
+      new Option(
+        '--on <signal>',
+        'signal to hcr that reloads what was edited, as Ctrl+C does',
+      ).choices(['SIGINT']),
+    );
   addBuildOptions(command);
   addTransactionOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action((pid: number, options: RawPatchOptions) => openCockpit(context, pid, options));
+    .action((pid: number, options: CockpitCommandOptions) => openCockpit(context, pid, options));
 }

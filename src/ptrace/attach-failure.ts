@@ -11,7 +11,7 @@ import type { Pid } from '../core/address.js';
 import { CAPABILITY, capabilitiesIn, holds } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
 import { ERRNO } from './libc.js';
-import { type Credentials, idInProc, readProcessStatus } from './procfs.js';
+import { type Credentials, idInProc, ownTracerPid, readProcessStatus } from './procfs.js';
 
 /** Yama's setting, 0 when the kernel has none. */
 export function yamaScope(): number {
@@ -35,7 +35,7 @@ function nameOf(process: number): string {
 export function assertNotTraced(pid: Pid): void {
   const { tracerPid } = readProcessStatus(pid);
   if (idInProc(pid) === undefined) throw new HcrError({ code: 'no-such-process', pid });
-  if (tracerPid !== 0 && tracerPid !== process.pid) {
+  if (tracerPid !== 0 && tracerPid !== ownTracerPid()) {
     throw new HcrError({ code: 'already-traced', pid, tracerPid, tracer: nameOf(tracerPid) });
   }
 }

@@ -206,6 +206,12 @@ export function parseStatus(text: string): ProcessStatus {
   };
 }
 
+/** By which TracerPid names hcr: the kernel takes a thread for the tracer, and the process has the id
+ *  of its first one only. @see proc(5), /proc/thread-self */
+export function ownTracerPid(): number {
+  return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+}
+
 /** @throws HcrError `no-such-process` or `attach-denied` */
 export function readProcessStatus(pid: Pid): ProcessStatus {
   return parseStatus(readProcFile(pid, 'status'));

@@ -18,7 +18,7 @@ import { machineOf } from './executable-header.js';
 import { isFatal } from './fatal-signal.js';
 import { repairInterruptedCall } from './interrupted-call.js';
 import { type Libc, libc } from './libc.js';
-import { hasEnded, listThreads, readThreadStatus } from './procfs.js';
+import { hasEnded, listThreads, ownTracerPid, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 import type { Tracing } from './tracing.js';
@@ -164,7 +164,7 @@ export class Supervisor implements Tracing, Disposable {
     if (known !== undefined) return known;
     // A new thread is traced from its start; its first report may not have been taken yet. Asked
     // first: to seize one while another calls exec would wait for threads that hcr has to reap.
-    const isOurs = readThreadStatus(this.pid, tid)?.tracerPid === process.pid;
+    const isOurs = readThreadStatus(this.pid, tid)?.tracerPid === ownTracerPid();
     const tracee = isOurs
       ? Tracee.adopt(this.libc, this.buffer, tid, OPTIONS)
       : Tracee.seize(this.libc, this.buffer, tid, OPTIONS);

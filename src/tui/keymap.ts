@@ -32,15 +32,21 @@ export interface Binding {
 
 export const BINDINGS: readonly Binding[] = [
   { command: 'search', keys: ['/'], help: 'search functions by name', word: 'search' },
-  { command: 'reload-selected', keys: ['r'], help: 'reload the selected function', word: 'reload' },
+  { command: 'reload-selected', keys: ['r'], help: 'reload this function', word: 'reload' },
   { command: 'reload-all', keys: ['R'], help: 'reload all that was edited', word: 'all' },
   { command: 'roll-back', keys: ['u'], help: 'roll back one generation', word: 'undo' },
   { command: 'toggle-watch', keys: ['w'], help: 'watch: saved files go live', word: 'watch' },
+  {
+    command: 'toggle-guard',
+    keys: ['W'],
+    help: 'guard against crashes',
+    word: 'guard',
+  },
   { command: 'edit', keys: ['e'], help: 'edit the source in $EDITOR', word: 'edit' },
   {
     command: 'next-filter',
     keys: ['f'],
-    help: 'filter: all, changed, patched, mine',
+    help: 'next filter of the list',
     word: 'filter',
   },
   {
@@ -52,7 +58,7 @@ export const BINDINGS: readonly Binding[] = [
   {
     command: 'previous-tab',
     keys: ['shift+tab', '[', 'h', 'left'],
-    help: 'previous tab of the detail',
+    help: 'previous tab',
   },
   { command: 'show-functions', keys: ['1'], help: 'list of functions' },
   {
@@ -62,6 +68,7 @@ export const BINDINGS: readonly Binding[] = [
     word: 'generations',
   },
   { command: 'show-events', keys: ['3'], help: 'all events' },
+  { command: 'show-output', keys: ['4'], help: 'what the program prints', word: 'output' },
   { command: 'up', keys: ['k', 'up'], help: 'up' },
   { command: 'down', keys: ['j', 'down'], help: 'down' },
   { command: 'page-up', keys: ['ctrl+b', 'pageup'], help: 'page up' },
@@ -70,26 +77,35 @@ export const BINDINGS: readonly Binding[] = [
   { command: 'last', keys: ['G', 'end'], help: 'last' },
   { command: 'detail-up', keys: ['K', 'ctrl+u'], help: 'scroll the detail up' },
   { command: 'detail-down', keys: ['J', 'ctrl+d'], help: 'scroll the detail down' },
-  { command: 'compare', keys: ['c'], help: 'compare the sources with what runs' },
-  { command: 'copy', keys: ['y'], help: 'copy the address of the function' },
-  { command: 'debug', keys: ['D'], help: 'gdb at this function; the program stands meanwhile' },
-  { command: 'show-problem', keys: ['!'], help: 'show the last refusal again' },
+  { command: 'compare', keys: ['c'], help: 'compare with the sources' },
+  { command: 'copy', keys: ['y'], help: 'copy its address' },
+  { command: 'debug', keys: ['D'], help: 'gdb at this function' },
+  { command: 'show-problem', keys: ['!'], help: 'show what went wrong' },
+  { command: 'redraw', keys: ['ctrl+l'], help: 'draw the screen anew' },
+  { command: 'suspend', keys: ['ctrl+z'], help: 'stop hcr; fg goes on' },
   { command: 'help', keys: ['?'], help: 'all keys', word: 'keys' },
   {
     command: 'quit',
     keys: ['q', 'ctrl+c'],
-    help: 'quit; the program stays as it is',
+    help: 'quit; the program stays',
     word: 'quit',
   },
 ];
 
-/** Those with a word, the ones first that narrow screens must have. */
-export const SHOWN_BINDINGS: readonly Binding[] = BINDINGS.filter(
-  ({ word }) => word !== undefined,
-).toSorted((a, b) => Number(isOptional(a)) - Number(isOptional(b)));
+/** What a narrow screen goes without, the first of them first. */
+const DISPENSABLE: readonly Command[] = [
+  ...(['next-tab', 'show-output', 'show-generations', 'next-filter', 'toggle-guard'] as const),
+  ...(['edit', 'toggle-watch', 'roll-back', 'reload-all'] as const),
+];
 
-function isOptional({ command }: Binding): boolean {
-  return command === 'next-filter' || command === 'next-tab' || command === 'show-generations';
+/** Those with a word, in the order of the list, as many as `fits` takes. */
+export function shownBindings(fits: (bindings: readonly Binding[]) => boolean): readonly Binding[] {
+  let shown = BINDINGS.filter(({ word }) => word !== undefined);
+  for (const command of DISPENSABLE) {
+    if (fits(shown)) break;
+    shown = shown.filter((each) => each.command !== command);
+  }
+  return shown;
 }
 
 /** With a refusal on the screen. */
@@ -100,9 +116,20 @@ export const PROBLEM_BINDINGS: readonly Binding[] = [
   { command: 'clear', keys: ['esc'], help: 'close', word: 'close' },
 ];
 
+/** At a crash. */
+export const CRASH_BINDINGS: readonly Binding[] = [
+  { command: 'crash-return', keys: ['v'], help: 'return a value to its caller', word: 'return' },
+  { command: 'crash-previous', keys: ['p'], help: 'call the previous version', word: 'previous' },
+  { command: 'crash-retry', keys: ['t'], help: 'call again after an edit', word: 'retry' },
+  { command: 'crash-debugger', keys: ['d'], help: 'hand it to gdb', word: 'debugger' },
+  { command: 'crash-crash', keys: ['c'], help: 'let it crash', word: 'crash' },
+  { command: 'edit', keys: ['e'], help: 'edit the source', word: 'edit' },
+  { command: 'clear', keys: ['esc'], help: 'look around; ! comes back', word: 'look around' },
+];
+
 const ALWAYS: readonly Binding[] = [
   { command: 'clear', keys: ['esc'], help: 'one step back' },
-  { command: 'accept', keys: ['enter'], help: 'roll to the selected generation' },
+  { command: 'accept', keys: ['enter'], help: 'detail in full; roll to it' },
 ];
 
 const TYPING: readonly Binding[] = [
@@ -151,13 +178,24 @@ export function keyName(input: string, key: PressedKey): string {
 
 /** What a key means now; undefined for one that means nothing, or is text of a search. */
 export function commandFor(
-  { isTyping, overlay, problem }: Pick<Cockpit, 'isTyping' | 'overlay' | 'problem'>,
+  {
+    isTyping,
+    overlay,
+    problem,
+    reloadsOnInterrupt,
+  }: Pick<Cockpit, 'isTyping' | 'overlay' | 'problem' | 'reloadsOnInterrupt'>,
   name: string,
 ): Command | undefined {
+  if (name === 'ctrl+c' && reloadsOnInterrupt) return 'reload-all';
   if (overlay?.kind === 'confirm-quit')
     return name === 'y' || name === 'Y' || name === 'enter' ? 'accept' : 'clear';
-  const bindings = isTyping
-    ? TYPING
-    : [...(overlay?.kind === 'problem' && problem ? PROBLEM_BINDINGS : []), ...BINDINGS, ...ALWAYS];
+  const isText = overlay?.kind === 'crash' ? overlay.value !== undefined : isTyping;
+  const first =
+    overlay?.kind === 'problem' && problem
+      ? PROBLEM_BINDINGS
+      : overlay?.kind === 'crash'
+        ? CRASH_BINDINGS
+        : [];
+  const bindings = isText ? TYPING : [...first, ...BINDINGS, ...ALWAYS];
   return bindings.find(({ keys }) => keys.includes(name))?.command;
 }

@@ -9,42 +9,62 @@ export interface Layout {
   /** Whether the detail is beside the list, not below it. */
   readonly isWide: boolean;
   readonly columns: number;
-  /** The list's lines under its heading. */
+  /** The list's lines under its heading; 0 when the detail has the screen. */
   readonly list: Pane;
-  /** The detail's lines under its tabs. */
+  /** The detail's lines under its title. */
   readonly detail: Pane;
-  /** Lines of the newest events; 0 when there is no room for them. */
+  /** List, detail and what lies over both, with all titles and headings. */
+  readonly body: Pane;
+  /** Lines of the newest events, their title not counted; 0 when there is no room for them. */
   readonly eventLines: number;
 }
 
+/** Smaller ones show a part of what there is to see, at the top left. */
+const LEAST_COLUMNS = 40;
+const LEAST_LINES = 12;
 const WIDE_COLUMNS = 130;
-/** Title, search, headings, keys. */
-const FIXED_LINES = 4;
-const TABS_LINES = 1;
+/** Between list and detail. */
+export const GAP_COLUMNS = 3;
+/** The list needs no more; the detail has old and new side by side. */
+const MOST_LIST_COLUMNS = 84;
+const LIST_SHARE = 0.42;
+/** The program, and the keys. */
+const FIXED_LINES = 2;
+/** The list's title and the headings of its columns. */
+const LIST_HEADING = 2;
+const TITLE = 1;
 
-/** One line stays empty: a terminal scrolls, and Ink repaints everything, when the last is used. */
-export function layOutScreen(columns: number, screenLines: number): Layout {
-  const lines = Math.max(screenLines - 1, FIXED_LINES + TABS_LINES + 4);
-  const eventLines = lines >= 22 ? 2 : lines >= 16 ? 1 : 0;
-  const body = lines - FIXED_LINES - eventLines;
-  const isWide = columns >= WIDE_COLUMNS;
-  if (isWide) {
-    const listColumns = Math.min(Math.floor(columns * 0.55), 110);
+export function layOutScreen(
+  screenColumns: number,
+  screenLines: number,
+  { isZoomed = false, hasEvents = true } = {},
+): Layout {
+  const columns = Math.max(screenColumns, LEAST_COLUMNS);
+  const lines = Math.max(screenLines, LEAST_LINES);
+  const eventLines = !hasEvents || lines < 16 ? 0 : lines < 24 ? 1 : lines < 40 ? 2 : 6;
+  const events = eventLines === 0 ? 0 : eventLines + TITLE;
+  const body = { columns, lines: lines - FIXED_LINES - events };
+  const common = { columns, body, eventLines };
+  if (isZoomed) {
+    const detail = { columns, lines: body.lines - TITLE };
+    return { ...common, isWide: false, list: { columns, lines: 0 }, detail };
+  }
+  if (columns >= WIDE_COLUMNS) {
+    const listColumns = Math.min(Math.floor(columns * LIST_SHARE), MOST_LIST_COLUMNS);
     return {
-      isWide,
-      columns,
-      list: { columns: listColumns, lines: body },
-      detail: { columns: columns - listColumns - 3, lines: body - TABS_LINES + 1 },
-      eventLines,
+      ...common,
+      isWide: true,
+      list: { columns: listColumns, lines: body.lines - LIST_HEADING },
+      detail: { columns: columns - listColumns - GAP_COLUMNS, lines: body.lines - TITLE },
     };
   }
-  const listLines = Math.max(Math.ceil((body - TABS_LINES) / 2), 3);
+  const free = body.lines - LIST_HEADING - TITLE;
+  const listLines = Math.max(Math.floor(free / 2), 1);
   return {
-    isWide,
-    columns,
+    ...common,
+    isWide: false,
     list: { columns, lines: listLines },
-    detail: { columns, lines: body - TABS_LINES - listLines },
-    eventLines,
+    detail: { columns, lines: free - listLines },
   };
 }
 

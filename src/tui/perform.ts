@@ -12,11 +12,16 @@ import type { Task } from './model/state.js';
 export interface Outside {
   readonly engine: Engine;
   readonly dispatch: (action: Action) => void;
+  /** Whether the user looks at what the program prints. */
+  wantsOutput(): boolean;
   /** Gives the terminal to an editor and takes it back. */
   edit(file: string, line: number | undefined): void;
   /** Gives the terminal to a debugger and takes it back. */
-  debug(row: FunctionRow | undefined): void;
+  debug(row: FunctionRow | undefined, isStopped: boolean): void;
   copy(text: string): void;
+  /** Stops hcr, and comes back when the shell has it go on. */
+  suspend(): void;
+  redraw(): void;
   quit(): void;
 }
 
@@ -49,13 +54,11 @@ export function perform(task: Task, outside: Outside): void {
     case 'patch': {
       const { row, way } = task;
       const what = row === undefined ? 'reload all' : `reload ${row.name}`;
-      operate(outside, what, row, () => engine.call('patch', row && nameOf(row), way));
+      patch(outside, what, row, () => engine.call('patch', row && nameOf(row), way));
       return;
     }
     case 'roll-back':
-      operate(outside, `roll back to ${task.to}`, undefined, () =>
-        engine.call('rollBack', task.to),
-      );
+      patch(outside, `roll back to ${task.to}`, undefined, () => engine.call('rollBack', task.to));
       return;
     case 'watch':
       attempt(outside, 'watch', undefined, async () => {
@@ -63,11 +66,26 @@ export function perform(task: Task, outside: Outside): void {
         dispatch({ type: 'watching', on: task.on, at: at() });
       });
       return;
+    case 'guard':
+      operate(outside, task.on ? 'attach' : 'detach', async () => {
+        await engine.call('guard', task.on);
+        dispatch({ type: 'guarding', on: task.on, at: at() });
+      });
+      return;
+    case 'answer-crash':
+      attempt(outside, 'answer', undefined, () => engine.call('answerCrash', task.answer));
+      return;
+    case 'suspend':
+      outside.suspend();
+      return;
+    case 'redraw':
+      outside.redraw();
+      return;
     case 'edit':
       outside.edit(task.file, task.line);
       return;
     case 'debug':
-      outside.debug(task.row);
+      outside.debug(task.row, task.isStopped);
       return;
     case 'copy':
       outside.copy(task.text);
@@ -99,6 +117,15 @@ export function hear(event: EngineEvent, { dispatch }: Pick<Outside, 'dispatch'>
     case 'refused':
       dispatch({ type: 'compare-refused', problem: failureValue(event.error.failure), at });
       return;
+    case 'activity':
+      dispatch({ type: 'busied', activity: event.text });
+      return;
+    case 'crash':
+      dispatch({ type: 'crashed', event: event.event, at });
+      return;
+    case 'failed':
+      dispatch({ type: 'ended', why: `hcr has a fault: ${event.detail}`, at });
+      return;
     case 'ended':
       dispatch({ type: 'ended', why: 'The program has ended.', at });
       return;
@@ -114,18 +141,32 @@ function nameOf({ name, symbol, listing }: FunctionRow): string {
 function operate(
   outside: Outside,
   what: string,
+  work: () => Promise<void>,
+  row?: FunctionRow,
+): void {
+  const { dispatch } = outside;
+  dispatch({ type: 'started', what, at: Date.now() });
+  attempt(outside, what, row, async () => {
+    await work();
+    dispatch({ type: 'finished' });
+  });
+}
+
+function patch(
+  outside: Outside,
+  what: string,
   row: FunctionRow | undefined,
   work: () => Promise<PatchReport>,
 ): void {
   const { dispatch, engine } = outside;
-  dispatch({ type: 'started', what, at: Date.now() });
-  attempt(outside, what, row, async () => {
+  const publish = async (): Promise<void> => {
     const report = await work();
     // What can be done next depends on it: a roll back means what is live now.
-    const seen = await engine.call('observe');
+    const seen = await engine.call('observe', outside.wantsOutput());
     dispatch({ type: 'observed', ...seen, at: Date.now() });
     dispatch({ type: 'patched', report, what, at: Date.now() });
-  });
+  };
+  operate(outside, what, publish, row);
 }
 
 function attempt(

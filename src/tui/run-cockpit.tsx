@@ -1,12 +1,14 @@
 /** Puts the cockpit on the screen and takes it down again. */
 import { render } from 'ink';
 import { debugAt, editSource } from '../app/foreground.js';
+import { stopOwnJob } from '../app/job-control.js';
 import type { PatchOptions } from '../app/report.js';
 import { CockpitScreen } from './components/cockpit-screen.js';
 import { type Engine, startEngine } from './engine/engine.js';
 import { initialCockpit } from './model/state.js';
 import { type Outside, hear } from './perform.js';
 import { Screen } from './screen.js';
+import { Signals } from './signals.js';
 import { Store } from './store.js';
 import { Themed, themeFor } from './theme.js';
 
@@ -14,71 +16,105 @@ export interface CockpitOptions {
   readonly pid: number;
   readonly patch: PatchOptions;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whether hcr is to stay attached from the beginning, for crashes of new code. */
+  readonly isGuarded: boolean;
+  /** Whether Ctrl+C and SIGINT reload what was edited. */
+  readonly reloadsOnInterrupt: boolean;
 }
+
+/** A signal that ended a program, as shells report it. */
+const BY_SIGNAL = 128;
 
 /**
  * Runs until the user quits; the process is left as it is.
+ * @returns exit code: 0, or 128 and the number of the signal that ended hcr
  * @throws HcrError what the first look at the process is refused with, before the screen is taken
  */
-export async function runCockpit({ pid, patch, environment }: CockpitOptions): Promise<void> {
+export async function runCockpit(options: CockpitOptions): Promise<number> {
+  const { pid, patch } = options;
   await using engine = startEngine(pid, patch);
-  const { overview, status } = await engine.call('observe');
-  const { stdout } = process;
-  using screen = new Screen(stdout);
-  const store = new Store(initialCockpit(pid, stdout.columns || 80, stdout.rows || 24));
-  store.dispatch({ type: 'observed', overview, status, at: Date.now() });
-  await new Cockpit(engine, store, screen, environment).untilQuit();
+  const seen = await engine.call('observe', false);
+  using screen = new Screen(process.stdout);
+  const { isGuarded, reloadsOnInterrupt } = options;
+  const store = new Store(
+    initialCockpit(pid, screen.columns, screen.rows, { isGuarded, reloadsOnInterrupt }),
+  );
+  store.dispatch({ type: 'observed', ...seen, at: Date.now() });
+  return await new Cockpit(engine, store, screen, options).untilQuit();
 }
 
 class Cockpit {
+  private readonly engine: Engine;
   private readonly store: Store;
   private readonly screen: Screen;
   private readonly outside: Outside;
   private readonly theme: ReturnType<typeof themeFor>;
+  private readonly reloadsOnInterrupt: boolean;
   private takeDown: (() => void) | undefined;
-  private quit: (() => void) | undefined;
+  private quit: ((exitCode: number) => void) | undefined;
+  private fail: ((error: Error) => void) | undefined;
 
   constructor(
     engine: Engine,
     store: Store,
     screen: Screen,
-    environment: CockpitOptions['environment'],
+    { pid, environment, reloadsOnInterrupt }: CockpitOptions,
   ) {
+    this.engine = engine;
     this.store = store;
     this.screen = screen;
+    this.reloadsOnInterrupt = reloadsOnInterrupt;
     this.theme = themeFor(environment);
-    const { pid } = store.state();
     this.outside = {
       engine,
       dispatch: store.dispatch,
+      wantsOutput: () => store.state().view === 'output',
       edit: (file, line) => {
         this.giveTerminalTo(() => editSource(file, line, environment));
       },
-      debug: (row) => {
-        this.giveTerminalTo(() => debugAt(pid, row?.listing.entry));
+      debug: (row, isStopped) => {
+        this.giveTerminalTo(() => this.atRest(() => debugAt(pid, row?.listing.entry, isStopped)));
       },
       copy: (text) => {
         screen.copy(text);
       },
-      quit: () => this.quit?.(),
+      suspend: () => {
+        this.suspend();
+      },
+      redraw: () => {
+        screen.repaint();
+      },
+      quit: () => this.quit?.(0),
     };
     engine.onEvent((event) => {
       hear(event, this.outside);
     });
   }
 
-  async untilQuit(): Promise<void> {
-    const ended = new Promise<void>((resolve) => {
+  async untilQuit(): Promise<number> {
+    const ended = new Promise<number>((resolve, reject) => {
       this.quit = resolve;
+      this.fail = reject;
+    });
+    using _signals = new Signals({
+      onEnd: (signal) => this.quit?.(BY_SIGNAL + signal),
+      onStop: () => {
+        this.suspend();
+      },
+      ...(this.reloadsOnInterrupt ? { onTrigger: this.reload } : {}),
     });
     try {
       this.show();
-      await ended;
+      return await ended;
     } finally {
       this.takeDown?.();
       this.screen.give();
     }
   }
+
+  private readonly reload = (): void => {
+    this.store.dispatch({ type: 'commanded', command: 'reload-all', page: 0 });
+  };
 
   private show(): void {
     this.screen.take();
@@ -86,25 +122,61 @@ class Cockpit {
       <Themed theme={this.theme}>
         <CockpitScreen store={this.store} outside={this.outside} />
       </Themed>,
-      { exitOnCtrlC: false },
+      {
+        // The screen is all of a stream that Ink asks of one.
+        stdout: this.screen as unknown as NodeJS.WriteStream,
+        // Whole frames, at once: what of them is written the screen decides.
+        debug: true,
+        exitOnCtrlC: false,
+        patchConsole: false,
+      },
     );
+    // A component that fails takes Ink down.
+    instance.waitUntilExit().catch((error: unknown) => {
+      this.fail?.(error instanceof Error ? error : new Error(String(error)));
+    });
     this.takeDown = () => {
+      this.takeDown = undefined;
       instance.unmount();
       instance.cleanup();
+      // Keys are for others from now on.
+      process.stdin.pause();
     };
   }
 
   /** While another program has the terminal nothing is drawn and no key is read. */
-  private giveTerminalTo(work: () => string | undefined): void {
+  private giveTerminalTo(work: () => Promise<string | undefined>): void {
     // Ink must be done with the rendering that this was asked for in.
     setImmediate(() => {
       this.takeDown?.();
       this.screen.give();
-      const failure = work();
-      this.show();
-      if (failure === undefined) return;
-      const entry = { at: Date.now(), tone: 'bad' as const, text: failure };
-      this.store.dispatch({ type: 'logged', entry });
+      void work()
+        .catch(String)
+        .then((failure) => {
+          this.show();
+          if (failure === undefined) return;
+          const entry = { at: Date.now(), tone: 'bad' as const, text: failure };
+          this.store.dispatch({ type: 'logged', entry });
+        });
     });
+  }
+
+  /** While nothing of hcr's touches the process. */
+  private async atRest<T>(work: () => T | Promise<T>): Promise<T> {
+    await this.engine.call('rest');
+    try {
+      return await work();
+    } finally {
+      await this.engine.call('wake');
+    }
+  }
+
+  /** A tracer that is stopped would hold the program up, and so would one in the middle of a patch. */
+  private suspend(): void {
+    const stop = (): undefined => {
+      stopOwnJob(this.store.state().pid);
+    };
+    if (this.takeDown === undefined) void this.atRest(stop).catch(() => undefined);
+    else this.giveTerminalTo(() => this.atRest(stop));
   }
 }

@@ -4,6 +4,15 @@ import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 import { printableCells } from '../terminal/printable.js';
 
+const NOT_ASCII = /[^\u0000-\u007f]/gu;
+/** What hcr itself writes, and its nearest likeness. */
+const ASCII: ReadonlyMap<string, string> = new Map([
+  ['…', '~'],
+  ['·', '.'],
+  ['µ', 'u'],
+  ['’', "'"],
+]);
+
 /** Exactly `columns` wide: padded with blanks, or cut with a mark. */
 export function fit(text: string, columns: number, side: 'left' | 'right' = 'left'): string {
   if (columns <= 0) return '';
@@ -24,6 +33,11 @@ export function fitEnd(text: string, columns: number): string {
   const shown = printableCells(text);
   if (stringWidth(shown) <= columns) return fit(shown, columns);
   return fit(cliTruncate(shown, columns, { position: 'start' }), columns);
+}
+
+/** The same text, as wide, for a terminal that knows ASCII only. */
+export function asciiCells(text: string): string {
+  return text.replace(NOT_ASCII, (char) => ASCII.get(char) ?? '?'.repeat(stringWidth(char)));
 }
 
 /** Lines of at most `columns`, broken between words. */

@@ -5,53 +5,90 @@ import { type Environment, tasteOf } from '../terminal/look.js';
 
 type Style = Pick<TextProps, 'color' | 'backgroundColor' | 'bold' | 'dimColor' | 'inverse'>;
 
-export interface Theme {
+const STYLE_NAMES = [
+  ...(['plain', 'title', 'dim', 'accent', 'good', 'bad', 'warning'] as const),
+  ...(['selected', 'chip', 'alarm', 'key', 'added', 'removed'] as const),
+] as const;
+export type StyleName = (typeof STYLE_NAMES)[number];
+
+/** Characters that draw; in a locale without them plain ones do. */
+interface Signs {
   readonly unicode: boolean;
-  readonly title: Style;
-  readonly plain: Style;
-  readonly dim: Style;
-  readonly accent: Style;
-  readonly good: Style;
-  readonly bad: Style;
-  readonly warning: Style;
-  readonly selected: Style;
-  readonly added: Style;
-  readonly removed: Style;
+  readonly separator: string;
+  readonly horizontal: string;
+  readonly vertical: string;
+  readonly dot: string;
+  readonly changed: string;
+  readonly refused: string;
+  readonly inlined: string;
+  readonly ellipsis: string;
 }
 
+export type Theme = Readonly<Record<StyleName, Style>> & Signs;
+
 /** Colours by name are the terminal's own, so that they fit light and dark ones. */
-const COLOURS: Omit<Theme, 'unicode'> = {
-  title: { bold: true },
+const COLOURS: Readonly<Record<StyleName, Style>> = {
   plain: {},
+  title: { bold: true },
   dim: { dimColor: true },
-  accent: { color: 'cyan' },
+  accent: { color: 'cyan', bold: true },
   good: { color: 'green' },
   bad: { color: 'red' },
   warning: { color: 'yellow' },
   selected: { inverse: true },
+  chip: { color: 'cyan', inverse: true, bold: true },
+  alarm: { color: 'red', inverse: true, bold: true },
+  key: { color: 'cyan', bold: true },
   added: { color: 'green' },
   removed: { color: 'red' },
 };
 
-const MONOCHROME: Omit<Theme, 'unicode'> = {
-  title: { bold: true },
+const MONOCHROME: Readonly<Record<StyleName, Style>> = {
   plain: {},
+  title: { bold: true },
   dim: {},
   accent: { bold: true },
   good: {},
   bad: { bold: true },
   warning: { bold: true },
   selected: { inverse: true },
+  chip: { inverse: true },
+  alarm: { inverse: true },
+  key: { bold: true },
   added: { bold: true },
   removed: {},
 };
 
+const UNICODE: Signs = {
+  unicode: true,
+  separator: ' · ',
+  horizontal: '─',
+  vertical: '│',
+  dot: '●',
+  changed: '±',
+  refused: '✗',
+  inlined: '⊂',
+  ellipsis: '…',
+};
+
+const ASCII: Signs = {
+  unicode: false,
+  separator: ' | ',
+  horizontal: '-',
+  vertical: '|',
+  dot: '*',
+  changed: '~',
+  refused: '!',
+  inlined: '<',
+  ellipsis: '...',
+};
+
 export function themeFor(environment: Environment): Theme {
   const { colour, unicode } = tasteOf(environment);
-  return { ...(colour ? COLOURS : MONOCHROME), unicode };
+  return { ...(colour ? COLOURS : MONOCHROME), ...(unicode ? UNICODE : ASCII) };
 }
 
-const ThemeContext = createContext<Theme>({ ...COLOURS, unicode: true });
+const ThemeContext = createContext<Theme>({ ...COLOURS, ...UNICODE });
 
 export function Themed({
   theme,

@@ -84,7 +84,7 @@ export function after(cockpit: Cockpit, ...actions: readonly Action[]): Cockpit 
 export function readyCockpit(columns = 80, lines = 24): Cockpit {
   return after(
     initialCockpit(PID, columns, lines),
-    { type: 'observed', overview: OVERVIEW, status: status(2), at: 0 },
+    { type: 'observed', overview: OVERVIEW, status: status(2), output: undefined, at: 0 },
     { type: 'listed', rows: ROWS, notes: [], at: 0 },
     { type: 'taken', through: 1000 },
   );

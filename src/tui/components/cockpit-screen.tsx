@@ -6,20 +6,22 @@ import { useKeys } from '../hooks/use-keys.js';
 import { useObserving } from '../hooks/use-observing.js';
 import { useOutbox } from '../hooks/use-outbox.js';
 import { useScreenSize } from '../hooks/use-screen-size.js';
-import { type Layout, layOutScreen } from '../layout.js';
+import { GAP_COLUMNS, type Layout, layOutScreen } from '../layout.js';
 import type { Cockpit } from '../model/state.js';
 import type { Outside } from '../perform.js';
 import type { Store } from '../store.js';
 import { useTheme } from '../theme.js';
+import { CrashBody } from './crash-body.js';
 import { Detail } from './detail.js';
 import { EventList, NewestEvents } from './event-list.js';
 import { Footer } from './footer.js';
 import { FunctionList } from './function-list.js';
 import { GenerationList } from './generation-list.js';
 import { Header } from './header.js';
-import { Line, type Part } from './line.js';
+import { Line } from './line.js';
+import { ListRule } from './list-rule.js';
+import { OutputView } from './output-view.js';
 import { OverlayBody } from './overlays.js';
-import { count } from '../../terminal/quantity.js';
 
 export function CockpitScreen({
   store,
@@ -29,16 +31,20 @@ export function CockpitScreen({
   readonly outside: Outside;
 }): ReactNode {
   const cockpit = useCockpit(store);
-  const layout = layOutScreen(cockpit.columns, cockpit.lines);
+  const layout = layOutScreen(cockpit.columns, cockpit.lines, {
+    isZoomed: cockpit.isZoomed && cockpit.view === 'functions',
+    hasEvents: cockpit.view !== 'events',
+  });
   useScreenSize(outside);
-  useKeys(store, layout.list.lines);
-  useObserving(outside, cockpit.ended !== undefined);
+  useKeys(store, Math.max(layout.list.lines, 1));
+  useObserving(outside, cockpit.ended !== undefined, cockpit.view === 'output');
   useOutbox(cockpit.outbox, outside);
   return (
     <Box flexDirection="column" width={layout.columns}>
       <Header cockpit={cockpit} columns={layout.columns} />
-      <SearchLine cockpit={cockpit} columns={layout.columns} />
-      <Body cockpit={cockpit} layout={layout} />
+      <Box flexDirection="column" height={layout.body.lines} overflow="hidden">
+        <Body cockpit={cockpit} layout={layout} />
+      </Box>
       <NewestEvents log={cockpit.log} columns={layout.columns} lines={layout.eventLines} />
       <Footer cockpit={cockpit} columns={layout.columns} />
     </Box>
@@ -52,58 +58,47 @@ function Body({
   readonly cockpit: Cockpit;
   readonly layout: Layout;
 }): ReactNode {
-  const { list, detail, isWide, columns } = layout;
-  const lines = isWide ? list.lines + 1 : list.lines + 1 + detail.lines + 1;
-  if (cockpit.overlay !== undefined)
-    return <OverlayBody cockpit={cockpit} layout={layout} lines={lines} />;
-  if (cockpit.view === 'events')
-    return <EventList cockpit={cockpit} pane={{ columns, lines: lines - 1 }} />;
-  if (cockpit.view === 'generations')
-    return <GenerationList cockpit={cockpit} pane={{ columns, lines: lines - 1 }} />;
+  const { overlay, crash, view, isZoomed } = cockpit;
+  const { list, detail, isWide, body, columns } = layout;
+  if (overlay?.kind === 'crash' && crash !== undefined)
+    return <CrashBody crash={crash} value={overlay.value} pane={body} />;
+  if (overlay !== undefined) return <OverlayBody cockpit={cockpit} pane={body} />;
+  if (view === 'functions') {
+    if (isZoomed) return <Detail cockpit={cockpit} pane={detail} />;
+    return (
+      <Box flexDirection={isWide ? 'row' : 'column'}>
+        <Box flexDirection="column" width={list.columns}>
+          <ListRule cockpit={cockpit} columns={list.columns} />
+          <FunctionList cockpit={cockpit} pane={list} />
+        </Box>
+        {isWide ? <Gap lines={body.lines} /> : null}
+        <Detail cockpit={cockpit} pane={detail} />
+      </Box>
+    );
+  }
+  const pane = { columns, lines: body.lines - 1 };
   return (
-    <Box flexDirection={isWide ? 'row' : 'column'}>
-      <FunctionList cockpit={cockpit} pane={list} />
-      {isWide ? <Rule lines={lines} /> : null}
-      <Detail cockpit={cockpit} pane={detail} />
+    <Box flexDirection="column">
+      <ListRule cockpit={cockpit} columns={columns} />
+      {view === 'events' ? (
+        <EventList cockpit={cockpit} pane={pane} />
+      ) : view === 'output' ? (
+        <OutputView cockpit={cockpit} pane={pane} />
+      ) : (
+        <GenerationList cockpit={cockpit} pane={{ columns, lines: pane.lines - 1 }} />
+      )}
     </Box>
   );
 }
 
 /** Between list and detail. */
-function Rule({ lines }: { readonly lines: number }): ReactNode {
-  const { unicode } = useTheme();
+function Gap({ lines }: { readonly lines: number }): ReactNode {
+  const { vertical } = useTheme();
   return (
-    <Box flexDirection="column" width={3}>
+    <Box flexDirection="column" width={GAP_COLUMNS}>
       {Array.from({ length: lines }, (_, i) => (
-        <Line key={i} columns={3} style="dim" parts={[{ text: unicode ? ' │ ' : ' | ' }]} />
+        <Line key={i} columns={GAP_COLUMNS} style="dim" parts={[{ text: ` ${vertical} ` }]} />
       ))}
     </Box>
   );
-}
-
-/** Which functions are listed. */
-function SearchLine({
-  cockpit,
-  columns,
-}: {
-  readonly cockpit: Cockpit;
-  readonly columns: number;
-}): ReactNode {
-  const { view, query, isTyping, filter, visible, rows, status, log } = cockpit;
-  const parts: Part[] = [{ text: ' ' }];
-  if (view === 'generations') {
-    parts.push({ text: 'generations', style: 'accent' });
-    parts.push({ text: `  ${status?.generations.length ?? 0}, enter rolls to the selected one` });
-  } else if (view === 'events') {
-    parts.push({ text: 'events', style: 'accent' }, { text: `  ${log.length}` });
-  } else if (isTyping || query !== '') {
-    parts.push({ text: '/', style: 'accent' }, { text: query, style: 'title' });
-    if (isTyping) parts.push({ text: ' ', style: 'selected' });
-    parts.push({ text: `  ${visible.length} found`, style: 'dim' });
-  } else {
-    parts.push({ text: filter === 'all' ? 'functions' : filter, style: 'accent' });
-    parts.push({ text: `  ${count(visible.length, 'function')}`, style: 'plain' });
-    if (visible.length < rows.length) parts.push({ text: ` of ${rows.length}`, style: 'dim' });
-  }
-  return <Line columns={columns} parts={[...parts, { text: '' }]} />;
 }

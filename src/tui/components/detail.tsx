@@ -5,7 +5,12 @@ import type { Pane } from '../layout.js';
 import { type Cockpit, TABS, selectedRow } from '../model/state.js';
 import { codeLines, historyLines, sourceLines, threadLines } from '../detail-lines.js';
 import { useTheme } from '../theme.js';
+import { fit, widthOf } from '../text.js';
 import { Line, type Part } from './line.js';
+import { Rule } from './rule.js';
+
+/** Of the title, what the tabs and the number of lines take. */
+const TABS_COLUMNS = 48;
 
 export function Detail({
   cockpit,
@@ -21,19 +26,21 @@ export function Detail({
   const top = Math.min(cockpit.detailTop, Math.max(all.length - pane.lines, 0));
   const shown = all.slice(top, top + pane.lines);
   const more = all.length - top - shown.length;
-  const tabs = TABS.flatMap((name): Part[] => [
-    { text: ` ${name} `, style: name === tab ? 'selected' : 'dim' },
-    { text: ' ' },
+  const tabs = TABS.flatMap((name, i): Part[] => [
+    { text: i === 0 ? '' : ' ' },
+    { text: name, style: name === tab ? 'accent' : 'dim' },
   ]);
-  const name = row === undefined ? '' : row.name;
-  const rest = more > 0 ? `${name}   ${more} more lines, J` : name;
+  const title: Part = {
+    text: fit(row?.name ?? '', Math.min(widthOf(row?.name ?? ''), pane.columns - TABS_COLUMNS)),
+    style: 'title',
+  };
+  const rest: Part[] = more > 0 ? [{ text: `  ${more} more, J`, style: 'dim' }] : [];
   return (
-    <Box flexDirection="column" width={pane.columns}>
-      <Line columns={pane.columns} parts={[...tabs, { text: ` ${rest}`, style: 'dim' }]} />
+    <Box flexDirection="column" width={pane.columns} height={pane.lines + 1}>
+      <Rule columns={pane.columns} title={[title, ...rest]} right={tabs} />
       {shown.map((parts, i) => (
         <Line key={i} columns={pane.columns} parts={parts} />
       ))}
-      <Box height={pane.lines - shown.length} />
     </Box>
   );
 }

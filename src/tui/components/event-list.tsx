@@ -4,8 +4,10 @@ import type { ReactNode } from 'react';
 import { type Pane, windowTop } from '../layout.js';
 import type { Cockpit, LogEntry } from '../model/state.js';
 import { wrap } from '../text.js';
+import type { StyleName } from '../theme.js';
 import { clock } from '../../terminal/quantity.js';
-import { Line, type StyleName } from './line.js';
+import { Line } from './line.js';
+import { Rule } from './rule.js';
 
 const STYLES: { readonly [T in LogEntry['tone']]: StyleName } = {
   plain: 'plain',
@@ -23,9 +25,16 @@ export function NewestEvents({
   readonly columns: number;
   readonly lines: number;
 }): ReactNode {
-  const shown = lines === 0 ? [] : log.slice(-lines);
+  if (lines === 0) return null;
+  const shown = log.slice(-lines);
+  const last = shown.at(-1);
   return (
-    <Box flexDirection="column" height={lines}>
+    <Box flexDirection="column" height={lines + 1}>
+      <Rule
+        columns={columns}
+        title={[{ text: 'events', style: 'accent' }, { text: ` ${log.length}` }]}
+        right={last?.tone === 'bad' ? [{ text: '3 shows all of it', style: 'dim' }] : []}
+      />
       {shown.map((entry, i) => (
         <EventLine key={`${entry.at} ${i}`} entry={entry} text={entry.text} columns={columns} />
       ))}
@@ -47,7 +56,7 @@ export function EventList({
   const top = windowTop(cursor.events, log.length, lines);
   const shown = log.slice(top, top + lines);
   return (
-    <Box flexDirection="column" width={pane.columns} height={pane.lines + 1}>
+    <Box flexDirection="column" width={pane.columns} height={pane.lines}>
       {shown.flatMap((entry, i) =>
         top + i === cursor.events
           ? whole.map((text, j) => (

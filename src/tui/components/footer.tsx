@@ -1,8 +1,8 @@
-/** The last line: keys that mean something now. */
+/** The last line: keys that mean something now, as many as there is room for. */
 import type { ReactNode } from 'react';
-import { PROBLEM_BINDINGS, SHOWN_BINDINGS } from '../keymap.js';
+import { type Binding, CRASH_BINDINGS, PROBLEM_BINDINGS, shownBindings } from '../keymap.js';
 import type { Cockpit } from '../model/state.js';
-import { Line, type Part } from './line.js';
+import { Line, type Part, widthOfParts } from './line.js';
 
 export function Footer({
   cockpit,
@@ -11,10 +11,21 @@ export function Footer({
   readonly cockpit: Cockpit;
   readonly columns: number;
 }): ReactNode {
-  return <Line columns={columns} parts={[{ text: ' ' }, ...partsOf(cockpit), { text: '' }]} />;
+  return (
+    <Line
+      columns={columns}
+      parts={[{ text: ' ' }, ...partsOf(cockpit, columns - 1), { text: '' }]}
+    />
+  );
 }
 
-function partsOf({ isTyping, overlay, problem, ended }: Cockpit): Part[] {
+function partsOf(cockpit: Cockpit, columns: number): Part[] {
+  const { isTyping, overlay, problem, crash, ended, view, isZoomed, reloadsOnInterrupt } = cockpit;
+  if (overlay?.kind === 'crash' && overlay.value !== undefined)
+    return keys([
+      ['enter', 'return it'],
+      ['esc', 'choose again'],
+    ]);
   if (isTyping)
     return keys([
       ['enter', 'keep'],
@@ -31,19 +42,31 @@ function partsOf({ isTyping, overlay, problem, ended }: Cockpit): Part[] {
     return keys([
       ['q', 'quit'],
       ['3', 'events'],
+      ['4', 'output'],
     ]);
-  const bindings = overlay?.kind === 'problem' ? PROBLEM_BINDINGS : SHOWN_BINDINGS;
-  const shown = bindings.flatMap(({ keys: [key = ''], word }): [string, string][] =>
+  if (overlay?.kind === 'problem') return keys(worded(PROBLEM_BINDINGS));
+  if (overlay?.kind === 'crash') return keys(worded(CRASH_BINDINGS));
+  const first: Hint[] = [];
+  if (crash !== undefined) first.push(['!', 'crash']);
+  else if (problem !== undefined) first.push(['!', 'refusal']);
+  if (reloadsOnInterrupt) first.push(['ctrl+c', 'reload']);
+  if (view !== 'functions' || isZoomed) first.push(['esc', 'back']);
+  if (view === 'generations') first.push(['enter', 'roll to it']);
+  const all = (bindings: readonly Binding[]): Part[] => keys([...first, ...worded(bindings)]);
+  return all(shownBindings((bindings) => widthOfParts(all(bindings)) <= columns));
+}
+
+type Hint = readonly [key: string, word: string];
+
+function worded(bindings: readonly Binding[]): Hint[] {
+  return bindings.flatMap(({ keys: [key = ''], word }): Hint[] =>
     word === undefined ? [] : [[key, word]],
-  );
-  return keys(
-    problem !== undefined && overlay === undefined ? [['!', 'refusal'], ...shown] : shown,
   );
 }
 
-function keys(list: readonly (readonly [string, string])[]): Part[] {
+function keys(list: readonly Hint[]): Part[] {
   return list.flatMap(([key, word], i): Part[] => [
-    { text: `${i === 0 ? '' : '  '}${key}`, style: 'accent' },
-    { text: ` ${word}`, style: 'dim' },
+    { text: `${i === 0 ? '' : '  '}${key}`, style: 'key' },
+    { text: ` ${word}` },
   ]);
 }

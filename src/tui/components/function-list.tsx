@@ -6,7 +6,8 @@ import { type Pane, windowTop } from '../layout.js';
 import type { FunctionRow } from '../model/function-row.js';
 import type { Cockpit, Mark } from '../model/state.js';
 import { fit, fitEnd } from '../text.js';
-import { Line, type Part, type StyleName } from './line.js';
+import { type StyleName, type Theme, useTheme } from '../theme.js';
+import { Line, type Part } from './line.js';
 
 export function FunctionList({
   cockpit,
@@ -19,13 +20,12 @@ export function FunctionList({
   const widths = columnWidths(pane.columns);
   const top = windowTop(cursor.functions, visible.length, pane.lines);
   const shown = visible.slice(top, top + pane.lines);
-  const empty = pane.lines - Math.max(shown.length, 1);
   return (
-    <Box flexDirection="column" width={pane.columns}>
+    <Box flexDirection="column" width={pane.columns} height={pane.lines + 1}>
       <Line
         columns={pane.columns}
         style="dim"
-        parts={[{ text: cells('  NAME', 'SOURCE', 'MODULE', widths) }, { text: 'STATE' }]}
+        parts={[{ text: cells('  NAME', 'SOURCE', 'MODULE', widths) }, { text: '  STATE' }]}
       />
       {shown.length === 0 ? (
         <Line columns={pane.columns} style="dim" parts={[{ text: nothing(cockpit) }]} />
@@ -45,7 +45,6 @@ export function FunctionList({
           );
         })
       )}
-      <Box height={empty} />
     </Box>
   );
 }
@@ -59,9 +58,10 @@ interface Widths {
 
 /** Narrow screens go without the module. */
 function columnWidths(columns: number): Widths {
-  const state = columns >= 100 ? 24 : 18;
-  const module = columns >= 76 ? 12 : 0;
-  const source = columns >= 100 ? 24 : 18;
+  const isRoomy = columns >= 84;
+  const state = 19;
+  const module = columns < 72 ? 0 : isRoomy ? 14 : 11;
+  const source = isRoomy ? 20 : 18;
   return { name: columns - state - module - source, source, module, state };
 }
 
@@ -87,7 +87,7 @@ function Row({
   const { name, file, line, module } = row;
   const place =
     file === undefined ? '' : `${basename(file)}${line === undefined ? '' : `:${line}`}`;
-  const state = stateOf(row, mark);
+  const state = stateOf(row, mark, useTheme());
   const parts: Part[] = [
     { text: cells(`${isSelected ? '>' : ' '} ${name}`, place, module, widths) },
     { text: state.text, style: isSelected ? 'selected' : state.style },
@@ -99,13 +99,17 @@ function Row({
 function stateOf(
   { listing }: FunctionRow,
   mark: Mark | undefined,
+  theme: Theme,
 ): { readonly text: string; readonly style: StyleName } {
-  if (mark?.kind === 'refused') return { text: `refused: ${mark.why}`, style: 'bad' };
-  if (mark?.kind === 'changed') return { text: 'changed on disk', style: 'warning' };
-  if (listing.state === 'patched') return { text: `patched g${listing.generation}`, style: 'good' };
+  if (mark?.kind === 'refused')
+    return { text: `${theme.refused} refused: ${mark.why}`, style: 'bad' };
+  if (mark?.kind === 'changed')
+    return { text: `${theme.changed} changed on disk`, style: 'warning' };
+  if (listing.state === 'patched')
+    return { text: `${theme.dot} patched g${listing.generation}`, style: 'good' };
   const { length } = listing.inlinedIn;
-  if (length > 0) return { text: `inlined in ${length}`, style: 'dim' };
-  return { text: 'original', style: 'dim' };
+  if (length > 0) return { text: `${theme.inlined} inlined in ${length}`, style: 'dim' };
+  return { text: '  original', style: 'dim' };
 }
 
 function nothing({ isListing, query, filter }: Cockpit): string {

@@ -62,7 +62,6 @@ export function GenerationList({
           />
         );
       })}
-      <Box height={pane.lines - shown.length} />
     </Box>
   );
 }

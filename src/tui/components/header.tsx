@@ -1,10 +1,10 @@
-/** The first line: which program, how it is, what is live. */
+/** The first line: which program, how it is, what is live, and what hcr does with it. */
 import { basename } from 'node:path';
 import type { ReactNode } from 'react';
+import { count, formatMicros } from '../../terminal/quantity.js';
 import type { Cockpit } from '../model/state.js';
-import { useTheme } from '../theme.js';
-import { Line, type Part, type StyleName } from './line.js';
-import { formatMicros, count } from '../../terminal/quantity.js';
+import { type StyleName, type Theme, useTheme } from '../theme.js';
+import { Line, type Part, spread, widthOfParts } from './line.js';
 
 const STATES: Readonly<Record<string, StyleName>> = {
   running: 'good',
@@ -14,7 +14,7 @@ const STATES: Readonly<Record<string, StyleName>> = {
 };
 
 /** Narrower screens go without what matters least. */
-const ROOMY_COLUMNS = 96;
+const ROOMY_COLUMNS = 110;
 
 export function Header({
   cockpit,
@@ -23,36 +23,61 @@ export function Header({
   readonly cockpit: Cockpit;
   readonly columns: number;
 }): ReactNode {
-  const { unicode } = useTheme();
-  const { overview, status, ended, pid, isWatching, lastPatch, operation } = cockpit;
-  const separator = unicode ? ' · ' : ' | ';
-  const items: Part[] = [
-    { text: basename(overview?.program ?? '') || `process ${pid}`, style: 'title' },
-    { text: `pid ${pid}` },
-  ];
-  if (ended !== undefined) items.push({ text: 'ended', style: 'bad' });
-  else if (overview !== undefined) {
-    items.push({ text: overview.state, style: STATES[overview.state] ?? 'plain' });
-    items.push({ text: count(overview.threads, 'thread') });
-    if (columns >= ROOMY_COLUMNS) items.push({ text: count(overview.modules, 'module') });
+  const theme = useTheme();
+  const { overview, pid } = cockpit;
+  const name = basename(overview?.program ?? '') || 'process';
+  const right = doings(cockpit);
+  const left: Part[] = [{ text: ` ${name} `, style: 'chip' as const }, { text: ` pid ${pid}` }];
+  for (const fact of factsOf(cockpit, columns, theme)) {
+    const next = [{ text: theme.separator, style: 'dim' as const }, fact];
+    // What is being done matters more.
+    if (widthOfParts([...left, ...next, ...right]) >= columns) break;
+    left.push(...next);
   }
-  if (status !== undefined) {
-    const { generation } = status;
-    items.push({
-      text: generation === 0 ? 'original code' : `generation ${generation}`,
-      style: generation === 0 ? 'plain' : 'accent',
+  return <Line columns={columns} parts={[...spread(left, right, columns), END]} />;
+}
+
+/** Takes no room: only the last part is padded. */
+const END: Part = { text: '' };
+
+function factsOf(cockpit: Cockpit, columns: number, theme: Theme): Part[] {
+  const { overview, status, ended, crash, lastPatch } = cockpit;
+  const isRoomy = columns >= ROOMY_COLUMNS;
+  if (ended !== undefined) return [{ text: `${theme.dot} ended`, style: 'bad' }];
+  const facts: Part[] = [];
+  if (crash !== undefined)
+    facts.push({ text: `${theme.dot} stands at ${crash.report.signal}`, style: 'bad' });
+  else if (overview !== undefined)
+    facts.push({
+      text: `${theme.dot} ${overview.state}`,
+      style: STATES[overview.state] ?? 'plain',
     });
+  if (overview !== undefined) {
+    facts.push({ text: count(overview.threads, 'thread') });
+    if (isRoomy) facts.push({ text: count(overview.modules, 'module') });
   }
-  if (isWatching) items.push({ text: 'watching', style: 'good' });
+  if (status !== undefined)
+    facts.push(
+      status.generation === 0
+        ? { text: 'original code' }
+        : { text: `generation ${status.generation}`, style: 'accent' },
+    );
+  if (lastPatch !== undefined)
+    facts.push({
+      text: `${isRoomy ? 'last ' : ''}pause ${formatMicros(lastPatch.pauseMicros, theme)}`,
+    });
+  return facts;
+}
+
+/** What is being done, and what is switched on. */
+function doings({ operation, activity, isWatching, isGuarded, crash }: Cockpit): Part[] {
+  const chips: Part[] = [];
   if (operation !== undefined)
-    items.push({ text: `${operation.what}: ${operation.stage}`, style: 'warning' });
-  else if (lastPatch !== undefined)
-    items.push({
-      text: `last pause ${formatMicros(lastPatch.pauseMicros, { unicode })}`,
-      style: 'dim',
-    });
-  const parts = items.flatMap((part, index) =>
-    index === 0 ? [part] : [{ text: separator, style: 'dim' as const }, part],
-  );
-  return <Line columns={columns} parts={[{ text: ' ' }, ...parts, { text: '' }]} />;
+    chips.push({ text: ` ${operation.what}: ${operation.stage} `, style: 'warning' });
+  else if (activity !== undefined) chips.push({ text: ` ${activity} `, style: 'warning' });
+  if (crash?.step === 'awaiting-edit')
+    chips.push({ text: ' waiting for an edit ', style: 'warning' });
+  if (isWatching) chips.push({ text: ' WATCH ', style: 'chip' });
+  if (isGuarded) chips.push({ text: ' GUARD ', style: crash === undefined ? 'chip' : 'alarm' });
+  return chips.flatMap((chip, i) => (i === 0 ? [chip] : [{ text: ' ' }, chip]));
 }

@@ -1,15 +1,15 @@
 /** One line of the screen, made of parts with a look of their own. */
 import { Text } from 'ink';
 import type { ReactNode } from 'react';
-import { fit, widthOf } from '../text.js';
-import { type Theme, useTheme } from '../theme.js';
-
-export type StyleName = Exclude<keyof Theme, 'unicode'>;
+import { asciiCells, fit, widthOf } from '../text.js';
+import { type StyleName, useTheme } from '../theme.js';
 
 export interface Part {
   readonly text: string;
   readonly style?: StyleName;
 }
+
+const BLANK: readonly Part[] = [{ text: '' }];
 
 /** Cut or padded to exactly `columns`. */
 export function Line({
@@ -23,13 +23,13 @@ export function Line({
 }): ReactNode {
   const theme = useTheme();
   let left = columns;
-  const shown = parts.map(({ text, style: own }, index) => {
-    const isLast = index === parts.length - 1;
+  const shown = (parts.length === 0 ? BLANK : parts).map(({ text, style: own }, index) => {
+    const isLast = index >= parts.length - 1;
     const cut = isLast ? fit(text, left) : fit(text, Math.min(widthOf(text), left));
     left -= widthOf(cut);
     return (
       <Text key={index} {...theme[own ?? style]}>
-        {cut}
+        {theme.unicode ? cut : asciiCells(cut)}
       </Text>
     );
   });
@@ -38,4 +38,22 @@ export function Line({
       {shown}
     </Text>
   );
+}
+
+/** Parts at the left end and at the right end of a line; the right ones vanish where there is no room
+ *  for both. */
+export function spread(
+  left: readonly Part[],
+  right: readonly Part[],
+  columns: number,
+  between: (columns: number) => Part = (blanks) => ({ text: ' '.repeat(blanks) }),
+): readonly Part[] {
+  const room = columns - widthOfParts(left) - widthOfParts(right);
+  return room < 1
+    ? [...left, between(Math.max(columns - widthOfParts(left), 0))]
+    : [...left, between(room), ...right];
+}
+
+export function widthOfParts(parts: readonly Part[]): number {
+  return parts.reduce((sum, { text }) => sum + widthOf(text), 0);
 }

@@ -1,87 +1,92 @@
 /** What lies over the lists for a moment: all keys, a question, a refusal. */
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import type { Layout } from '../layout.js';
 import { HELP } from '../keymap.js';
+import type { Pane } from '../layout.js';
 import type { Cockpit, Problem } from '../model/state.js';
 import { fit, wrap } from '../text.js';
-import { Line, type StyleName } from './line.js';
+import { Line, type Part } from './line.js';
+import { Rule } from './rule.js';
 
-interface TextLine {
-  readonly text: string;
-  readonly style?: StyleName;
+interface Content {
+  readonly title: Part;
+  readonly lines: readonly Part[][];
 }
 
 export function OverlayBody({
   cockpit,
-  layout,
-  lines,
+  pane,
 }: {
   readonly cockpit: Cockpit;
-  readonly layout: Layout;
-  readonly lines: number;
+  readonly pane: Pane;
 }): ReactNode {
-  const { overlay, problem, operation } = cockpit;
-  const content =
-    overlay?.kind === 'help'
-      ? helpLines(layout.columns, lines)
-      : overlay?.kind === 'confirm-quit'
-        ? quitLines(operation?.what ?? '')
-        : problem === undefined
-          ? []
-          : problemLines(problem, layout.columns - 4);
-  const shown = content.slice(0, lines);
+  const { title, lines } = contentOf(cockpit, pane);
   return (
-    <Box flexDirection="column" height={lines} overflow="hidden">
-      {shown.map(({ text, style }, i) => (
-        <Line
-          key={i}
-          columns={layout.columns}
-          style={style ?? 'plain'}
-          parts={[{ text: `  ${text}` }]}
-        />
+    <Box flexDirection="column">
+      <Rule columns={pane.columns} title={[title]} />
+      {lines.slice(0, pane.lines - 1).map((parts, i) => (
+        <Line key={i} columns={pane.columns} parts={parts} />
       ))}
     </Box>
   );
 }
 
-/** In as many columns as the screen is too low for one. */
-function helpLines(columns: number, lines: number): TextLine[] {
-  const entries = HELP.map(({ keys, help }) => `${fit(keys.slice(0, 2).join(' '), 15)} ${help}`);
-  const perColumn = Math.max(lines - 2, 1);
-  const count = Math.ceil(entries.length / perColumn);
-  const width = Math.floor((columns - 4) / count);
-  const rows = Array.from({ length: Math.min(perColumn, entries.length) }, (_, i) => ({
-    text: Array.from({ length: count }, (__, c) =>
-      fit(entries[i + c * perColumn] ?? '', width - 1),
-    ).join(' '),
-  }));
-  return [{ text: 'Keys', style: 'title' }, { text: '' }, ...rows];
+function contentOf(cockpit: Cockpit, pane: Pane): Content {
+  const { overlay, problem } = cockpit;
+  if (overlay?.kind === 'help') return help(pane);
+  if (overlay?.kind === 'confirm-quit') return quitting(cockpit, pane.columns);
+  return problem === undefined
+    ? { title: { text: '' }, lines: [] }
+    : refusal(problem, pane.columns - 4);
 }
 
-function quitLines(what: string): TextLine[] {
-  return [
-    { text: `hcr is in the middle of this: ${what}`, style: 'warning' },
-    { text: '' },
-    { text: 'Quit all the same? The program survives that, and the next hcr completes the record' },
-    { text: 'or takes back what was half done.' },
-  ];
+/** In as many columns as the screen is too low for one. */
+function help({ columns, lines }: Pane): Content {
+  const perColumn = Math.max(lines - 1, 1);
+  const columnCount = Math.ceil(HELP.length / perColumn);
+  const width = Math.floor(columns / columnCount);
+  const keyColumns = columnCount > 1 && columns < 100 ? 11 : 16;
+  const cell = (index: number): Part[] => {
+    const binding = HELP[index];
+    if (binding === undefined) return [{ text: ' '.repeat(width) }];
+    const keys = binding.keys.slice(0, 2).join(' ');
+    return [
+      { text: `  ${fit(keys, keyColumns)} `, style: 'key' },
+      { text: fit(binding.help, width - keyColumns - 3) },
+    ];
+  };
+  return {
+    title: { text: 'keys', style: 'accent' },
+    lines: Array.from({ length: Math.min(perColumn, HELP.length) }, (_, i) =>
+      Array.from({ length: columnCount }, (__, c) => cell(i + c * perColumn)).flat(),
+    ),
+  };
+}
+
+function quitting({ operation, crash, activity }: Cockpit, columns: number): Content {
+  const text =
+    crash === undefined
+      ? `hcr is in the middle of this: ${operation?.what ?? activity ?? ''}. Quit all the same? The program survives that: hcr finishes what it is at if that takes a moment; else the next hcr completes the record or takes back what was half done.`
+      : `${crash.report.function} has crashed, and the program stands at ${crash.report.signal}. When hcr quits, the signal is delivered, as it would have been without hcr.`;
+  return {
+    title: { text: 'quit?', style: 'warning' },
+    lines: wrap(text, columns - 4).map((line) => [{ text: `  ${line}` }]),
+  };
 }
 
 /** Compilers' messages keep their lines, with the source line and the caret below it. */
-function problemLines({ failure, message, hint, row }: Problem, columns: number): TextLine[] {
+function refusal({ failure, message, hint, row }: Problem, columns: number): Content {
   const diagnostics = failure.code === 'compile-failed' ? failure.diagnostics : '';
-  return [
-    {
-      text: row === undefined ? `Refused: ${failure.code}` : `${row.name}: ${failure.code}`,
+  const said = [message, ...(message.includes(diagnostics) ? [] : [diagnostics])];
+  return {
+    title: {
+      text: row === undefined ? `refused: ${failure.code}` : `${row.name}: ${failure.code}`,
       style: 'bad',
     },
-    { text: '' },
-    ...wrap(message, columns).map((text) => ({ text })),
-    ...(diagnostics === '' || message.includes(diagnostics)
-      ? []
-      : wrap(diagnostics, columns).map((text) => ({ text }))),
-    { text: '' },
-    ...wrap(hint, columns).map((text) => ({ text, style: 'accent' as const })),
-  ];
+    lines: [
+      ...said.flatMap((text) => wrap(text, columns)).map((text): Part[] => [{ text: `  ${text}` }]),
+      [],
+      ...wrap(hint, columns).map((text): Part[] => [{ text: `  ${text}`, style: 'accent' }]),
+    ],
+  };
 }

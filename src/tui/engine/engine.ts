@@ -1,4 +1,5 @@
 /** The engine as the interface sees it: calls that answer later, and events. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { PatchOptions } from '../../app/report.js';
 import { HcrError } from '../../core/failure.js';
@@ -9,6 +10,7 @@ import type {
   EngineData,
   EngineEvent,
   EngineMessage,
+  NudgeMessage,
 } from './protocol.js';
 
 export interface Engine extends AsyncDisposable {
@@ -16,6 +18,10 @@ export interface Engine extends AsyncDisposable {
   call<C extends CallName>(call: C, ...args: Parameters<Calls[C]>): Promise<ReturnType<Calls[C]>>;
   onEvent(listener: (event: EngineEvent) => void): void;
 }
+
+/** How long the end waits for what is under way. */
+const REST_MS = 5000;
+const UNREF = { ref: false };
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -34,9 +40,13 @@ export function startEngine(
   const waiting = new Map<number, Waiting>();
   const listeners: ((event: EngineEvent) => void)[] = [];
   let last = 0;
+  let fault: string | undefined;
+  const tell = (event: EngineEvent): void => {
+    for (const listener of listeners) listener(event);
+  };
   worker.on('message', (message: EngineMessage) => {
     if (message.type === 'event') {
-      for (const listener of listeners) listener(message.event);
+      tell(message.event);
       return;
     }
     const call = waiting.get(message.number);
@@ -44,27 +54,42 @@ export function startEngine(
     if (message.type === 'answer') call?.resolve(message.value as never);
     else call?.reject(new HcrError(message.error.failure));
   });
-  const failAll = (detail: string): void => {
+  const fail = (detail: string): void => {
+    if (fault !== undefined) return;
+    fault = detail;
     for (const { reject } of waiting.values()) reject(new HcrError({ code: 'unexpected', detail }));
     waiting.clear();
+    tell({ kind: 'failed', detail });
   };
   worker.on('error', (error) => {
-    failAll(String(error));
+    fail(String(error));
   });
   worker.on('exit', () => {
-    failAll('the engine has ended');
+    fail('the engine has ended');
   });
+  const nudge = (): void => {
+    worker.postMessage({ type: 'nudge' } satisfies NudgeMessage);
+  };
+  process.on('SIGCHLD', nudge);
+  const call: Engine['call'] = (name, ...args) =>
+    new Promise((resolve, reject) => {
+      if (fault !== undefined) {
+        reject(new HcrError({ code: 'unexpected', detail: fault }));
+        return;
+      }
+      last += 1;
+      waiting.set(last, { resolve, reject });
+      const message: CallMessage = { type: 'call', number: last, call: name, args };
+      worker.postMessage(message);
+    });
   return {
-    call: (call, ...args) =>
-      new Promise((resolve, reject) => {
-        last += 1;
-        waiting.set(last, { resolve, reject });
-        const message: CallMessage = { number: last, call, args };
-        worker.postMessage(message);
-      }),
+    call,
     onEvent: (listener) => void listeners.push(listener),
     [Symbol.asyncDispose]: async () => {
-      waiting.clear();
+      listeners.length = 0;
+      // The program survives that it is cut off; that it is not is better.
+      await Promise.race([call('rest').catch(() => undefined), delay(REST_MS, undefined, UNREF)]);
+      process.off('SIGCHLD', nudge);
       await worker.terminate();
     },
   };

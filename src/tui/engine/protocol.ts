@@ -3,8 +3,10 @@
  * own: reading a hundred megabytes of debug information takes a second, in which keys must work.
  * All that crosses is plain data.
  */
+import type { CrashAnswer, CrashEvent } from '../../app/crash-report.js';
 import type { FunctionDetail } from '../../app/function-detail.js';
 import type { ProcessOverview } from '../../app/overview.js';
+import type { ProgramOutput } from '../../app/program-output.js';
 import type { PatchOptions, PatchReport, StatusReport } from '../../app/report.js';
 import type { Failure } from '../../core/failure.js';
 import type { FunctionRow, PatchWay } from '../model/function-row.js';
@@ -15,8 +17,16 @@ export interface Inspection extends FunctionDetail {
   readonly source: SourceView | undefined;
 }
 
+/** What is seen of the process again and again. */
+export interface Observation {
+  readonly overview: ProcessOverview;
+  readonly status: StatusReport;
+  /** Where it was asked for. */
+  readonly output: ProgramOutput | undefined;
+}
+
 export interface Calls {
-  observe: () => { readonly overview: ProcessOverview; readonly status: StatusReport };
+  observe: (withOutput: boolean) => Observation;
   list: () => { readonly rows: readonly FunctionRow[]; readonly notes: readonly string[] };
   inspect: (row: FunctionRow) => Inspection;
   /** @param name of one function; undefined for all that was edited */
@@ -26,14 +36,27 @@ export interface Calls {
   watch: (isLive: boolean) => undefined;
   /** Compares all sources with what runs; the answers come as events. */
   compare: () => undefined;
+  /** Stays attached, or not, so that crashes of new code can be dealt with. */
+  guard: (on: boolean) => undefined;
+  /** What is to become of the thread that stands at a crash. */
+  answerCrash: (answer: CrashAnswer) => undefined;
+  /** Finishes what is under way, detaches, and does nothing until it is told to wake. */
+  rest: () => undefined;
+  wake: () => undefined;
 }
 
 export type CallName = keyof Calls;
 
 export interface CallMessage {
+  readonly type: 'call';
   readonly number: number;
   readonly call: CallName;
   readonly args: readonly unknown[];
+}
+
+/** A SIGCHLD has come: signals reach the first thread of a process only. */
+export interface NudgeMessage {
+  readonly type: 'nudge';
 }
 
 /** A failure as data. */
@@ -57,6 +80,11 @@ export type EngineEvent =
       readonly files: readonly string[];
     }
   | { readonly kind: 'refused'; readonly error: FailureData; readonly files: readonly string[] }
+  /** What the watch is at; undefined when it is done. */
+  | { readonly kind: 'activity'; readonly text: string | undefined }
+  | { readonly kind: 'crash'; readonly event: CrashEvent }
+  /** The thread itself has failed: nothing more can be asked of it. */
+  | { readonly kind: 'failed'; readonly detail: string }
   | { readonly kind: 'ended' };
 
 export type EngineMessage =

@@ -1,7 +1,13 @@
 /** The engine's thread: takes calls one message at a time and answers them. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { HcrError } from '../../core/failure.js';
-import type { CallMessage, EngineData, EngineMessage, FailureData } from './protocol.js';
+import type {
+  CallMessage,
+  EngineData,
+  EngineMessage,
+  FailureData,
+  NudgeMessage,
+} from './protocol.js';
 import { Workshop } from './workshop.js';
 
 const port = parentPort;
@@ -22,7 +28,13 @@ function asData(error: unknown): FailureData {
   };
 }
 
-port.on('message', ({ number, call, args }: CallMessage) => {
+port.on('message', (message: CallMessage | NudgeMessage) => {
+  if (message.type === 'nudge') {
+    // Whoever traces waits for it, as in the first thread.
+    process.emit('SIGCHLD', 'SIGCHLD');
+    return;
+  }
+  const { number, call, args } = message;
   const answer = workshop.calls[call] as (...args: readonly unknown[]) => Promise<unknown>;
   Promise.resolve()
     .then(() => answer(...args))

@@ -6,16 +6,24 @@
  * with what runs all the same, which changes nothing: so the list shows what differs.
  */
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { attachFunctions } from '../../app/attach.js';
+import type { CrashGuardOptions } from '../../app/crash-guard.js';
+import type { CrashAnswer } from '../../app/crash-report.js';
 import { readFunctionDetail } from '../../app/function-detail.js';
 import { listFunctions } from '../../app/functions.js';
+import { GuardedProcess } from '../../app/guarded-process.js';
 import { readOverview } from '../../app/overview.js';
+import { readProgramOutput } from '../../app/program-output.js';
 import { reloadChanged } from '../../app/reload.js';
 import type { PatchOptions, PatchReport, Progress } from '../../app/report.js';
 import { rollBack } from '../../app/rollback.js';
+import { Saves } from '../../app/saves.js';
 import { readStatus } from '../../app/status.js';
+import { Turns } from '../../app/turns.js';
 import { WatchSession } from '../../app/watch.js';
 import type { WatchEvent } from '../../app/watch-event.js';
+import { HcrError } from '../../core/failure.js';
 import type { FunctionRow, PatchWay } from '../model/function-row.js';
 import { functionRows, placeOf } from './function-rows.js';
 import type { Calls, EngineData, EngineEvent, Inspection } from './protocol.js';
@@ -30,7 +38,12 @@ export class Workshop {
   private readonly pid: number;
   private readonly options: PatchOptions;
   private readonly tell: (event: EngineEvent) => void;
+  private readonly turns = new Turns();
   private session: WatchSession | undefined;
+  private guarded: GuardedProcess | undefined;
+  private restsGuarded = false;
+  /** A thread stands at a crash, and the user is asked what is to become of it. */
+  private crash: { readonly answer: (given: CrashAnswer | undefined) => void } | undefined;
   private isLive = false;
   private readonly sources = new SourceTexts();
   /** What the watch looks at now. */
@@ -43,9 +56,10 @@ export class Workshop {
   }
 
   readonly calls: Answers = {
-    observe: async () => ({
+    observe: async (withOutput) => ({
       overview: readOverview(this.pid),
       status: await readStatus(this.pid),
+      output: withOutput ? readProgramOutput(this.pid) : undefined,
     }),
     list: async () => {
       const { functions, notes } = await listFunctions(this.pid, undefined, this.options.module);
@@ -61,15 +75,15 @@ export class Workshop {
       )),
       source: file === undefined ? undefined : this.sources.view(file, line ?? 1),
     }),
-    patch: (name, way) =>
-      this.alone(async () => {
-        const report = await this.patch(name, way);
-        this.sources.wentLive(filesOf(report));
-        return report;
-      }),
+    patch: (name, way) => this.turns.take(async () => this.nowLive(await this.patch(name, way))),
     rollBack: (to) =>
-      this.alone(async () => {
-        const report = await rollBack(this.pid, { ...this.options, to }, this.onProgress);
+      this.turns.take(async () => {
+        const report = await rollBack(
+          this.pid,
+          { ...this.options, to },
+          this.onProgress,
+          this.tracing,
+        );
         this.sources.wentBackTo(report.generation);
         return report;
       }),
@@ -83,7 +97,94 @@ export class Workshop {
       else this.session.reload();
       return Promise.resolve(undefined);
     },
+    guard: async (on) => {
+      await this.session?.stop();
+      try {
+        if (on) this.guarded ??= this.guardNow();
+        else this.unguard();
+      } finally {
+        this.watch();
+      }
+    },
+    answerCrash: (answer) => {
+      this.crash?.answer(answer);
+      return Promise.resolve(undefined);
+    },
+    rest: async () => {
+      await this.session?.stop();
+      await this.turns.take(() => Promise.resolve());
+      this.restsGuarded = this.guarded !== undefined;
+      // A thread that stands at a crash would be let go into it.
+      if (this.crash === undefined) this.unguard();
+    },
+    wake: () => {
+      if (this.restsGuarded) this.guarded ??= this.guardNow();
+      this.watch();
+      return Promise.resolve(undefined);
+    },
   };
+
+  private get tracing(): GuardedProcess['tracing'] | undefined {
+    return this.guarded?.tracing;
+  }
+
+  private guardNow(): GuardedProcess {
+    const options: CrashGuardOptions = {
+      policy: 'ask',
+      ask: (_report, over) =>
+        new Promise((resolve) => {
+          const answer = (given: CrashAnswer | undefined): void => {
+            this.crash = undefined;
+            resolve(given);
+          };
+          this.crash = { answer };
+          over.addEventListener('abort', () => {
+            answer(undefined);
+          });
+        }),
+      follow: (source) => this.reloadOnSave(source),
+      tell: (event) => {
+        if (event.kind === 'crashed') this.sources.wentBackTo(event.report.liveGeneration);
+        this.tell({ kind: 'crash', event });
+      },
+    };
+    return new GuardedProcess(this.pid, this.turns, options, () => {
+      this.guarded = undefined;
+      this.crash = undefined;
+    });
+  }
+
+  private unguard(): void {
+    this.guarded?.leave();
+    this.guarded = undefined;
+  }
+
+  /** A call that is to be made again with the user's next edit waits for that to be live. */
+  private reloadOnSave(source: string | undefined): Disposable | undefined {
+    const { file } = placeOf(source);
+    if (this.isLive || file === undefined) return undefined;
+    const saves = new Saves(() => void this.reloadSaved(file));
+    saves.follow([file]);
+    return saves;
+  }
+
+  private async reloadSaved(file: string): Promise<void> {
+    try {
+      const report = await this.turns.take(async () =>
+        this.nowLive(await this.patch(undefined, 'checked')),
+      );
+      this.tell({ kind: 'reloaded', report, files: [file] });
+    } catch (error) {
+      if (!(error instanceof HcrError)) throw error;
+      this.tell({ kind: 'refused', error: { failure: error.failure }, files: [file] });
+    }
+  }
+
+  private nowLive(report: PatchReport): PatchReport {
+    this.sources.wentLive(filesOf(report));
+    this.guarded?.noteReload(report);
+    return report;
+  }
 
   private patch(name: string | undefined, way: PatchWay): Promise<PatchReport> {
     const { unchecked, timeoutMs } = this.options;
@@ -94,19 +195,8 @@ export class Workshop {
       timeoutMs: way === 'when-idle' ? Math.max(timeoutMs, IDLE_TIMEOUT_MS) : timeoutMs,
     };
     return name === undefined
-      ? reloadChanged(this.pid, [], options, this.onProgress)
-      : attachFunctions(this.pid, [name], options, this.onProgress);
-  }
-
-  /** While the watch, which may patch as well, is out of the way. */
-  private async alone(work: () => Promise<PatchReport>): Promise<PatchReport> {
-    const wasLive = this.session !== undefined && this.isLive;
-    if (wasLive) await this.session?.stop();
-    try {
-      return await work();
-    } finally {
-      if (wasLive) this.watch();
-    }
+      ? reloadChanged(this.pid, [], options, this.onProgress, this.tracing)
+      : attachFunctions(this.pid, [name], options, this.onProgress, this.tracing);
   }
 
   /** Before anybody edits them. */
@@ -122,7 +212,12 @@ export class Workshop {
 
   private watch(): void {
     const patch = { ...this.options, diff: true, dryRun: !this.isLive };
-    this.session = new WatchSession(this.pid, { patch }, this.onWatch);
+    const { tracing, turns } = this;
+    this.session = new WatchSession(
+      this.pid,
+      { patch, turns, ...(tracing === undefined ? {} : { tracing }) },
+      this.onWatch,
+    );
   }
 
   private readonly onProgress = (progress: Progress): void => {
@@ -135,14 +230,18 @@ export class Workshop {
     switch (event.kind) {
       case 'changed':
         this.files = [...event.files, ...event.units];
+        this.tell({ kind: 'activity', text: 'comparing' });
         this.tell({ kind: 'changed', files: event.files, units: event.units });
         return;
       case 'patched':
+        this.tell({ kind: 'activity', text: undefined });
+        this.guarded?.noteReload(event.report);
         if (!event.report.dryRun) this.sources.wentLive(this.files);
         this.tell({ kind: 'reloaded', report: event.report, files: this.files });
         return;
       case 'refused':
       case 'failed':
+        this.tell({ kind: 'activity', text: undefined });
         this.tell({
           kind: 'refused',
           error: { failure: event.error.failure },
@@ -152,8 +251,10 @@ export class Workshop {
       case 'ended':
         this.tell({ kind: 'ended' });
         return;
-      case 'watching':
       case 'compiling':
+        this.tell({ kind: 'activity', text: `compiling ${basename(event.source)}` });
+        return;
+      case 'watching':
       case 'compiled':
         return;
     }

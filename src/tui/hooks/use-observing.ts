@@ -5,15 +5,20 @@ import type { Outside } from '../perform.js';
 
 const INTERVAL_MS = 500;
 
-export function useObserving({ engine, dispatch }: Outside, isOver: boolean): void {
+/** @param withOutput what the program prints is looked at as well */
+export function useObserving(
+  { engine, dispatch }: Outside,
+  isOver: boolean,
+  withOutput: boolean,
+): void {
   useEffect(() => {
     if (isOver) return undefined;
     let timer: NodeJS.Timeout | undefined;
     let isLeft = false;
     const look = async (): Promise<void> => {
       try {
-        const { overview, status } = await engine.call('observe');
-        if (!isLeft) dispatch({ type: 'observed', overview, status, at: Date.now() });
+        const seen = await engine.call('observe', withOutput);
+        if (!isLeft) dispatch({ type: 'observed', ...seen, at: Date.now() });
       } catch (error) {
         // Whatever else goes wrong is told by what the user does next.
         if (isHcrError(error, 'no-such-process'))
@@ -26,5 +31,5 @@ export function useObserving({ engine, dispatch }: Outside, isOver: boolean): vo
       isLeft = true;
       clearTimeout(timer);
     };
-  }, [engine, dispatch, isOver]);
+  }, [engine, dispatch, isOver, withOutput]);
 }

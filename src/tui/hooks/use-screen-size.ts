@@ -7,8 +7,7 @@ export function useScreenSize({ dispatch }: Pick<Outside, 'dispatch'>): void {
   const { stdout } = useStdout();
   useEffect(() => {
     const measure = (): void => {
-      // A terminal that was never told its size says 0.
-      dispatch({ type: 'resized', columns: stdout.columns || 80, lines: stdout.rows || 24 });
+      dispatch({ type: 'resized', columns: stdout.columns, lines: stdout.rows });
     };
     measure();
     stdout.on('resize', measure);

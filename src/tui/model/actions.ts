@@ -1,7 +1,7 @@
 /** Everything that can happen to the cockpit. */
-import type { Inspection } from '../engine/protocol.js';
-import type { ProcessOverview } from '../../app/overview.js';
-import type { PatchReport, StatusReport } from '../../app/report.js';
+import type { Inspection, Observation } from '../engine/protocol.js';
+import type { CrashEvent } from '../../app/crash-report.js';
+import type { PatchReport } from '../../app/report.js';
 import type { Failure } from '../../core/failure.js';
 import type { Command } from './commands.js';
 import type { FunctionRow } from './function-row.js';
@@ -20,12 +20,7 @@ export type Action =
   | { readonly type: 'typed'; readonly text: string }
   /** The requests up to this number are taken care of. */
   | { readonly type: 'taken'; readonly through: number }
-  | {
-      readonly type: 'observed';
-      readonly overview: ProcessOverview;
-      readonly status: StatusReport;
-      readonly at: number;
-    }
+  | ({ readonly type: 'observed'; readonly at: number } & Observation)
   | { readonly type: 'ended'; readonly why: string; readonly at: number }
   | {
       readonly type: 'listed';
@@ -50,6 +45,7 @@ export type Action =
   /** Sources cannot go live as they are. */
   | { readonly type: 'compare-refused'; readonly problem: FailureValue; readonly at: number }
   | { readonly type: 'started'; readonly what: string; readonly at: number }
+  | { readonly type: 'finished' }
   | { readonly type: 'progressed'; readonly stage: string }
   | {
       readonly type: 'patched';
@@ -65,4 +61,7 @@ export type Action =
       readonly at: number;
     }
   | { readonly type: 'watching'; readonly on: boolean; readonly at: number }
+  | { readonly type: 'guarding'; readonly on: boolean; readonly at: number }
+  | { readonly type: 'busied'; readonly activity: string | undefined }
+  | { readonly type: 'crashed'; readonly event: CrashEvent; readonly at: number }
   | { readonly type: 'logged'; readonly entry: LogEntry };

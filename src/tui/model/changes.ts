@@ -44,3 +44,8 @@ export function logged(cockpit: Cockpit, entry: LogEntry): Cockpit {
   const events = wasAtEnd ? log.length - 1 : cockpit.cursor.events;
   return { ...cockpit, log, cursor: { ...cockpit.cursor, events } };
 }
+
+/** Finds out what differs from the sources, unless that would make it live. */
+export function compared(cockpit: Cockpit): Cockpit {
+  return cockpit.isWatching ? cockpit : request(cockpit, { kind: 'compare' });
+}

@@ -1,8 +1,8 @@
 /** What each command does to the cockpit. */
 import { inspectSelected, searchFor, withRows } from './changes.js';
+import { answer, choose } from './crash.js';
 import { request } from './outbox.js';
 import type { Command } from './commands.js';
-
 import type { PatchWay } from './function-row.js';
 import { type Cockpit, FILTERS, TABS, type View, generationsOf, selectedRow } from './state.js';
 
@@ -14,6 +14,8 @@ export function followCommand(cockpit: Cockpit, command: Command, page: number):
     return { ...cockpit, overlay: undefined };
   }
   if (overlay?.kind === 'help') return { ...cockpit, overlay: undefined };
+  if (overlay?.kind === 'crash' && overlay.value !== undefined)
+    return editValue(cockpit, overlay.value, command);
   switch (command) {
     case 'up':
       return moveCursor(cockpit, -1);
@@ -32,22 +34,24 @@ export function followCommand(cockpit: Cockpit, command: Command, page: number):
     case 'detail-down':
       return { ...cockpit, detailTop: cockpit.detailTop + Math.ceil(page / 2) };
     case 'show-functions':
-      return { ...cockpit, view: 'functions', overlay: undefined };
+      return show(cockpit, 'functions');
     case 'show-generations':
-      return { ...cockpit, view: 'generations', overlay: undefined };
+      return show(cockpit, 'generations');
     case 'show-events':
-      return { ...cockpit, view: 'events', overlay: undefined };
+      return show(cockpit, 'events');
+    case 'show-output':
+      return show(cockpit, 'output');
     case 'next-tab':
       return turnTab(cockpit, 1);
     case 'previous-tab':
       return turnTab(cockpit, -1);
     case 'search':
-      return { ...cockpit, view: 'functions', isTyping: true, overlay: undefined };
+      return { ...show(cockpit, 'functions'), isTyping: true };
     case 'clear':
       return clear(cockpit);
     case 'next-filter':
       return inspectSelected(
-        withRows({ ...cockpit, view: 'functions' }, { filter: after(FILTERS, cockpit.filter, 1) }),
+        withRows(show(cockpit, 'functions'), { filter: after(FILTERS, cockpit.filter, 1) }),
       );
     case 'erase':
       return searchFor(cockpit, Array.from(cockpit.query).slice(0, -1).join(''));
@@ -67,6 +71,10 @@ export function followCommand(cockpit: Cockpit, command: Command, page: number):
       return rollBack(cockpit);
     case 'toggle-watch':
       return change(cockpit, (free) => request(free, { kind: 'watch', on: !cockpit.isWatching }));
+    case 'toggle-guard':
+      return cockpit.crash === undefined
+        ? change(cockpit, (free) => request(free, { kind: 'guard', on: !cockpit.isGuarded }))
+        : cockpit;
     case 'compare':
       return change(cockpit, (free) =>
         request(request(free, { kind: 'list' }), { kind: 'compare' }),
@@ -76,17 +84,29 @@ export function followCommand(cockpit: Cockpit, command: Command, page: number):
     case 'copy':
       return copy(cockpit);
     case 'debug':
-      return change(cockpit, (free) => request(free, { kind: 'debug', row: selectedRow(free) }));
+      return change(cockpit, (free) => debug(free));
     case 'help':
       return { ...cockpit, overlay: { kind: 'help' } };
     case 'show-problem':
-      return cockpit.problem === undefined
-        ? cockpit
-        : { ...cockpit, overlay: overlay === undefined ? { kind: 'problem' } : undefined };
+      return showProblem(cockpit);
+    case 'crash-return':
+      return choose(cockpit, 'return');
+    case 'crash-previous':
+      return choose(cockpit, 'previous');
+    case 'crash-retry':
+      return choose(cockpit, 'retry');
+    case 'crash-debugger':
+      return choose(cockpit, 'debugger');
+    case 'crash-crash':
+      return choose(cockpit, 'crash');
+    case 'suspend':
+      return cockpit.operation === undefined ? request(cockpit, { kind: 'suspend' }) : cockpit;
+    case 'redraw':
+      return request(cockpit, { kind: 'redraw' });
     case 'quit':
-      return cockpit.operation === undefined
-        ? request(cockpit, { kind: 'quit' })
-        : { ...cockpit, overlay: { kind: 'confirm-quit' } };
+      return isHalfDone(cockpit)
+        ? { ...cockpit, overlay: { kind: 'confirm-quit' } }
+        : request(cockpit, { kind: 'quit' });
   }
 }
 
@@ -106,6 +126,8 @@ function lengthOf(cockpit: Cockpit, view: View): number {
       return generationsOf(cockpit).length;
     case 'events':
       return cockpit.log.length;
+    case 'output':
+      return cockpit.output?.lines?.length ?? 0;
   }
 }
 
@@ -123,14 +145,58 @@ function clear(cockpit: Cockpit): Cockpit {
   if (cockpit.overlay !== undefined) return { ...cockpit, overlay: undefined };
   if (cockpit.isTyping || cockpit.query !== '')
     return inspectSelected(withRows({ ...cockpit, isTyping: false }, { query: '' }));
-  if (cockpit.view !== 'functions') return { ...cockpit, view: 'functions' };
+  if (cockpit.isZoomed) return { ...cockpit, isZoomed: false };
+  if (cockpit.view !== 'functions') return show(cockpit, 'functions');
   return inspectSelected(withRows(cockpit, { filter: 'all' }));
 }
 
 function accept(cockpit: Cockpit): Cockpit {
   if (cockpit.overlay !== undefined) return { ...cockpit, overlay: undefined };
   if (cockpit.isTyping) return { ...cockpit, isTyping: false };
+  if (cockpit.view === 'functions') return { ...cockpit, isZoomed: !cockpit.isZoomed };
   return cockpit.view === 'generations' ? rollBack(cockpit) : cockpit;
+}
+
+function show(cockpit: Cockpit, view: View): Cockpit {
+  return { ...cockpit, view, isTyping: false, isZoomed: false, overlay: undefined };
+}
+
+/** While the value is typed that the function is to return. */
+function editValue(cockpit: Cockpit, value: string, command: Command): Cockpit {
+  const typed = (text: string | undefined): Cockpit => ({
+    ...cockpit,
+    overlay: { kind: 'crash', value: text },
+  });
+  switch (command) {
+    case 'erase':
+      return typed(Array.from(value).slice(0, -1).join(''));
+    case 'accept':
+      return value.trim() === '' ? cockpit : answer(cockpit, 'return', value.trim());
+    case 'clear':
+      return typed(undefined);
+    default:
+      return cockpit;
+  }
+}
+
+/** The crash that the program stands at comes before what was refused. */
+function showProblem(cockpit: Cockpit): Cockpit {
+  if (cockpit.overlay !== undefined) return { ...cockpit, overlay: undefined };
+  if (cockpit.crash !== undefined)
+    return { ...cockpit, overlay: { kind: 'crash', value: undefined } };
+  return cockpit.problem === undefined ? cockpit : { ...cockpit, overlay: { kind: 'problem' } };
+}
+
+/** Whether to quit now would cut something off. */
+function isHalfDone({ operation, crash, isWatching, activity }: Cockpit): boolean {
+  return operation !== undefined || crash !== undefined || (isWatching && activity !== undefined);
+}
+
+/** At a crash the debugger is one of the answers. */
+function debug(cockpit: Cockpit): Cockpit {
+  if (cockpit.crash !== undefined) return showProblem(cockpit);
+  const row = selectedRow(cockpit);
+  return request(cockpit, { kind: 'debug', row, isStopped: false });
 }
 
 /** What changes the target waits for nothing and runs beside nothing else that does. */

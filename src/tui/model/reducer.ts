@@ -1,8 +1,11 @@
 /** The one place where the cockpit's state changes. Pure: times and sizes come with the actions. */
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { ProgramOutput } from '../../app/program-output.js';
 import type { PatchReport, StatusReport } from '../../app/report.js';
 import type { Action } from './actions.js';
-import { inspectSelected, logged, searchFor, withRows } from './changes.js';
+import { compared, inspectSelected, logged, searchFor, withRows } from './changes.js';
+import { afterCrashEvent } from './crash.js';
 import { followCommand } from './follow-command.js';
 import { request } from './outbox.js';
 import type { FunctionRow } from './function-row.js';
@@ -15,7 +18,7 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
     case 'commanded':
       return followCommand(cockpit, action.command, action.page);
     case 'typed':
-      return cockpit.isTyping ? searchFor(cockpit, cockpit.query + action.text) : cockpit;
+      return typed(cockpit, action.text);
     case 'taken':
       return {
         ...cockpit,
@@ -26,7 +29,16 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
     case 'ended':
       if (cockpit.ended !== undefined) return cockpit;
       return logged(
-        { ...cockpit, ended: action.why, operation: undefined, isWatching: false },
+        {
+          ...cockpit,
+          ended: action.why,
+          operation: undefined,
+          activity: undefined,
+          isWatching: false,
+          isGuarded: false,
+          crash: undefined,
+          overlay: cockpit.overlay?.kind === 'crash' ? undefined : cockpit.overlay,
+        },
         { at: action.at, tone: 'bad', text: action.why },
       );
     case 'listed':
@@ -41,6 +53,8 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
       return compareRefused(cockpit, action);
     case 'started':
       return { ...cockpit, operation: { what: action.what, stage: 'begins' }, problem: undefined };
+    case 'finished':
+      return { ...cockpit, operation: undefined };
     case 'progressed':
       return cockpit.operation === undefined
         ? cockpit
@@ -58,6 +72,21 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
           text: action.on ? 'Watching: saved files go live.' : 'Not watching any more.',
         },
       );
+    case 'guarding':
+      return logged(
+        { ...cockpit, isGuarded: action.on },
+        {
+          at: action.at,
+          tone: 'plain',
+          text: action.on
+            ? 'Guarding: hcr stays attached, and a crash of new code does not end the program.'
+            : 'Not guarding any more: hcr is attached only for the moment of a patch.',
+        },
+      );
+    case 'busied':
+      return { ...cockpit, activity: action.activity };
+    case 'crashed':
+      return afterCrashEvent(cockpit, action.event, action.at);
     case 'logged':
       return logged(cockpit, action.entry);
   }
@@ -65,10 +94,15 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
 
 function observed(
   cockpit: Cockpit,
-  { overview, status, at }: Extract<Action, { type: 'observed' }>,
+  { overview, status, output, at }: Extract<Action, { type: 'observed' }>,
 ): Cockpit {
   const before = cockpit.overview;
-  let next: Cockpit = { ...cockpit, overview, status };
+  const isNews = !isDeepStrictEqual(
+    [before, cockpit.status, cockpit.output],
+    [overview, status, output],
+  );
+  if (!isNews) return cockpit;
+  let next = withOutput({ ...cockpit, overview, status }, output);
   if (before !== undefined && before.program !== overview.program) {
     const text = `The process runs another program now: ${overview.program}.`;
     next = request(logged(next, { at, tone: 'warning', text }), { kind: 'list' });
@@ -82,6 +116,23 @@ function observed(
   return cockpit.status !== undefined && cockpit.status.generation !== status.generation
     ? refreshed(next, status)
     : next;
+}
+
+/** Who looks at the last line goes on doing so. */
+function withOutput(cockpit: Cockpit, output: ProgramOutput | undefined): Cockpit {
+  const last = (shown: ProgramOutput | undefined): number =>
+    Math.max((shown?.lines?.length ?? 0) - 1, 0);
+  const { cursor } = cockpit;
+  const isAtEnd = cursor.output >= last(cockpit.output);
+  const at = isAtEnd ? last(output) : Math.min(cursor.output, last(output));
+  return { ...cockpit, output, cursor: { ...cursor, output: at } };
+}
+
+function typed(cockpit: Cockpit, text: string): Cockpit {
+  const { overlay, isTyping, query } = cockpit;
+  if (overlay?.kind === 'crash' && overlay.value !== undefined)
+    return { ...cockpit, overlay: { ...overlay, value: overlay.value + text } };
+  return isTyping && overlay === undefined ? searchFor(cockpit, query + text) : cockpit;
 }
 
 /** What runs has changed: read the list again and what is shown of functions. */
@@ -110,10 +161,11 @@ function patched(cockpit: Cockpit, report: PatchReport, what: string, at: number
     return ms === undefined ? [] : [`${stage} ${Math.round(ms)}`];
   });
   const names = functions.map(({ label, name }) => label ?? name);
+  const live = generation === 0 ? 'the original code' : `generation ${generation}`;
   const text =
     names.length === 0
       ? `${what}: nothing to do.`
-      : `${what}: generation ${generation} is live (${listOf(names)}), paused ${pauseMicros} µs, ${Math.round(timingsMs.total)} ms (${stages.join(', ')} ms).`;
+      : `${what}: ${live} is live, paused ${pauseMicros} µs, ${Math.round(timingsMs.total)} ms (${stages.join(', ')}): ${listOf(names)}`;
   const done: Cockpit = {
     ...cockpit,
     operation: undefined,
@@ -129,7 +181,8 @@ function patched(cockpit: Cockpit, report: PatchReport, what: string, at: number
   );
   const refreshedNow = refreshed(told, cockpit.status);
   // A rollback leaves sources that differ from what runs.
-  return request(refreshedNow, { kind: 'compare' });
+  const isBack = functions.some(({ reason }) => reason === 'rolled-back');
+  return isBack ? compared(refreshedNow) : refreshedNow;
 }
 
 /** What is shown of their functions is out of date. */

@@ -9,12 +9,14 @@ import type {
   PatchedFunction,
   StatusReport,
 } from '../../app/report.js';
+import type { CrashAnswer, CrashReport } from '../../app/crash-report.js';
+import type { ProgramOutput } from '../../app/program-output.js';
 import type { FunctionRow, PatchWay } from './function-row.js';
 import type { Inspection } from '../engine/protocol.js';
 import type { ProcessOverview } from '../../app/overview.js';
 import type { Failure } from '../../core/failure.js';
 
-export const VIEWS = ['functions', 'generations', 'events'] as const;
+export const VIEWS = ['functions', 'generations', 'events', 'output'] as const;
 export type View = (typeof VIEWS)[number];
 
 export const TABS = ['source', 'code', 'threads', 'history'] as const;
@@ -42,9 +44,15 @@ export type Task =
   | { readonly kind: 'patch'; readonly row: FunctionRow | undefined; readonly way: PatchWay }
   | { readonly kind: 'roll-back'; readonly to: number }
   | { readonly kind: 'watch'; readonly on: boolean }
+  | { readonly kind: 'guard'; readonly on: boolean }
+  | { readonly kind: 'answer-crash'; readonly answer: CrashAnswer }
   | { readonly kind: 'edit'; readonly file: string; readonly line: number | undefined }
-  | { readonly kind: 'debug'; readonly row: FunctionRow | undefined }
+  /** `isStopped`: it was left at a crash. */
+  | { readonly kind: 'debug'; readonly row: FunctionRow | undefined; readonly isStopped: boolean }
   | { readonly kind: 'copy'; readonly text: string }
+  /** Stop hcr as job control does, until the shell has it go on. */
+  | { readonly kind: 'suspend' }
+  | { readonly kind: 'redraw' }
   | { readonly kind: 'quit' };
 
 export interface Request {
@@ -76,13 +84,25 @@ export interface Operation {
   readonly stage: string;
 }
 
+/** New code has crashed, and the thread stands where it did. */
+export interface Crash {
+  readonly report: CrashReport;
+  /** `answered`: what was chosen is being done. */
+  readonly step: 'asking' | 'answered' | 'awaiting-edit';
+  /** Why an answer was not possible after all. */
+  readonly refusal: string | undefined;
+}
+
 export type Overlay =
   | { readonly kind: 'help' }
   | { readonly kind: 'confirm-quit' }
-  | { readonly kind: 'problem' };
+  | { readonly kind: 'problem' }
+  /** `value` is what the function is to return, while that is typed. */
+  | { readonly kind: 'crash'; readonly value: string | undefined };
 
 export interface Cockpit {
   readonly pid: number;
+  readonly reloadsOnInterrupt: boolean;
   readonly overview: ProcessOverview | undefined;
   /** Why there is nothing to patch any more; undefined while the target lives. */
   readonly ended: string | undefined;
@@ -95,15 +115,24 @@ export interface Cockpit {
   readonly isTyping: boolean;
   /** Indices into `rows`, as filter and query leave them. */
   readonly visible: readonly number[];
-  /** Index into `visible`, into the generations or into the log. */
+  /** Index into `visible`, into the generations, the log or the lines of output. */
   readonly cursor: Readonly<Record<View, number>>;
   readonly view: View;
   readonly tab: Tab;
+  /** Whether the detail has the whole screen. */
+  readonly isZoomed: boolean;
   /** First line that the detail shows. */
   readonly detailTop: number;
   readonly details: ReadonlyMap<string, Inspection>;
   readonly operation: Operation | undefined;
+  /** What the watch is at. */
+  readonly activity: string | undefined;
   readonly isWatching: boolean;
+  /** Whether hcr stays attached, so that a crash of new code can be dealt with. */
+  readonly isGuarded: boolean;
+  readonly crash: Crash | undefined;
+  /** What the program printed last, while that is looked at. */
+  readonly output: ProgramOutput | undefined;
   readonly lastPatch: PatchReport | undefined;
   /** Pauses of the patches made here, in microseconds, by generation. */
   readonly pauses: ReadonlyMap<number, number>;
@@ -116,9 +145,30 @@ export interface Cockpit {
   readonly nextRequest: number;
 }
 
-export function initialCockpit(pid: number, columns: number, lines: number): Cockpit {
+/** What the command line asks for. */
+export interface Wishes {
+  /** Whether hcr is to stay attached from the beginning. */
+  readonly isGuarded: boolean;
+  /** Whether Ctrl+C reloads what was edited instead of quitting. */
+  readonly reloadsOnInterrupt: boolean;
+}
+
+const NO_WISHES: Wishes = { isGuarded: false, reloadsOnInterrupt: false };
+
+export function initialCockpit(
+  pid: number,
+  columns: number,
+  lines: number,
+  { isGuarded, reloadsOnInterrupt }: Wishes = NO_WISHES,
+): Cockpit {
+  const first: Task[] = [
+    { kind: 'list' },
+    ...(isGuarded ? [{ kind: 'guard', on: true } as const] : []),
+    { kind: 'compare' },
+  ];
   return {
     pid,
+    reloadsOnInterrupt,
     overview: undefined,
     ended: undefined,
     status: undefined,
@@ -129,13 +179,18 @@ export function initialCockpit(pid: number, columns: number, lines: number): Coc
     query: '',
     isTyping: false,
     visible: [],
-    cursor: { functions: 0, generations: 0, events: 0 },
+    cursor: { functions: 0, generations: 0, events: 0, output: 0 },
     view: 'functions',
     tab: 'source',
+    isZoomed: false,
     detailTop: 0,
     details: new Map(),
     operation: undefined,
+    activity: undefined,
     isWatching: false,
+    isGuarded: false,
+    crash: undefined,
+    output: undefined,
     lastPatch: undefined,
     pauses: new Map(),
     problem: undefined,
@@ -143,11 +198,8 @@ export function initialCockpit(pid: number, columns: number, lines: number): Coc
     log: [],
     columns,
     lines,
-    outbox: [
-      { number: 1, task: { kind: 'list' } },
-      { number: 2, task: { kind: 'compare' } },
-    ],
-    nextRequest: 3,
+    outbox: first.map((task, i) => ({ number: i + 1, task })),
+    nextRequest: first.length + 1,
   };
 }
 
