@@ -32,7 +32,7 @@ async function attach(
   const { func: names } = options;
   if (names === undefined) {
     const { look } = context.terminal;
-    if (look.rewritable && process.stdin.isTTY && options.json !== true) {
+    if (look.width !== undefined && process.stdin.isTTY && options.json !== true) {
       await openCockpit(context, pid, options);
       return;
     }

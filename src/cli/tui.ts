@@ -1,8 +1,9 @@
 /** `hcr tui`: the cockpit for a running program. */
 import { type Command, Option } from 'commander';
-import { HcrError } from '../core/failure.js';
 import { parsePid } from './arguments.js';
 import { leaveSignals } from './exit-on-signal.js';
+import type { Look } from '../terminal/look.js';
+import { printable } from '../terminal/printable.js';
 import type { CommandContext } from './context.js';
 import {
   addBuildOptions,
@@ -28,11 +29,8 @@ export async function openCockpit(
   options: CockpitCommandOptions,
 ): Promise<void> {
   if (!context.terminal.look.rewritable || !process.stdin.isTTY) {
-    throw new HcrError({
-      code: 'usage',
-      detail: 'hcr tui needs a terminal that can be drawn on.',
-      advice: `Use \`hcr functions ${pid}\`, \`hcr status ${pid}\` and \`hcr reload ${pid}\` in scripts and on a dumb terminal.`,
-    });
+    await showPlainly(context, pid, options.module);
+    return;
   }
   const { runCockpit } = await importForTerminal();
   leaveSignals();
@@ -43,6 +41,43 @@ export async function openCockpit(
     isGuarded: options.guard === true,
     reloadsOnInterrupt: options.on === 'SIGINT',
   });
+}
+
+/** Of functions; `hcr functions` lists all. */
+const MOST_PLAIN_LINES = 40;
+
+/** Where nothing can be drawn: what the cockpit would show first, and the commands that do the rest. */
+async function showPlainly(
+  context: CommandContext,
+  pid: number,
+  module: string | undefined,
+): Promise<void> {
+  const [{ readStatus }, { listFunctions }, { formatStatus }, { formatFunctions }] =
+    await Promise.all([
+      import('../app/status.js'),
+      import('../app/functions.js'),
+      import('./format-status.js'),
+      import('./format-functions.js'),
+    ]);
+  const { terminal } = context;
+  const status = await readStatus(pid);
+  const listed = await listFunctions(pid, undefined, module);
+  const functions = listed.functions.slice(0, MOST_PLAIN_LINES);
+  const more = listed.functions.length - functions.length;
+  const text = (look: Look): string =>
+    [
+      formatStatus(printable(status), look),
+      '',
+      formatFunctions(printable({ ...listed, functions, notes: [] }), look),
+      ...(more > 0 ? [`… and ${more.toLocaleString('en')} more: hcr functions ${pid}`] : []),
+      '',
+      'The cockpit needs a terminal that can be drawn on. Without one:',
+      `  hcr functions ${pid} [PATTERN]   what can be patched`,
+      `  hcr reload ${pid}                make live what was edited`,
+      `  hcr watch ${pid}                 the same with each save`,
+      `  hcr rollback ${pid}              take the last patch back`,
+    ].join('\n');
+  terminal.stdout.write(`${text(terminal.look)}\n`);
 }
 
 /** What makes Ink and its colours believe that nobody looks. */

@@ -1,6 +1,7 @@
 /** The lines of each tab of the detail. */
 import type { SourceRow } from './engine/source-texts.js';
 import type { Part } from './components/line.js';
+import { type Diagnostic, diagnosticsFor } from './model/diagnostics.js';
 import type { FunctionRow } from './model/function-row.js';
 import { type Cockpit, selectedRow } from './model/state.js';
 import { fit, wrap } from './text.js';
@@ -30,7 +31,30 @@ export function sourceLines(cockpit: Cockpit, columns: number): Lines {
       ? wrap(EDITED_BEFORE, columns - 4).flatMap(say)
       : [];
   const isWide = isEdited && columns >= SIDE_BY_SIDE_COLUMNS;
-  return [...lead, ...source.rows.flatMap((each) => diffParts(each, columns, isWide))];
+  const said = diagnosticsOf(cockpit, row.file);
+  return [
+    ...lead,
+    ...source.rows.flatMap(
+      (each): Lines => [
+        ...diffParts(each, columns, isWide),
+        ...said.filter(({ line }) => line === each.line).flatMap((one) => inPlace(one, columns)),
+      ],
+    ),
+  ];
+}
+
+function diagnosticsOf({ problem }: Cockpit, file: string): readonly Diagnostic[] {
+  return problem?.failure.code === 'compile-failed'
+    ? diagnosticsFor(file, problem.failure.diagnostics)
+    : [];
+}
+
+/** Under the line that the compiler means. */
+function inPlace({ severity, text }: Diagnostic, columns: number): Lines {
+  const style = severity === 'error' ? 'bad' : 'warning';
+  return wrap(`${severity}: ${text}`, columns - 10).map((line) => [
+    { text: `      > ${line}`, style },
+  ]);
 }
 
 export function codeLines(cockpit: Cockpit, columns: number): Lines {

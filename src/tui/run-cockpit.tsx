@@ -96,7 +96,7 @@ class Cockpit {
       this.quit = resolve;
       this.fail = reject;
     });
-    using _signals = new Signals({
+    const signals = new Signals({
       onEnd: (signal) => this.quit?.(BY_SIGNAL + signal),
       onStop: () => {
         this.suspend();
@@ -109,6 +109,7 @@ class Cockpit {
     } finally {
       this.takeDown?.();
       this.screen.give();
+      signals[Symbol.dispose]();
     }
   }
 

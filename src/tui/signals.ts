@@ -8,8 +8,8 @@ const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface SignalListeners {
   /** @param signal its number */
-  onEnd(signal: number): void;
-  onStop(): void;
+  readonly onEnd: (signal: number) => void;
+  readonly onStop: () => void;
   /** SIGINT, where that reloads instead of ending hcr. */
   readonly onTrigger?: () => void;
 }

@@ -5,11 +5,9 @@ import { type Environment, tasteOf } from '../terminal/look.js';
 
 type Style = Pick<TextProps, 'color' | 'backgroundColor' | 'bold' | 'dimColor' | 'inverse'>;
 
-const STYLE_NAMES = [
-  ...(['plain', 'title', 'dim', 'accent', 'good', 'bad', 'warning'] as const),
-  ...(['selected', 'chip', 'alarm', 'key', 'added', 'removed'] as const),
-] as const;
-export type StyleName = (typeof STYLE_NAMES)[number];
+export type StyleName =
+  | ('plain' | 'title' | 'dim' | 'accent' | 'good' | 'bad' | 'warning')
+  | ('selected' | 'chip' | 'alarm' | 'key' | 'added' | 'removed');
 
 /** Characters that draw; in a locale without them plain ones do. */
 interface Signs {

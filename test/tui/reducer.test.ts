@@ -51,17 +51,15 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
   fc
     .tuple(fc.nat(300), fc.nat(100))
     .map(([columns, lines]): Action => ({ type: 'resized', columns, lines })),
-  fc
-    .nat(4)
-    .map(
-      (g): Action => ({
-        type: 'observed',
-        overview: OVERVIEW,
-        status: status(g),
-        output: undefined,
-        at: 1,
-      }),
-    ),
+  fc.nat(4).map(
+    (g): Action => ({
+      type: 'observed',
+      overview: OVERVIEW,
+      status: status(g),
+      output: undefined,
+      at: 1,
+    }),
+  ),
   fc.subarray([...ROWS]).map((rows): Action => ({ type: 'listed', rows, notes: ['n'], at: 1 })),
   fc
     .subarray(['answer', 'tiny'])
