@@ -6,30 +6,37 @@
  */
 import { parseArgs } from 'node:util';
 import { runAutomatic } from './demo/automatic.js';
+import { runCockpit } from './demo/cockpit.js';
 import { Expectation } from './demo/expectation.js';
 import { runInteractive } from './demo/interactive.js';
 import { Screen } from './demo/screen.js';
 import { Workplace } from './demo/workplace.js';
 
 const USAGE = `npm run demo                    edit, patch and roll back by itself
-npm run demo -- --interactive   the same with you editing and pressing Ctrl+C`;
+npm run demo -- --interactive   the same with you editing and pressing Ctrl+C
+npm run demo -- --tui           in the cockpit: you edit, and Ctrl+C makes it live`;
 
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
-function wantsInteraction(): boolean {
+type Demo = (workplace: Workplace, screen: Screen) => Promise<void>;
+
+function chosenDemo(): Demo {
   try {
-    const { values } = parseArgs({ options: { interactive: { type: 'boolean', short: 'i' } } });
-    if (values.interactive !== true) return false;
-    if (process.stdin.isTTY && process.stdout.isTTY) return true;
-    console.error('The interactive demo needs a terminal to type in.');
+    const { values } = parseArgs({
+      options: { interactive: { type: 'boolean', short: 'i' }, tui: { type: 'boolean' } },
+    });
+    if (values.interactive !== true && values.tui !== true) return runAutomatic;
+    if (process.stdin.isTTY && process.stdout.isTTY)
+      return values.tui === true ? runCockpit : runInteractive;
+    console.error('This demo needs a terminal to type in.');
   } catch {
     console.error(USAGE);
   }
   process.exit(EXIT_USAGE);
 }
 
-const interactive = wantsInteraction();
+const demo = chosenDemo();
 const screen = new Screen(process.stdout, process.env);
 const workplace = new Workplace();
 // Removes the files and ends the processes however the demo ends.
@@ -42,7 +49,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 try {
   await workplace.build();
-  await (interactive ? runInteractive(workplace, screen) : runAutomatic(workplace, screen));
+  await demo(workplace, screen);
 } catch (error) {
   if (!(error instanceof Expectation)) throw error;
   screen.fail(error.message);

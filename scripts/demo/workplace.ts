@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Expectation } from './expectation.js';
+import { LoneProgram } from './lone-program.js';
 import { Program } from './program.js';
 
 /** The compiled demo lies in .cache/tools/scripts/demo. */
@@ -16,6 +17,7 @@ export class Workplace implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'hcr-demo-'));
   readonly source = join(this.directory, 'f1.c');
   private program: Program | undefined;
+  private lone: LoneProgram | undefined;
 
   constructor() {
     cpSync(join(REPOSITORY, 'fixtures', 'demo'), this.directory, { recursive: true });
@@ -38,6 +40,12 @@ export class Workplace implements Disposable {
     return this.program;
   }
 
+  /** Starts the program as one would without hcr. */
+  startAlone(): LoneProgram {
+    this.lone = new LoneProgram(this.directory);
+    return this.lone;
+  }
+
   /** Replaces one line of the source.
    *  @throws Expectation when it is not there */
   edit(before: string, after: string): void {
@@ -48,6 +56,7 @@ export class Workplace implements Disposable {
 
   [Symbol.dispose](): void {
     this.program?.[Symbol.dispose]();
+    this.lone?.[Symbol.dispose]();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,6 @@
 /** Puts the cockpit on the screen and takes it down again. */
+import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { render } from 'ink';
 import { debugAt, editSource } from '../app/foreground.js';
 import { stopOwnJob } from '../app/job-control.js';
@@ -24,6 +26,8 @@ export interface CockpitOptions {
 
 /** A signal that ended a program, as shells report it. */
 const BY_SIGNAL = 128;
+/** Of the event loop, that Ink takes to be gone. */
+const MOST_TURNS = 100;
 
 /**
  * Runs until the user quits; the process is left as it is.
@@ -43,6 +47,17 @@ export async function runCockpit(options: CockpitOptions): Promise<number> {
   return await new Cockpit(engine, store, screen, options).untilQuit();
 }
 
+/** Leaves what is typed from now on to others. Ink stops reading a little after it is taken down. */
+async function letKeysGo(): Promise<void> {
+  const { stdin } = process;
+  for (let turn = 0; turn < MOST_TURNS && stdin.listenerCount('readable') > 0; turn++)
+    await nextTurn();
+  stdin.pause();
+  // A stream that was read on its `readable` does not flow, and says nothing when it is paused: but
+  // only when it does the terminal is not read any more.
+  stdin.emit('pause');
+}
+
 class Cockpit {
   private readonly engine: Engine;
   private readonly store: Store;
@@ -50,6 +65,7 @@ class Cockpit {
   private readonly outside: Outside;
   private readonly theme: ReturnType<typeof themeFor>;
   private readonly reloadsOnInterrupt: boolean;
+  private isOver = false;
   private takeDown: (() => void) | undefined;
   private quit: ((exitCode: number) => void) | undefined;
   private fail: ((error: Error) => void) | undefined;
@@ -97,7 +113,11 @@ class Cockpit {
       this.fail = reject;
     });
     const signals = new Signals({
-      onEnd: (signal) => this.quit?.(BY_SIGNAL + signal),
+      onEnd: (signal) => {
+        // An editor's or a debugger's Ctrl+C reaches the whole job.
+        const isForOthers = signal === constants.signals.SIGINT && this.takeDown === undefined;
+        if (!isForOthers) this.quit?.(BY_SIGNAL + signal);
+      },
       onStop: () => {
         this.suspend();
       },
@@ -107,6 +127,7 @@ class Cockpit {
       this.show();
       return await ended;
     } finally {
+      this.isOver = true;
       this.takeDown?.();
       this.screen.give();
       signals[Symbol.dispose]();
@@ -140,26 +161,28 @@ class Cockpit {
       this.takeDown = undefined;
       instance.unmount();
       instance.cleanup();
-      // Keys are for others from now on.
-      process.stdin.pause();
     };
   }
 
   /** While another program has the terminal nothing is drawn and no key is read. */
   private giveTerminalTo(work: () => Promise<string | undefined>): void {
-    // Ink must be done with the rendering that this was asked for in.
-    setImmediate(() => {
+    const give = async (): Promise<string | undefined> => {
+      // Ink must be done with the rendering that this was asked for in.
+      await nextTurn();
       this.takeDown?.();
       this.screen.give();
-      void work()
-        .catch(String)
-        .then((failure) => {
-          this.show();
-          if (failure === undefined) return;
-          const entry = { at: Date.now(), tone: 'bad' as const, text: failure };
-          this.store.dispatch({ type: 'logged', entry });
-        });
-    });
+      await letKeysGo();
+      return await work();
+    };
+    void give()
+      .catch(String)
+      .then((failure) => {
+        if (this.isOver) return;
+        this.show();
+        if (failure === undefined) return;
+        const entry = { at: Date.now(), tone: 'bad' as const, text: failure };
+        this.store.dispatch({ type: 'logged', entry });
+      });
   }
 
   /** While nothing of hcr's touches the process. */
