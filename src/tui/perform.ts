@@ -4,6 +4,7 @@ import { HcrError, isHcrError } from '../core/failure.js';
 import type { PatchReport } from '../app/report.js';
 import type { Engine } from './engine/engine.js';
 import type { EngineEvent, Inspection } from './engine/protocol.js';
+import type { Latest } from './latest.js';
 import type { Action, FailureValue } from './model/actions.js';
 import type { FunctionRow } from './model/function-row.js';
 import type { Task } from './model/state.js';
@@ -12,6 +13,7 @@ import type { Task } from './model/state.js';
 export interface Outside {
   readonly engine: Engine;
   readonly dispatch: (action: Action) => void;
+  readonly inspections: Latest;
   /** Whether the user looks at what the program prints. */
   wantsOutput(): boolean;
   /** Gives the terminal to an editor and takes it back. */
@@ -37,15 +39,11 @@ export function perform(task: Task, outside: Outside): void {
       });
       return;
     case 'inspect': {
-      const { key } = task.row;
-      engine.call('inspect', task.row).then(
-        (detail) => {
-          dispatch({ type: 'inspected', key, detail });
-        },
-        () => {
-          dispatch({ type: 'inspected', key, detail: NO_DETAIL });
-        },
-      );
+      const { row } = task;
+      outside.inspections.run(async () => {
+        const detail = await engine.call('inspect', row).catch(() => NO_DETAIL);
+        dispatch({ type: 'inspected', key: row.key, detail });
+      });
       return;
     }
     case 'compare':

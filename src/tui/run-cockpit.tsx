@@ -7,6 +7,7 @@ import { stopOwnJob } from '../app/job-control.js';
 import type { PatchOptions } from '../app/report.js';
 import { CockpitScreen } from './components/cockpit-screen.js';
 import { type Engine, startEngine } from './engine/engine.js';
+import { Latest } from './latest.js';
 import { initialCockpit } from './model/state.js';
 import { type Outside, hear } from './perform.js';
 import { Screen } from './screen.js';
@@ -84,6 +85,7 @@ class Cockpit {
     this.outside = {
       engine,
       dispatch: store.dispatch,
+      inspections: new Latest(),
       wantsOutput: () => store.state().view === 'output',
       edit: (file, line) => {
         this.giveTerminalTo(() => editSource(file, line, environment));

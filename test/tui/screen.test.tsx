@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { HcrError } from '../../src/core/failure.js';
 import { CockpitScreen } from '../../src/tui/components/cockpit-screen.js';
 import type { Engine } from '../../src/tui/engine/engine.js';
+import { Latest } from '../../src/tui/latest.js';
 import type { Action } from '../../src/tui/model/actions.js';
 import type { Cockpit } from '../../src/tui/model/state.js';
 import { Store } from '../../src/tui/store.js';
@@ -30,6 +31,7 @@ function frameOf(cockpit: Cockpit, environment: Record<string, string> = {}): st
         store={store}
         outside={{
           engine: SILENT,
+          inspections: new Latest(),
           // The size is the state's, not that of the test's terminal.
           dispatch: (action: Action) => {
             if (action.type !== 'resized') store.dispatch(action);

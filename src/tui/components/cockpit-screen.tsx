@@ -5,6 +5,7 @@ import { useCockpit } from '../hooks/use-cockpit.js';
 import { useKeys } from '../hooks/use-keys.js';
 import { useObserving } from '../hooks/use-observing.js';
 import { useOutbox } from '../hooks/use-outbox.js';
+import { useReadySearch } from '../hooks/use-ready-search.js';
 import { useScreenSize } from '../hooks/use-screen-size.js';
 import { GAP_COLUMNS, type Layout, layOutScreen } from '../layout.js';
 import type { Cockpit } from '../model/state.js';
@@ -38,6 +39,7 @@ export function CockpitScreen({
   useScreenSize(outside);
   useKeys(store, Math.max(layout.list.lines, 1));
   useObserving(outside, cockpit.ended !== undefined, cockpit.view === 'output');
+  useReadySearch(cockpit.rows);
   useOutbox(cockpit.outbox, outside);
   return (
     <Box flexDirection="column" width={layout.columns}>

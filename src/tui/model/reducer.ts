@@ -7,6 +7,7 @@ import type { Action } from './actions.js';
 import { compared, inspectSelected, logged, searchFor, withRows } from './changes.js';
 import { afterCrashEvent } from './crash.js';
 import { followCommand } from './follow-command.js';
+import { withLiveStates } from './live-states.js';
 import { request } from './outbox.js';
 import type { FunctionRow } from './function-row.js';
 import type { Cockpit, Mark } from './state.js';
@@ -112,6 +113,13 @@ function observed(
     const text = `The process has a new child, ${child}: hcr tui ${child} shows it.`;
     next = logged(next, { at, tone: 'plain', text });
   }
+  // It may have loaded a shared object.
+  if (
+    before !== undefined &&
+    before.program === overview.program &&
+    before.modules !== overview.modules
+  )
+    next = request(next, { kind: 'list' });
   // Another hcr may have patched the process.
   return cockpit.status !== undefined && cockpit.status.generation !== status.generation
     ? refreshed(next, status)
@@ -135,9 +143,10 @@ function typed(cockpit: Cockpit, text: string): Cockpit {
   return isTyping && overlay === undefined ? searchFor(cockpit, query + text) : cockpit;
 }
 
-/** What runs has changed: read the list again and what is shown of functions. */
+/** What runs has changed, and with it the states of functions and what is shown of them. */
 function refreshed(cockpit: Cockpit, status: StatusReport | undefined): Cockpit {
-  return request({ ...cockpit, status, details: new Map() }, { kind: 'list' });
+  const rows = status === undefined ? cockpit.rows : withLiveStates(cockpit.rows, status);
+  return inspectSelected(withRows({ ...cockpit, status, details: new Map() }, { rows }));
 }
 
 function listed(

@@ -11,15 +11,18 @@ type Choice = Pick<Cockpit, 'rows' | 'marks' | 'filter' | 'query'>;
 /** Indices into the rows. Without a query they keep the order of the list, which patches do not
  *  change; with one the best come first. */
 export function visibleRows({ rows, marks, filter, query }: Choice): readonly number[] {
-  const accepted = rows.flatMap((row, index) => (passes(row, marks, filter) ? [index] : []));
   const words = query.trim();
-  if (words === '') return accepted;
-  const prepared = preparedNames(rows);
-  const found = fuzzysort.go(
-    words,
-    accepted.map((index) => ({ index, name: prepared[index] })),
-    { key: 'name', limit: MAX_FOUND, threshold: 0 },
-  );
+  if (words === '')
+    return rows.flatMap((row, index) => (passes(row, marks, filter) ? [index] : []));
+  const all = candidatesOf(rows, rows.length);
+  const candidates =
+    filter === 'all'
+      ? all
+      : all.filter(({ index }) => {
+          const row = rows[index];
+          return row !== undefined && passes(row, marks, filter);
+        });
+  const found = fuzzysort.go(words, candidates, { key: 'name', limit: MAX_FOUND, threshold: 0 });
   return found.map(({ obj }) => obj.index);
 }
 
@@ -40,16 +43,20 @@ function passes(
   }
 }
 
-type Prepared = ReturnType<typeof fuzzysort.prepare>;
+interface Candidate {
+  readonly index: number;
+  readonly name: ReturnType<typeof fuzzysort.prepare>;
+}
 
 /** Preparing takes longer than searching, and the rows stay the same from key to key. */
-const PREPARED = new WeakMap<readonly FunctionRow[], readonly Prepared[]>();
+const CANDIDATES = new WeakMap<readonly FunctionRow[], Candidate[]>();
 
-function preparedNames(rows: readonly FunctionRow[]): readonly Prepared[] {
-  let prepared = PREPARED.get(rows);
-  if (prepared === undefined) {
-    prepared = rows.map(({ name }) => fuzzysort.prepare(name));
-    PREPARED.set(rows, prepared);
-  }
-  return prepared;
+/** Names of the rows, prepared for the search.
+ *  @param count so many at least: before anybody types, they can be prepared a few at a time */
+export function candidatesOf(rows: readonly FunctionRow[], count: number): readonly Candidate[] {
+  const known = CANDIDATES.get(rows) ?? [];
+  CANDIDATES.set(rows, known);
+  for (const { name } of rows.slice(known.length, count))
+    known.push({ index: known.length, name: fuzzysort.prepare(name) });
+  return known;
 }
