@@ -29,9 +29,12 @@ export function CrashBody({
 }): ReactNode {
   const { columns } = pane;
   const { report } = crash;
-  const head: Lines = wrap(describeCrash(report), columns - 4).map((text) => [
-    { text: `  ${text}`, style: 'title' },
-  ]);
+  const head: Lines = [
+    ...wrap(describeCrash(report), columns - 4).map((text): Part[] => [
+      { text: `  ${text}`, style: 'title' },
+    ]),
+    [{ text: `  ${liveNow(report)}`, style: 'warning' }],
+  ];
   const choices = choiceLines(crash, value, columns);
   const room = pane.lines - 1 - head.length - choices.length - 2;
   const frames = frameLines(report, Math.max(Math.ceil(room / 2), LEAST_FRAMES));
@@ -44,7 +47,6 @@ export function CrashBody({
         title={[
           { text: ` ${report.function} has crashed and the program stands `, style: 'alarm' },
         ]}
-        right={[{ text: stateOf(report), style: 'warning' }]}
       />
       {lines.slice(0, pane.lines - 1).map((parts, i) => (
         <Line key={i} columns={columns} parts={parts} />
@@ -53,9 +55,11 @@ export function CrashBody({
   );
 }
 
-function stateOf({ rolledBack, liveGeneration }: CrashReport): string {
+function liveNow({ rolledBack, liveGeneration }: CrashReport): string {
   const live = liveGeneration === 0 ? 'the original code' : `generation ${liveGeneration}`;
-  return rolledBack.length === 0 ? `${live} is live` : `rolled back: ${live} is live`;
+  return rolledBack.length === 0
+    ? `Not rolled back: ${live} is live.`
+    : `Rolled back: ${live} is live.`;
 }
 
 function frameLines({ frames, moreFrames, end }: CrashReport, most: number): Lines {

@@ -11,7 +11,8 @@ export function followCommand(cockpit: Cockpit, command: Command, page: number):
   const { overlay } = cockpit;
   if (overlay?.kind === 'confirm-quit') {
     if (command === 'accept' || command === 'quit') return request(cockpit, { kind: 'quit' });
-    return { ...cockpit, overlay: undefined };
+    const stay = { ...cockpit, overlay: undefined };
+    return cockpit.crash === undefined ? stay : showProblem(stay);
   }
   if (overlay?.kind === 'help') return { ...cockpit, overlay: undefined };
   if (overlay?.kind === 'crash' && overlay.value !== undefined)

@@ -8,12 +8,10 @@ export function withLiveStates(
   status: StatusReport,
 ): readonly FunctionRow[] {
   const live = liveGenerations(status);
-  let isSame = true;
   const next = rows.map((row) => {
     const { entry, state, generation } = row.listing;
     const now = (entry === undefined ? undefined : live.get(entry)) ?? 0;
     if (now === generation && (now === 0) === (state === 'original')) return row;
-    isSame = false;
     const listing = {
       ...row.listing,
       generation: now,
@@ -21,7 +19,7 @@ export function withLiveStates(
     };
     return { ...row, listing };
   });
-  return isSame ? rows : next;
+  return next.some((row, i) => row !== rows[i]) ? next : rows;
 }
 
 /** By entry. A generation has on record what it changed; for the rest its parents count. */
