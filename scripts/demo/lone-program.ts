@@ -13,7 +13,8 @@ export class LoneProgram implements Disposable {
     this.output = join(directory, 'output.txt');
     const file = openSync(this.output, 'w');
     // A group of its own: the keys of the terminal are not meant for it.
-    this.child = spawn('./main', { cwd: directory, stdio: ['ignore', file, file], detached: true });
+    const program = join(directory, 'main');
+    this.child = spawn(program, { cwd: directory, stdio: ['ignore', file, file], detached: true });
     closeSync(file);
     this.ended = new Promise((resolve) => this.child.once('exit', () => resolve()));
   }

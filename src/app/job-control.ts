@@ -1,5 +1,6 @@
 /** Stopping hcr as Ctrl+Z does. */
 import { readFileSync } from 'node:fs';
+import { parseStat } from '../ptrace/proc-stat.js';
 
 /** Stops hcr and what was started together with it, as npm, so that the shell notices. Where the
  *  process is part of that too, hcr alone: it is not hcr's to stop.
@@ -9,13 +10,9 @@ export function stopOwnJob(pid: number): void {
   process.kill(isShared ? process.pid : 0, 'SIGSTOP');
 }
 
-/** @see proc(5), /proc/pid/stat */
-function groupOf(pid: number | 'self'): string | undefined {
+function groupOf(pid: number | 'self'): number | undefined {
   try {
-    // Fields from the third on; the second, a name in parentheses, may hold anything.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1')
-      .replace(/^.*\) /s, '')
-      .split(' ')[2];
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1')).group;
   } catch {
     return undefined;
   }

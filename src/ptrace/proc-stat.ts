@@ -6,6 +6,8 @@ export interface ProcStat {
   /** As in ProcessStatus. */
   readonly state: string;
   readonly parent: number;
+  /** Its process group: the job of a shell. */
+  readonly group: number;
   /** When it started, in clock ticks since the system did. */
   readonly startTicks: number;
 }
@@ -18,6 +20,7 @@ export function parseStat(text: string): ProcStat {
     name: text.slice(text.indexOf('(') + 1, end),
     state: fields[0] ?? '',
     parent: Number(fields[1]),
+    group: Number(fields[2]),
     startTicks: Number(fields[19]),
   };
 }

@@ -14,6 +14,8 @@ export function withdraw(supervisor: Supervisor): void {
   const momentary = new MomentaryTracing(libc());
   let isLeaving = false;
   const leaving: Tracing = {
+    isStanding: false,
+    reserve: () => undefined,
     acquire: (tid) => supervisor.acquire(tid),
     awaitSignal: (tracee, signal) => momentary.awaitSignal(tracee, signal),
     pass: (tracee) => {

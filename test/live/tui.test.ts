@@ -153,7 +153,7 @@ describe('a crash of new code while it guards', () => {
     await terminal.shows(/number has crashed and the program stands/);
     const shown = await terminal.shows(/Rolled back: the original code is live/);
     expect(shown).toMatch(/SIGSEGV, address 0x18 in number \(generation 1\)/);
-    expect(shown).toMatch(/#0 number g1 .*work\.c:8/);
+    expect(shown).toMatch(/#0 number g1 .*work\.c:10/);
     expect(shown).toMatch(/#1 main .*main\.c:\d+/);
     expect(shown).toMatch(/rax +0x[0-9a-f]+/);
     // To look around and to quit are questions, not answers.
