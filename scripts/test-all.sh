@@ -8,7 +8,9 @@ readonly PACKAGES=(gcc g++ libc6-dev make binutils clang llvm dwz gdb strace tmu
   # of the real programs
   cmake libpcre2-dev tcl zlib1g-dev
   # of builds that are found
-  ninja-build meson ccache)
+  ninja-build meson ccache
+  # of branches that are switched
+  git)
 readonly CHECKS=(format:check lint types layers unused)
 # A run that hangs must end, and say so.
 readonly TESTS_MAX_SECONDS=1560

@@ -1,12 +1,13 @@
 /**
  * From events in folders to files that were saved, a batch at a time. What is written together comes
- * together: a batch waits until nothing more happens, a little longer when a formatter or a switch
- * of branches is at work, and while a file is empty or gone because its editor is not done with it.
+ * together: a batch waits until nothing more happens, a little longer when a formatter is at work, while
+ * git writes, and while a file is empty or gone because its editor is not done with it.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { FileVersions } from '../build/file-versions.js';
 import { FolderWatch } from '../build/folder-watch.js';
+import { GitAtWork } from '../build/git-at-work.js';
 
 /** An editor's writing of one file is over well before. */
 const QUIET_MS = 10;
@@ -25,6 +26,7 @@ export class Saves implements Disposable {
   private readonly onBatch: (files: readonly string[]) => void;
   private readonly watch: FolderWatch;
   private readonly versions = new FileVersions();
+  private readonly git = new GitAtWork();
   private readonly folders = new Set<string>();
   private readonly followed = new Set<string>();
   /** Something happened to them that was not looked at yet. */
@@ -102,6 +104,12 @@ export class Saves implements Disposable {
 
   /** It is quiet: what differs is handed on, what is not finished waited for. */
   private settle(): void {
+    if (this.git.isWriting([...this.touched, ...this.changed])) {
+      this.timer = setTimeout(() => {
+        this.settle();
+      }, QUIET_MS);
+      return;
+    }
     const now = performance.now();
     for (const file of this.touched) {
       if (this.isUnfinished(file, now)) continue;
