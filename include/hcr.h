@@ -26,17 +26,18 @@
  *   a safe point: it waits in a system call that the program asked for (poll, epoll_wait, nanosleep,
  *   read, pthread_join and their like), or is in the program's own code, outside of the functions being
  *   patched. It is never inside the C library, a memory allocator or a signal handler: a hook may call
- *   malloc and printf. The first thread is preferred. Locks: one that other threads hold may be taken,
- *   they run on and will release it; one that this thread may hold where it waits or computes may not.
- *   Signals are blocked meanwhile, but for faults. The wait goes on afterwards as if nothing had been.
+ *   malloc and printf. The first thread is preferred. A program that job control has stopped has no safe
+ *   point. Locks: one that other threads hold may be taken, they run on and will release it; one that
+ *   this thread may hold where it waits or computes may not. Signals are blocked meanwhile, but for
+ *   faults. The wait goes on afterwards as if nothing had been; after a hook that sleeps it begins anew.
  *
  *   When: before, once all that could refuse the patch but a thread that is in the way has been
  *   checked; after, when the new code is live. No safe point within --timeout: before, the patch is
- *   refused as `busy`; after, hcr says that the hooks were not called. A hook returns:
- *   no exception, no longjmp. One that takes longer than --timeout, or that a fault hits, is left to
- *   itself: before, the patch is refused as `hook-failed`; after, hcr says so. If hcr is killed while a hook runs, it finishes and the thread goes back to
- *   what it did. If hcr is killed between the two, no hook is called for what it left undone: one
- *   before may be called twice in a row.
+ *   refused as `busy`; after, hcr says that the hooks were not called. A hook returns: no exception, no
+ *   longjmp. One that takes longer than --timeout, or that a fault hits, is left to itself: before, the
+ *   patch is refused as `hook-failed`; after, hcr says so. If hcr is killed while a hook runs, it
+ *   finishes and the thread goes back to what it did. If hcr is killed between the two, no hook is
+ *   called for what it left undone: one before may be called twice in a row.
  *
  *   Hooks are those that the program was started with (or that a shared object brought). A hook may be
  *   patched like any function; a hook that an edit adds is called from the next start on. A crash guard

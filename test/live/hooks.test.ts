@@ -9,10 +9,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TemporaryTree } from '../build/temporary-tree.js';
 import { type BuildOptions, type Fixture, buildFixture } from '../support/fixture.js';
 import { attach, hcrCommand, readStatus, refusalOf, reload, rollBack } from '../support/hcr.js';
+import { runKilledAt } from '../support/kill-at.js';
 import { REPOSITORY } from '../support/repository.js';
 import { type Target, startTarget } from '../support/target.js';
 
 const INCLUDE = join(REPOSITORY, 'include');
+/** Of patches and roll backs with each kind of wait. */
+const ROUNDS = Number(process.env['HCR_HOOK_ROUNDS'] ?? 1);
+/** Of hcr's ptrace requests, hcr is killed at each so-manieth. */
+const KILL_STEP = process.env['HCR_KILL'] === 'all' ? 1 : 37;
 const GOOD = { interrupted: '0', early: '0', wrong: '0' };
 
 function buildHooks(options: BuildOptions = {}): Promise<Fixture> {
@@ -123,10 +128,12 @@ it.each(['nanosleep', 'epoll', 'poll', 'compute'])(
   async (how) => {
     await using target = await startTarget(shared.program, [how, '3']);
     await readTo(target, 1);
-    await attach(target.pid, ['answer'], ['--object', object]);
-    await readTo(target, 2);
-    await rollBack(target.pid);
-    await readTo(target, 1);
+    for (let round = 0; round < ROUNDS; round++) {
+      expect((await attach(target.pid, ['answer'], ['--object', object])).hooks).toEqual(NAMES);
+      await readTo(target, 2);
+      expect((await rollBack(target.pid, ['--to', '0'])).hooks).toEqual(NAMES);
+      await readTo(target, 1);
+    }
   },
 );
 
@@ -281,4 +288,20 @@ it('calls nothing that is not the start of a function', async () => {
   expect(report.hooks).toEqual({ before: [], after: ['honest'] });
   expect(report.notes.filter((note) => note.includes('start of no function'))).toHaveLength(3);
   await target.waitForLine(/^honest 1$/);
+});
+
+it('a program with hooks is right wherever hcr was killed', async () => {
+  await using target = await startTarget(shared.program, ['nanosleep', '2']);
+  await readTo(target, 1);
+  const command = ['attach', target.pid, '--func', 'answer', '--object', object];
+  for (
+    let count = KILL_STEP - 1;
+    await runKilledAt(command, 'ptrace', count + 1);
+    count += KILL_STEP
+  ) {
+    target.lines.skipArrived();
+    await target.waitForLine(/^tick/);
+    await rollBack(target.pid, ['--to', '0']);
+    await readTo(target, 1);
+  }
 });
