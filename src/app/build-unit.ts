@@ -123,6 +123,7 @@ export async function findCommand(
         ? {}
         : { compileCommands: options.compileCommands }),
     },
+    module: module.path,
     searchRoots: setting.roots,
     ...(setting.user === undefined ? {} : { user: setting.user }),
     isForeign: setting.isForeign === true,

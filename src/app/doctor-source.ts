@@ -135,6 +135,7 @@ async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condi
         includeDirectories: unit.includeDirectories(),
       },
       overrides: {},
+      module: image.program,
       searchRoots: roots,
       ...(user === undefined ? {} : { user }),
       isForeign: isForeign === true,

@@ -55,6 +55,8 @@ export interface DiscoveryInput {
   /** Absent when the program has no debug information; then `overrides.source` is needed. */
   readonly unit?: UnitDescription;
   readonly overrides: BuildOverrides;
+  /** Path of the program or library that the unit is part of. */
+  readonly module?: string;
   /** Absolute folders near which a moved source may lie: the executable's, the target's current. */
   readonly searchRoots: readonly string[];
   /** With whose rights hcr builds, when not with its own. */
@@ -258,7 +260,7 @@ function inputName(source: string, directory: string, name: string | undefined):
 }
 
 function questionOf(
-  { unit, searchRoots, user, isForeign }: DiscoveryInput,
+  { unit, module, searchRoots, user, isForeign }: DiscoveryInput,
   sources: readonly string[],
   place: LocatedSource,
   producer: Producer,
@@ -273,6 +275,7 @@ function questionOf(
     },
     live: producer,
     directory: place.directory,
+    ...(module === undefined ? {} : { module }),
     folders: near.filter((folder) => isAbsolute(folder)),
     ...(user === undefined ? {} : { user }),
   };

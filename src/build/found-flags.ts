@@ -26,6 +26,8 @@ export interface FlagQuestion {
   readonly live: Producer;
   /** Where the compiler ran. */
   readonly directory: string;
+  /** The program or library that the source is part of. */
+  readonly module?: string;
   /** Folders in and above which to look, the most likely first. */
   readonly folders: readonly string[];
   /** With whose rights hcr builds, when not with its own. */

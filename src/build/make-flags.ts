@@ -8,8 +8,7 @@
  * it: with the rights of whose makefile it is.
  *
  * The makes are asked that may have built the source: those of the folders above, which may hand
- * down variables, before that of the folder in which the compiler ran; for what they make when they
- * are not told a goal, and the last also for the object.
+ * down variables, before that of the folder in which the compiler ran.
  *
  * @see GNU make manual, "Instead of Executing Recipes", "How the MAKE Variable Works"
  */
@@ -137,18 +136,27 @@ function doubtAboutParts(
   return undefined;
 }
 
-function goalsFor({ directory, hints, sources }: FlagQuestion): Goal[] {
+/** What make makes without being told; then the program or library by its own name, for makefiles that
+ *  call make in ways that the stand-in shell does not follow; then the object, where there is one of
+ *  that name: a rule that fits says little about an object that never was. */
+function goalsFor({ directory, hints, sources, module }: FlagQuestion): Goal[] {
   const makefiles = makefilesAbove(directory);
   const [nearest] = makefiles;
   if (nearest === undefined) return [];
+  const modules = makefiles.flatMap((makefile) => {
+    const name = module === undefined ? '' : relative(dirname(makefile), module);
+    return PLAIN_NAME.test(name) && !name.startsWith('../') ? [{ makefile, goal: name }] : [];
+  });
   const below = relative(dirname(nearest), directory);
-  const names = [hints.name, basename(sources[0] ?? '')].flatMap((name) => {
+  const objects = [hints.name, basename(sources[0] ?? '')].flatMap((name) => {
     if (name === undefined || name.startsWith('/') || !PLAIN_NAME.test(name)) return [];
-    return [join(below, `${name.slice(0, name.length - extname(name).length)}.o`)];
+    const object = join(below, `${name.slice(0, name.length - extname(name).length)}.o`);
+    return isFile(join(dirname(nearest), object)) ? [object] : [];
   });
   return [
     ...makefiles.toReversed().map((makefile) => ({ makefile })),
-    ...[...new Set(names)].map((goal) => ({ makefile: nearest, goal })),
+    ...modules,
+    ...[...new Set(objects)].map((goal) => ({ makefile: nearest, goal })),
   ];
 }
 
