@@ -17,9 +17,12 @@ export interface DryRunRequest {
   /** Names of files to be taken for just edited. Plain: neither make nor a shell sees more in them. */
   readonly edited: readonly string[];
   readonly user?: BuildUser;
+  readonly timeoutMs?: number;
 }
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 10_000;
+/** How the reason begins where asking for something else would take as long. */
+export const TOO_SLOW = 'its dry run took over';
 const MAX_OUTPUT_BYTES = 64 << 20;
 const NEW_FILE = { flag: 'wx', mode: 0o755 } as const;
 const OF_NOBODY = {
@@ -74,6 +77,7 @@ export async function dryRunOfMake(request: DryRunRequest): Promise<DryRun | str
   const shell = join(scratch.path, 'sh');
   writeFileSync(shell, `#!/bin/sh\n${standInShell(make)}`, NEW_FILE);
   writeFileSync(join(scratch.path, 'dry-run.mk'), preamble(shell), NEW_FILE);
+  const { timeoutMs = TIMEOUT_MS } = request;
   const edited = request.edited.flatMap((name) => ['-W', name]);
   const { exitCode, stdout, stderr } = await runProgramToEnd({
     program: make,
@@ -85,11 +89,11 @@ export async function dryRunOfMake(request: DryRunRequest): Promise<DryRun | str
     ],
     directory: request.directory,
     environment: { ...OF_NOBODY, LC_ALL: 'C', MAKEFILES: join(scratch.path, 'dry-run.mk') },
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs,
     maxOutputBytes: MAX_OUTPUT_BYTES,
     ...(request.user === undefined ? {} : { user: request.user }),
   });
-  if (exitCode === null) return `its dry run took over ${TIMEOUT_MS / 1000} s`;
+  if (exitCode === null) return `${TOO_SLOW} ${timeoutMs / 1000} s`;
   // As --debug begins.
   if (!stdout.startsWith('GNU Make')) return `${make} is not GNU make`;
   const output = readMakeOutput(stdout, request.directory);

@@ -21,7 +21,7 @@ import { runnerOf } from './database-flags.js';
 import { isFile, realPath } from './file-kind.js';
 import { findProgram } from './find-program.js';
 import type { FlagAnswer, FlagQuestion, FoundFlags } from './found-flags.js';
-import { type DryRun, dryRunOfMake } from './make-dry-run.js';
+import { type DryRun, TOO_SLOW, dryRunOfMake } from './make-dry-run.js';
 import { flagsNotOf } from './producer-difference.js';
 import type { Producer } from './producer-flags.js';
 import { SharedAnswers } from './shared-answers.js';
@@ -45,7 +45,9 @@ interface Goal {
 export async function* askMake(question: FlagQuestion): AsyncGenerator<FlagAnswer> {
   for (const goal of goalsFor(question)) {
     const place = goal.goal === undefined ? goal.makefile : `${goal.makefile} (${goal.goal})`;
-    yield* ranked('make', [[place, await askOne(goal, question)]]);
+    const found = await askOne(goal, question);
+    yield* ranked('make', [[place, found]]);
+    if (typeof found === 'string' && found.startsWith(TOO_SLOW)) return;
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { dryRunOfMake } from '../../src/build/make-dry-run.js';
 import { TemporaryTree } from './temporary-tree.js';
 
@@ -105,6 +105,22 @@ describe('dryRunOfMake', () => {
     expect(typeof run === 'string' ? run : [...run.makefiles].sort()).toEqual(
       ['Makefile', 'in/x.mk', 'in/x.mk', 'sub/Makefile', 'sub/y.mk'].map((name) => tree.at(name)),
     );
+  });
+
+  it('ends a make that takes too long, with all that it started', async () => {
+    using tree = new TemporaryTree({
+      Makefile: `X := $(shell echo $$$$ > pid; exec sleep 1000)\n${COMPILE}`,
+      'a.c': '',
+    });
+    const run = await dryRunOfMake({
+      directory: tree.path,
+      makefile: 'Makefile',
+      edited: [],
+      timeoutMs: 500,
+    });
+    expect(run).toBe('its dry run took over 0.5 s');
+    const pid = Number(readFileSync(tree.at('pid'), 'utf8'));
+    await vi.waitFor(() => expect(existsSync(`/proc/${pid}/fd/0`)).toBe(false), 20_000);
   });
 
   it.each([

@@ -193,7 +193,8 @@ it('of several configurations in one tree that of the running program is taken',
     );
     rmSync(fixture.path(folder), { recursive: true });
   }
-  const { stderr } = await runHcr(['reload', target.pid, '--verbose']);
+  const { stderr } = await runHcr(['attach', target.pid, '--func', 'fifth', '--verbose']);
+  expect(stderr).toMatch(/^hcr: \/.*cc .*-DSCALE=7 .*work\.c$/m);
   expect(stderr).toContain(`database of ${fixture.path('build-b/build.ninja')}`);
   expect(stderr).toContain(`${fixture.path('build-a/build.ninja')} has a command too`);
 });
