@@ -178,7 +178,8 @@ describe.runIf(IS_ROOT)('root, on the process of another user,', () => {
       arguments: ['gcc', 'f1.c'],
     };
     writeFileSync(database, JSON.stringify([entry]));
-    const refusal = await refusalOf(['attach', target.pid, '--func', 'f1'], { cwd: '/' });
+    const args = ['attach', target.pid, '--func', 'f1', '--compile-commands', database];
+    const refusal = await refusalOf(args, { cwd: '/' });
     expect(refusal).toMatchObject({ code: 'compile-failed' });
     expect(refusal.message).toContain(`can't cd to ${secrets.path}`);
   });
