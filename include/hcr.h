@@ -55,8 +55,8 @@
  *   code goes live, also when nothing else was edited. A roll back does not take it back: values belong
  *   to the program. With HCR_KEEP the variable keeps its value and hcr says nothing. The mark in
  *   the source that is being compiled counts, so that it may come with the edit. Initialisers are
- *   constants, as in C: a variable that a C++ constructor fills, or that is thread-local, keeps its
- *   value. Not in inline functions and templates.
+ *   constants, as in C: an object that a C++ constructor fills keeps its value. Not for thread-local
+ *   variables; not in inline functions and templates.
  *
  *
  * HCR_RELOADABLE int step(struct world *world);
@@ -101,10 +101,25 @@
 #define HCR_MARK_(section_) \
   __attribute__((__section__(section_), HCR_STAYS_ HCR_IN_ORDER_))
 
+/* What is no constant would be worked out at startup: rather an error, as in C. */
+#if !defined(__cplusplus)
+#define HCR_CONSTANT_ static
+#elif defined(__clang__)
+#if HCR_HAS_(require_constant_initialization)
+#define HCR_CONSTANT_ __attribute__((__require_constant_initialization__)) static
+#else
+#define HCR_CONSTANT_ static
+#endif
+#elif __GNUC__ >= 10
+#define HCR_CONSTANT_ static __constinit
+#else
+#define HCR_CONSTANT_ static
+#endif
+
 #define HCR_HOOK_(section_, fn) \
   static void (*const HCR_NAME_)(unsigned) HCR_MARK_(section_) = fn
 #define HCR_DATUM_(section_, variable) \
-  static const volatile void *const HCR_NAME_ HCR_MARK_(section_) = &(variable)
+  HCR_CONSTANT_ const volatile void *const HCR_NAME_ HCR_MARK_(section_) = &(variable)
 
 #define HCR_BEFORE_RELOAD(fn) HCR_HOOK_("hcr_before", fn)
 #define HCR_AFTER_RELOAD(fn) HCR_HOOK_("hcr_after", fn)

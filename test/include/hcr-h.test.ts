@@ -84,6 +84,18 @@ describe.each(LANGUAGES)('$cc -std=$standard', ({ cc, standard, file }) => {
   });
 });
 
+it.each(['gcc', 'clang', 'g++', 'clang++'])(
+  '%s refuses a mark that would have to be worked out at startup',
+  (cc) => {
+    const file = cc.endsWith('++') ? 'local.cpp' : 'local.c';
+    tree.write(file, '#include "hcr.h"\nstatic __thread int n = 3;\nHCR_RESET(n);\n');
+    const translate = (): void => {
+      compile(cc, '-DHCR_ENABLE', `-I${INCLUDE}`, '-c', '-o', 'local.o', file);
+    };
+    expect(translate).toThrow(/constant/);
+  },
+);
+
 describe.each(['-O0', '-O2'])('at %s', (level) => {
   it.each(LANGUAGES.filter(({ standard }) => /89|20/.test(standard)))(
     'a program of $cc without HCR_ENABLE has the sections of one that never included the header',
