@@ -30,6 +30,8 @@ interface Times {
   readonly beyond: number[];
   /** The same of the very first edit. */
   first: number;
+  /** hcr's own processor time for one edit, on average. */
+  processor: number;
   readonly bare: number[];
   readonly dlopen: number[];
 }
@@ -59,13 +61,14 @@ export async function measureSaveToLive(bench: Bench): Promise<string> {
     say(`save to live: ${subject.name}`);
     rows.push(row(subject.name, await measure(bench, subject)));
   }
-  const head = ['', 'hcr', '`gcc -c`', 'beyond it', 'first edit', 'compile, link, dlopen'];
+  const head = ['', 'hcr', '`gcc -c`', 'beyond it', 'first edit', 'CPU', 'compile, link, dlopen'];
   return `## Save to live
 
 From the write of a source to the event that its code is live, in milliseconds; medians of ${RUNS}
 edits after ${WARM_UP} others, all in turn. Beside it the bare compiler on the same file right after each
-edit; by how much hcr took longer, and how much that was for the very first edit; and what a tool
-inside the program does: compile with \`-fPIC\`, link a shared object, \`dlopen\` it. To reach: 60 ms
+edit; by how much hcr took longer, and how much that was for the very first edit; the processor time of
+hcr itself for one edit, which other work on the machine does not change much; and what a tool inside
+the program does: compile with \`-fPIC\`, link a shared object, \`dlopen\` it. To reach: 60 ms
 beyond the compiler.
 
 ${table([...head, 'dlopen / hcr'], rows)}`;
@@ -78,7 +81,7 @@ async function measure(bench: Bench, subject: Subject): Promise<Times> {
   using target = await RunningTarget.start(subject.executable, '1');
   using inside = await RunningTarget.start(opener);
   using watching = new Watching(target.pid);
-  const times: Times = { live: [], beyond: [], first: 0, bare: [], dlopen: [] };
+  const times: Times = { live: [], beyond: [], first: 0, processor: 0, bare: [], dlopen: [] };
   try {
     await watching.ready();
     for (let i = 0; i < WARM_UP + RUNS; i++) {
@@ -97,19 +100,23 @@ async function measure(bench: Bench, subject: Subject): Promise<Times> {
       const [opened] = await inside.ask(library);
       if (opened !== 1) throw new Error(`${library} was not opened`);
       if (i === 0) times.first = live - bare.wallMs;
+      if (i === WARM_UP - 1) times.processor = -watching.processorMs / RUNS;
       if (i < WARM_UP) continue;
       times.live.push(live);
       times.beyond.push(live - bare.wallMs);
       times.bare.push(bare.wallMs);
       times.dlopen.push(performance.now() - linking);
     }
+    times.processor += watching.processorMs / RUNS;
   } finally {
     writeFileSync(subject.source, original);
   }
   return times;
 }
 
-function row(name: string, { live, beyond, first, bare, dlopen }: Times): string[] {
-  const cells = [live, bare, beyond, [first], dlopen].map((values) => digits(median(values)));
+function row(name: string, { live, beyond, first, processor, bare, dlopen }: Times): string[] {
+  const cells = [live, bare, beyond, [first], [processor], dlopen].map((values) =>
+    digits(median(values)),
+  );
   return [name, ...cells, advantage(median(dlopen), median(live))];
 }

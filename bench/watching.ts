@@ -1,11 +1,14 @@
 /** A running `hcr watch`, by its events. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { HCR_CLI } from './places.js';
 
 const FIRST_LOOK_MS = 2000;
+/** USER_HZ is 100 on all machines. */
+const TICK_MS = 10;
 
 export interface Outcome {
   readonly functions: number;
@@ -31,6 +34,13 @@ export class Watching implements Disposable {
     const line = await this.lines.next();
     if (line.done === true) throw new Error('hcr watch ended');
     await setTimeout(FIRST_LOOK_MS);
+  }
+
+  /** What hcr itself has kept processors busy for, whoever else wanted them. The kernel counts in
+   *  steps of ten milliseconds. @see proc(5), /proc/pid/stat */
+  get processorMs(): number {
+    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ');
+    return (Number(fields?.[11]) + Number(fields?.[12])) * TICK_MS;
   }
 
   /** Of the next reload. @throws when it is refused, or hcr ends */

@@ -11,10 +11,11 @@ import { ObjectCache } from '../build/object-cache.js';
 import { pid as toPid } from '../core/address.js';
 import { EXIT, HcrError, isHcrError } from '../core/failure.js';
 import { KnownModules } from '../ptrace/known-modules.js';
-import { forksOf } from '../ptrace/process-list.js';
 import { ProcessLife } from '../ptrace/process-life.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import type { Tracing } from '../ptrace/tracing.js';
+import { findCommand } from './build-unit.js';
+import { buildSettingOf } from './build-setting.js';
 import { type ChangedUnits, UnitSearch } from './changed-units.js';
 import { KnownUnits } from './known-units.js';
 import { type WantedUnit, locateUnits } from './locate.js';
@@ -23,12 +24,12 @@ import { openForChange } from './open-for-change.js';
 import { patchUnits } from './patch.js';
 import { readAhead } from './read-ahead.js';
 import type { PatchOptions, PatchReport } from './report.js';
-import type { ProcessOutcome } from './reload-many.js';
 import { Saves } from './saves.js';
 import { Stopwatch } from './stopwatch.js';
 import { type UnitFiles, isOfSystem } from './unit-files.js';
 import { Turns } from './turns.js';
 import type { WatchListener } from './watch-event.js';
+import { WatchedForks } from './watched-forks.js';
 
 /** How soon what found no safe moment is tried again. */
 const BUSY_RETRY_MS = 2000;
@@ -65,8 +66,7 @@ export class WatchSession implements Disposable {
   private readonly life: ProcessLife;
   private readonly knownModules = new KnownModules();
   private readonly knownUnits = new KnownUnits();
-  /** Forks of the program that run what the program runs. */
-  private knownForks: ReadonlySet<number> = new Set();
+  private readonly forks: WatchedForks;
   /** Files that say how the build compiles. */
   private databases: ReadonlySet<string> = new Set();
   private readonly saved = new Set<string>();
@@ -90,6 +90,12 @@ export class WatchSession implements Disposable {
     this.options = options;
     this.turns = options.turns ?? new Turns();
     this.listener = listener;
+    this.forks = new WatchedForks(pid, {
+      options: options.patch,
+      modules: this.knownModules,
+      units: this.knownUnits,
+      patch: (...what) => this.patch(...what),
+    });
     this.objects = new ObjectCache({
       onStart: (source, command) => {
         listener({ kind: 'compiling', source, command });
@@ -229,7 +235,7 @@ export class WatchSession implements Disposable {
     }
     try {
       const done = await this.makeLive(image, fresh, aside, [...notes, ...fresh.notes], stopwatch);
-      const forks = await this.patchForks(done.units, everything);
+      const forks = await this.forks.follow(done.units, everything);
       this.listener({ kind: 'patched', report: done.report, waiting: [...this.waiting], forks });
     } catch (error) {
       this.fail(error, fresh.files);
@@ -243,36 +249,12 @@ export class WatchSession implements Disposable {
     await image.target.machine.loadDecoder();
     await rehearsePublication();
     readAhead(image, unit);
-  }
-
-  /** Brings the processes that the program has forked to where it is itself. */
-  private async patchForks(
-    units: readonly UnitFiles[],
-    everything: boolean,
-  ): Promise<ProcessOutcome[]> {
-    const { patch } = this.options;
-    const outcomes: ProcessOutcome[] = [];
-    const pids = forksOf(this.pid);
-    for (const pid of this.knownForks) if (!pids.includes(pid)) this.knownModules.forget(pid);
-    const sources = units.map(({ source }) => source);
-    for (const pid of pids) {
-      const stopwatch = new Stopwatch();
-      const opening = openForChange(pid, patch, stopwatch, quietly, undefined, this.knownModules);
-      try {
-        const { image: opened, notes } = await opening;
-        using image = opened;
-        const search = new UnitSearch(image, patch, this.knownUnits);
-        const isNew = everything || !this.knownForks.has(pid);
-        const { units: wanted } = isNew ? await search.newer() : search.withSources(sources);
-        outcomes.push({ pid, report: await this.patch(image, wanted, notes, stopwatch) });
-      } catch (error) {
-        if (!isHcrError(error)) throw error;
-        if (error.code !== 'no-such-process' && error.code !== 'target-exited')
-          outcomes.push({ pid, error });
-      }
+    try {
+      // What the build answers is kept for as long as its files are the same.
+      await findCommand(unit, this.options.patch, buildSettingOf(image));
+    } catch (error) {
+      if (!isHcrError(error)) throw error;
     }
-    this.knownForks = new Set(pids);
-    return outcomes;
   }
 
   /** What was saved while everything was looked at, and found so, is not the next reload's as well. */
