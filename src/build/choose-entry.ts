@@ -30,7 +30,11 @@ export function outputOf(entry: CompileEntry): string | undefined {
 }
 
 function hasNoOtherFlags(words: readonly string[], live: readonly string[]): boolean {
-  return words.every((word) => !/^-[fm]/.test(word) || live.includes(word));
+  return shapingFlags(words).every((word) => live.includes(word));
+}
+
+function shapingFlags(words: readonly string[]): string[] {
+  return words.filter((word) => /^-[fm]/.test(word));
 }
 
 /** Points for what agrees with the program, and its name. */
@@ -48,7 +52,12 @@ function agreements(
       ? [[8, `it has the program's ${levelOf(hints.flags)}`] as const]
       : []),
     ...(hints.flags.length > 0 && hasNoOtherFlags(entry.words, hints.flags)
-      ? [[2, "all its -f and -m are the program's"] as const]
+      ? [
+          [
+            2 + shapingFlags(entry.words).length / 100,
+            "all its -f and -m are the program's",
+          ] as const,
+        ]
       : []),
     ...(hints.compDir !== undefined && folder === realPath(hints.compDir)
       ? [[4, 'the compiler ran in its folder'] as const]

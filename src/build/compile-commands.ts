@@ -27,6 +27,8 @@ export interface CompileEntry {
   /** The compiler and its arguments, response files not expanded; never empty. */
   readonly words: readonly string[];
   readonly output?: string;
+  /** As a line for the shell, where it was written so. */
+  readonly line?: string;
 }
 
 const FILE_NAME = 'compile_commands.json';
@@ -185,7 +187,10 @@ function wordsOf(entry: Readonly<Record<string, unknown>>): readonly string[] {
 function parseEntry(raw: unknown, base: string): CompileEntry | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined;
   const entry = raw as Readonly<Record<string, unknown>>;
-  const { file, directory, output } = entry as Record<'file' | 'directory' | 'output', unknown>;
+  const { file, directory, output, command } = entry as Record<
+    'file' | 'directory' | 'output' | 'command',
+    unknown
+  >;
   if (typeof file !== 'string') return undefined;
   const words = wordsOf(entry);
   if (words[0] === undefined || words[0] === '') return undefined;
@@ -194,6 +199,7 @@ function parseEntry(raw: unknown, base: string): CompileEntry | undefined {
     directory: resolve(base, typeof directory === 'string' ? directory : '.'),
     words,
     ...(typeof output === 'string' ? { output } : {}),
+    ...(typeof command === 'string' ? { line: command } : {}),
   };
 }
 

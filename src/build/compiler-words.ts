@@ -37,6 +37,10 @@ export function unwrapCompiler(
     } else if (name === 'env') {
       if (rest[0]?.startsWith('-') === true) return undefined;
       left = rest;
+    } else if (name === 'cmake' && rest[1] === '__run_co_compile') {
+      // What CMake puts in front to have a checker run beside the compiler.
+      const end = rest.indexOf('--');
+      left = end < 0 ? [] : rest.slice(end + 1);
     } else if (LAUNCHERS.has(name)) {
       left = rest;
     } else if (SHELLS.has(name) && isLibtool(rest[0])) {

@@ -7,15 +7,17 @@
  *
  * @see ninja manual, "Extra tools"
  */
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isHcrError } from '../core/failure.js';
 import { findInBuildFolders } from './build-folders.js';
 import type { BuildUser } from './build-user.js';
 import { type ChosenFlags, chosenFlags, ranked } from './compilation-flags.js';
-import { CommandList, doubtAboutBuildFile } from './compile-commands.js';
+import { CommandList, type CompileEntry, doubtAboutBuildFile } from './compile-commands.js';
 import { runnerOf } from './database-flags.js';
+import { realPath } from './file-kind.js';
 import { findProgram } from './find-program.js';
 import type { FlagAnswer, FlagQuestion } from './found-flags.js';
+import { readMakeOutput } from './make-output.js';
 import { runProgramToEnd } from './process-group.js';
 import { SharedAnswers } from './shared-answers.js';
 import { trustedUsers } from './trusted-path.js';
@@ -51,11 +53,21 @@ async function askOne(
     const database = await databases.get(key, [path], () => databaseOf(path, runner));
     return typeof database === 'string'
       ? database
-      : chosenFlags((source) => database.entriesFor(source), sources, hints, runner);
+      : chosenFlags((source) => compilationsOf(database, source), sources, hints, runner);
   } catch (error) {
     if (!isHcrError(error)) throw error;
     return error.message;
   }
+}
+
+/** ninja lists whatever takes a file, by lines for the shell: custom commands and tools as well. */
+function compilationsOf(database: CommandList, source: string): CompileEntry[] {
+  const wanted = realPath(source);
+  return database.entriesFor(source).flatMap(({ line = '', directory, output }) =>
+    readMakeOutput(line, directory)
+      .entries.filter((entry) => realPath(resolve(entry.directory, entry.file)) === wanted)
+      .map((entry) => ({ ...entry, ...(output === undefined ? {} : { output }) })),
+  );
 }
 
 async function databaseOf(path: string, user: BuildUser | undefined): Promise<Database> {

@@ -97,6 +97,7 @@ describe('readEntriesFor', () => {
         file: 'a.c',
         directory: tree.at('link'),
         words: ['gcc', '-DX="1"', '-c', 'a.c', '-o', 'a.o'],
+        line: 'gcc -DX=\\"1\\" -c a.c -o a.o',
       },
       { file: '../src/a.c', directory: tree.at('b'), words: ['cc', 'a.c'], output: 'o' },
     ]);

@@ -16,6 +16,10 @@ describe('unwrapCompiler', () => {
     ['CCACHE_BASEDIR=/x LC_ALL=C gcc -c a.c', 'gcc -c a.c'],
     ['ccache base_dir=/x gcc -c a.c', 'gcc -c a.c'],
     [
+      '/usr/bin/cmake -E __run_co_compile --tidy=clang-tidy --source=a.c -- /usr/bin/cc -c a.c',
+      '/usr/bin/cc -c a.c',
+    ],
+    [
       '/bin/bash ./libtool --tag=CC --mode=compile gcc -O2 -c -o a.lo a.c',
       'gcc -O2 -c -o a.lo a.c',
     ],
