@@ -44,5 +44,5 @@ if (output === undefined) {
 const demo = join(import.meta.dirname, 'demo.js');
 const terminal = await record(`exec '${process.execPath}' '${demo}'`);
 mkdirSync(dirname(output), { recursive: true });
-writeFileSync(output, drawSvg(terminal.lines, COLUMNS));
+writeFileSync(output, drawSvg(terminal.lines, COLUMNS, 'A recorded run of npm run demo'));
 console.log(`${output}: ${terminal.lines.length} lines`);

@@ -7,6 +7,8 @@
 export interface Style {
   readonly bold?: boolean;
   readonly dim?: boolean;
+  /** Background and foreground change places. */
+  readonly inverse?: boolean;
   /** The number of an SGR foreground colour, 31 for red. */
   readonly colour?: number;
 }
@@ -51,13 +53,16 @@ export class TerminalText {
   }
 
   private restyle(codes: readonly number[]): void {
-    const { bold: _bold, dim: _dim, ...rest } = this.style;
-    const { colour: _colour, ...plain } = this.style;
     for (const code of codes) {
+      const { bold: _bold, dim: _dim, ...rest } = this.style;
+      const { colour: _colour, ...plain } = this.style;
+      const { inverse: _inverse, ...upright } = this.style;
       if (code === 0) this.style = {};
       else if (code === 1) this.style = { ...this.style, bold: true };
       else if (code === 2) this.style = { ...this.style, dim: true };
+      else if (code === 7) this.style = { ...this.style, inverse: true };
       else if (code === 22) this.style = rest;
+      else if (code === 27) this.style = upright;
       else if (code === 39) this.style = plain;
       else if (code >= 30 && code <= 37) this.style = { ...this.style, colour: code };
     }

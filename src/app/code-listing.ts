@@ -8,7 +8,7 @@ import type { ProcessImage } from './observe.js';
 
 const PLT_ENTRY_BYTES = 16;
 const MAX_TEXT_BYTES = 40;
-const HEX = /0x[0-9A-Fa-f]{3,}/g;
+const HEX = /0x[0-9a-f]{3,}/g;
 
 /** Text of an instruction, from how the decoder prints it. */
 type Naming = (instruction: Instruction, text: string) => string;
@@ -29,7 +29,7 @@ export class CodeListing {
     const code = memory.tryRead(start, sizeBytes);
     if (code === undefined) return [];
     return this.lines(code, start, (_, text) =>
-      text.replaceAll(HEX, (hex) => this.nameOf(Number(hex), own) ?? hex.toLowerCase()),
+      text.replaceAll(HEX, (hex) => this.nameOf(Number(hex), own) ?? hex),
     );
   }
 
@@ -43,12 +43,7 @@ export class CodeListing {
       const own = name(instruction, text);
       const mnemonic = text.split(' ')[0] ?? '';
       // Where a label lies says nothing: it moves with every edit before it.
-      if (
-        target !== undefined &&
-        target >= start &&
-        target < end &&
-        own.toLowerCase() === text.toLowerCase()
-      )
+      if (target !== undefined && target >= start && target < end && own === text)
         return [{ key: mnemonic, text: `${mnemonic} +0x${(target - start).toString(16)}` }];
       return [{ key: own, text: own }];
     });

@@ -58,9 +58,9 @@ class FunctionDiff {
         ({ relocation }) =>
           relocation.offset >= start && relocation.offset < start + instruction.lengthBytes,
       );
-      if (reference === undefined) return text.toLowerCase();
+      if (reference === undefined) return text;
       // The field is still empty: it points behind the instruction, or at nothing.
-      const empty = `0x${(instruction.address + instruction.lengthBytes).toString(16).toUpperCase()}`;
+      const empty = `0x${(instruction.address + instruction.lengthBytes).toString(16)}`;
       const name = this.referenceName(reference);
       if (text.includes(empty)) return text.replace(empty, name);
       return /\$0\b/.test(text) ? text.replace(/\$0\b/, `$${name}`) : `${text} # ${name}`;

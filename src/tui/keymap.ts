@@ -53,7 +53,7 @@ export const BINDINGS: readonly Binding[] = [
     command: 'next-tab',
     keys: ['tab', ']', 'l', 'right'],
     help: 'next tab of the detail',
-    word: 'tab',
+    word: 'next tab',
   },
   {
     command: 'previous-tab',

@@ -19,9 +19,8 @@ export interface Layout {
   readonly eventLines: number;
 }
 
-/** Smaller ones show a part of what there is to see, at the top left. */
-const LEAST_COLUMNS = 40;
-const LEAST_LINES = 12;
+/** On less there is nothing to be seen. */
+export const LEAST = { columns: 40, lines: 12 };
 const WIDE_COLUMNS = 130;
 /** Between list and detail. */
 export const GAP_COLUMNS = 3;
@@ -39,8 +38,8 @@ export function layOutScreen(
   screenLines: number,
   { isZoomed = false, hasEvents = true } = {},
 ): Layout {
-  const columns = Math.max(screenColumns, LEAST_COLUMNS);
-  const lines = Math.max(screenLines, LEAST_LINES);
+  const columns = Math.max(screenColumns, LEAST.columns);
+  const lines = Math.max(screenLines, LEAST.lines);
   const eventLines = !hasEvents || lines < 16 ? 0 : lines < 24 ? 1 : lines < 40 ? 2 : 6;
   const events = eventLines === 0 ? 0 : eventLines + TITLE;
   const body = { columns, lines: lines - FIXED_LINES - events };

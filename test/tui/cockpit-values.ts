@@ -1,4 +1,5 @@
 /** A cockpit to start from: a process with some functions and two generations. */
+import type { CrashReport } from '../../src/app/crash-report.js';
 import type { FunctionListing, StatusReport } from '../../src/app/report.js';
 import { reduce } from '../../src/tui/model/reducer.js';
 import type { Action } from '../../src/tui/model/actions.js';
@@ -68,6 +69,35 @@ export const OVERVIEW = {
   modules: 4,
   children: [],
 } as const;
+
+/** Nothing was rolled back, and the version before cannot be called. */
+export const CRASH: CrashReport = {
+  pid: PID,
+  tid: PID,
+  signal: 'SIGSEGV',
+  faultAddress: '0x18',
+  function: 'answer',
+  generation: 2,
+  source: '/src/server.c:12',
+  frames: [
+    {
+      address: '0x7f0010',
+      function: 'answer',
+      source: '/src/server.c:12',
+      generation: 2,
+      kind: 'innermost',
+    },
+    { address: '0x401200', function: 'main', source: '/src/main.c:30', kind: 'certain' },
+  ] as never,
+  moreFrames: 3,
+  end: 'complete',
+  registers: { rax: '0x0', rsp: '0x7ffc00001000', rip: '0x7f0010' },
+  liveGeneration: 1,
+  rolledBack: ['answer'],
+  impossible: { previous: 'no call leads to it' },
+  returns: 'integer',
+  notes: [],
+};
 
 export const ROWS: readonly FunctionRow[] = [
   row('answer'),

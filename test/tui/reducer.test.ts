@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { CrashChoice } from '../../src/app/crash-report.js';
 import { HcrError } from '../../src/core/failure.js';
 import { commandFor } from '../../src/tui/keymap.js';
 import type { Action } from '../../src/tui/model/actions.js';
 import type { Command } from '../../src/tui/model/commands.js';
 import { type Cockpit, type Task, generationsOf, selectedRow } from '../../src/tui/model/state.js';
-import { OVERVIEW, PID, ROWS, after, readyCockpit, row, status } from './cockpit-values.js';
+import { CRASH, OVERVIEW, PID, ROWS, after, readyCockpit, row, status } from './cockpit-values.js';
 
 const COMMANDS: readonly Command[] = [
   ...(['up', 'down', 'page-up', 'page-down', 'first', 'last', 'detail-up', 'detail-down'] as const),
@@ -20,7 +21,9 @@ const COMMANDS: readonly Command[] = [
     'reload-all',
   ] as const),
   ...(['reload-unchecked', 'reload-when-idle', 'roll-back', 'toggle-watch', 'compare'] as const),
-  ...(['edit', 'copy', 'debug', 'help', 'show-problem', 'quit'] as const),
+  ...(['edit', 'copy', 'debug', 'help', 'show-problem', 'quit', 'toggle-guard'] as const),
+  ...(['crash-return', 'crash-previous', 'crash-retry', 'crash-debugger', 'crash-crash'] as const),
+  ...(['show-output', 'suspend', 'redraw'] as const),
 ];
 
 const refusal = new HcrError({ code: 'no-such-process', pid: PID });
@@ -42,6 +45,13 @@ const report = (functions: readonly string[], generation = 3): never =>
     pauseMicros: 120,
     dryRun: false,
   }) as never;
+
+const crashed: Action = { type: 'crashed', event: { kind: 'crashed', report: CRASH }, at: 1 };
+const settled = (choice: CrashChoice): Action => ({
+  type: 'crashed',
+  event: { kind: 'crash-settled', choice, pid: PID },
+  at: 1,
+});
 
 const commanded = (command: Command): Action => ({ type: 'commanded', command, page: 5 });
 
@@ -70,6 +80,31 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
   fc.constant<Action>({ type: 'patched', what: 'reload', report: report(['answer']), at: 1 }),
   fc.constant<Action>({ type: 'refused', what: 'reload', problem, row: ROWS[0], at: 1 }),
   fc.constant<Action>({ type: 'compare-refused', problem, at: 1 }),
+  fc.constant(crashed),
+  fc.constantFrom<CrashChoice>('return', 'debugger').map(settled),
+  fc.constantFrom('retry', 'previous').map(
+    (choice): Action => ({
+      type: 'crashed',
+      event: { kind: 'crash-refused', choice: choice as CrashChoice, detail: 'no' },
+      at: 1,
+    }),
+  ),
+  fc.constant<Action>({
+    type: 'crashed',
+    event: { kind: 'awaiting-edit', source: '/src/server.c:10' },
+    at: 1,
+  }),
+  fc.constant<Action>({ type: 'guarding', on: true, at: 1 }),
+  fc.constant<Action>({ type: 'finished' }),
+  fc.nat(5).map(
+    (n): Action => ({
+      type: 'observed',
+      overview: OVERVIEW,
+      status: status(2),
+      output: { place: '/tmp/out', lines: Array.from({ length: n }, String) },
+      at: 1,
+    }),
+  ),
   fc.constant<Action>({ type: 'ended', why: 'The program has ended.', at: 1 }),
 );
 
@@ -85,6 +120,7 @@ describe('whatever happens', () => {
         expect(new Set(visible).size).toBe(visible.length);
         expect(cursor.functions).toBeLessThan(Math.max(visible.length, 1));
         expect(cursor.events).toBeLessThan(Math.max(log.length, 1));
+        expect(cursor.output).toBeLessThan(Math.max(cockpit.output?.lines?.length ?? 0, 1));
         expect(cursor.generations).toBeLessThan(Math.max(generationsOf(cockpit).length, 5));
         expect(Math.min(...Object.values(cursor))).toBeGreaterThanOrEqual(0);
       }),
@@ -107,6 +143,33 @@ describe('whatever happens', () => {
         const cockpit = after(ended, ...commands.map(commanded));
         for (const kind of ['patch', 'roll-back', 'watch', 'debug', 'inspect'] as const)
           expect(tasks(cockpit)).not.toContain(kind);
+      }),
+    );
+  });
+
+  it('a crash is answered once, and by nobody when there is none', () => {
+    fc.assert(
+      fc.property(fc.array(anAction, { maxLength: 40 }), (actions) => {
+        let asked = 0;
+        let cockpit = readyCockpit();
+        for (const action of actions) {
+          const before = cockpit.crash?.step;
+          cockpit = after(cockpit, action);
+          if (cockpit.crash?.step === 'asking' && before !== 'asking') asked++;
+          if (action.type === 'crashed' && action.event.kind === 'crashed' && before === 'asking')
+            asked++;
+        }
+        const answers = tasks(cockpit).filter((kind) => kind === 'answer-crash').length;
+        expect(answers).toBeLessThanOrEqual(asked);
+      }),
+    );
+  });
+
+  it('an overlay of a crash or a refusal has something to show', () => {
+    fc.assert(
+      fc.property(fc.array(anAction, { maxLength: 40 }), (actions) => {
+        const { overlay, crash } = after(readyCockpit(), ...actions);
+        if (overlay?.kind === 'crash') expect(crash).toBeDefined();
       }),
     );
   });
@@ -223,6 +286,57 @@ describe('commands', () => {
     expect(tasks(busy)).toEqual([]);
     expect(tasks(after(busy, commanded('accept')))).toEqual(['quit']);
     expect(after(busy, commanded('clear')).overlay).toBeUndefined();
+  });
+});
+
+describe('a crash', () => {
+  it('is answered with the value that is typed', () => {
+    const cockpit = after(
+      readyCockpit(),
+      crashed,
+      commanded('crash-return'),
+      { type: 'typed', text: '42' },
+      commanded('erase'),
+      commanded('accept'),
+    );
+    expect(cockpit.outbox.at(-1)?.task).toEqual({
+      kind: 'answer-crash',
+      answer: { choice: 'return', value: '4' },
+    });
+    expect(after(cockpit, commanded('crash-crash')).outbox).toEqual(cockpit.outbox);
+  });
+
+  it('is not answered with what is not possible', () => {
+    const cockpit = after(readyCockpit(), crashed, commanded('crash-previous'));
+    expect(tasks(cockpit)).not.toContain('answer-crash');
+    expect(cockpit.crash?.refusal).toContain('no call leads to it');
+  });
+
+  it('is in the way of quitting and of letting go', () => {
+    const cockpit = after(readyCockpit(), { type: 'guarding', on: true, at: 1 }, crashed);
+    expect(after(cockpit, commanded('quit')).overlay?.kind).toBe('confirm-quit');
+    expect(tasks(after(cockpit, commanded('clear'), commanded('toggle-guard')))).not.toContain(
+      'guard',
+    );
+  });
+
+  it('leaves the program to gdb when that was chosen', () => {
+    const cockpit = after(readyCockpit(), crashed, settled('debugger'));
+    expect(cockpit.outbox.at(-1)?.task).toMatchObject({ kind: 'debug', isStopped: true });
+    expect(cockpit.isGuarded).toBe(false);
+  });
+});
+
+describe('a live watch', () => {
+  it('is not asked to compare after a roll back, which would make live again what was taken back', () => {
+    const rolled = {
+      ...(report(['answer']) as object),
+      functions: [{ name: 'answer', entry: '0x1', reason: 'rolled-back' }],
+    };
+    const back: Action = { type: 'patched', what: 'roll back', report: rolled as never, at: 1 };
+    expect(tasks(after(readyCockpit(), back))).toContain('compare');
+    const watching = after(readyCockpit(), { type: 'watching', on: true, at: 1 }, back);
+    expect(tasks(watching)).not.toContain('compare');
   });
 });
 

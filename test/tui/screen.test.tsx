@@ -10,7 +10,7 @@ import type { Action } from '../../src/tui/model/actions.js';
 import type { Cockpit } from '../../src/tui/model/state.js';
 import { Store } from '../../src/tui/store.js';
 import { Themed, themeFor } from '../../src/tui/theme.js';
-import { after, readyCockpit, row } from './cockpit-values.js';
+import { CRASH, after, readyCockpit, row } from './cockpit-values.js';
 
 /** Answers nothing: the state is what the test made. */
 const SILENT: Engine = {
@@ -101,6 +101,59 @@ describe('at 80 by 24', () => {
     expect(frame).toMatch(/y quit anyway/);
   });
 
+  it('shows a crash: where, how it came there, and what can be done', () => {
+    const frame = frameOf(
+      after(
+        readyCockpit(),
+        { type: 'guarding', on: true, at: 1 },
+        { type: 'crashed', event: { kind: 'crashed', report: CRASH }, at: 1 },
+      ),
+    );
+    expect(frame).toContain('answer has crashed and the program stands');
+    expect(frame).toContain('SIGSEGV, address 0x18 in answer (generation 2) at /src/server.c:12');
+    expect(frame).toMatch(/#1 main {2}\/src\/main\.c:30/);
+    expect(frame).toContain('and 3 more');
+    expect(frame).toContain('Rolled back: generation 1 is live.');
+    expect(frame).toMatch(/v {2}return +leave answer/);
+    expect(frame).toMatch(/p {2}previous +not possible: no call leads to it/);
+    expect(frame).toMatch(/rsp +0x7ffc00001000/);
+    expect(frame).toContain('GUARD');
+  });
+
+  it('shows in the source what the compiler said of its lines', () => {
+    const source = {
+      file: '/src/server.c',
+      isLiveKnown: false,
+      rows: [10, 11].map((line) => ({
+        op: 'same' as const,
+        line,
+        old: `line ${line}`,
+        new: `line ${line}`,
+      })),
+    };
+    const frame = frameOf(
+      after(
+        readyCockpit(),
+        { type: 'compare-refused', problem, at: 1 },
+        {
+          type: 'inspected',
+          key: 'server:answer',
+          detail: { code: [], original: [], threads: [], source },
+        },
+      ),
+    );
+    expect(frame).toMatch(/line 10\n +> error: expected ';'\n +11 +line 11/);
+  });
+
+  it('has the keys that matter, whole, however little room there is', () => {
+    for (const columns of [200, 100, 80, 60, 50]) {
+      const last = frameOf(readyCockpit(columns, 24)).split('\n').at(-1) ?? '';
+      expect(last).toMatch(/ \/ search .*r reload.*\? keys {2}q quit$/);
+      expect(last).not.toContain('…');
+      unmount?.();
+    }
+  });
+
   it('says that the program has ended', () => {
     const frame = frameOf(
       after(readyCockpit(), { type: 'ended', why: 'The program has ended.', at: 1 }),
@@ -116,6 +169,8 @@ describe('whatever the size', () => {
     [200, 50],
     [132, 30],
     [40, 12],
+    // Less than it needs: that is said.
+    [20, 5],
   ] as const;
 
   it.each(sizes)('no line is wider than %i columns, and %i lines hold all', (columns, lines) => {
@@ -142,6 +197,7 @@ describe('whatever the size', () => {
 it('uses no colour with NO_COLOR, and nothing beyond ASCII in a locale without', () => {
   const frame = frameOf(readyCockpit(), { NO_COLOR: '1', LANG: 'C' });
   expect(frame).not.toMatch(/\u001b\[3\d/);
+  expect(frame).toMatch(/^[\u0000-\u007f]*$/);
   expect(frame).toMatch(/pid 4711 \| \* sleeping/);
 });
 

@@ -150,6 +150,7 @@ class IcedDecoder implements Decoder {
     const lines: string[] = [];
     const formatter = new this.iced.Formatter(this.iced.FormatterSyntax.Gas);
     formatter.branchLeadingZeros = false;
+    formatter.uppercaseHex = false;
     try {
       this.walk(code, address, () => lines.push(formatter.format(this.current)));
     } finally {

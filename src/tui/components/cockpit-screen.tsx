@@ -7,10 +7,11 @@ import { useObserving } from '../hooks/use-observing.js';
 import { useOutbox } from '../hooks/use-outbox.js';
 import { useReadySearch } from '../hooks/use-ready-search.js';
 import { useScreenSize } from '../hooks/use-screen-size.js';
-import { GAP_COLUMNS, type Layout, layOutScreen } from '../layout.js';
+import { GAP_COLUMNS, LEAST, type Layout, layOutScreen } from '../layout.js';
 import type { Cockpit } from '../model/state.js';
 import type { Outside } from '../perform.js';
 import type { Store } from '../store.js';
+import { wrap } from '../text.js';
 import { useTheme } from '../theme.js';
 import { CrashBody } from './crash-body.js';
 import { Detail } from './detail.js';
@@ -41,6 +42,8 @@ export function CockpitScreen({
   useObserving(outside, cockpit.ended !== undefined, cockpit.view === 'output');
   useReadySearch(cockpit.rows);
   useOutbox(cockpit.outbox, outside);
+  if (cockpit.columns < LEAST.columns || cockpit.lines < LEAST.lines)
+    return <TooSmall columns={cockpit.columns} lines={cockpit.lines} />;
   return (
     <Box flexDirection="column" width={layout.columns}>
       <Header cockpit={cockpit} columns={layout.columns} />
@@ -49,6 +52,25 @@ export function CockpitScreen({
       </Box>
       <NewestEvents log={cockpit.log} columns={layout.columns} lines={layout.eventLines} />
       <Footer cockpit={cockpit} columns={layout.columns} />
+    </Box>
+  );
+}
+
+function TooSmall({
+  columns,
+  lines,
+}: {
+  readonly columns: number;
+  readonly lines: number;
+}): ReactNode {
+  const text = `The window is too small: make it ${LEAST.columns} by ${LEAST.lines}, or press q.`;
+  return (
+    <Box flexDirection="column">
+      {wrap(text, columns)
+        .slice(0, lines)
+        .map((line) => (
+          <Line key={line} columns={columns} parts={[{ text: line }]} />
+        ))}
     </Box>
   );
 }

@@ -31,7 +31,9 @@ export function afterCrashEvent(cockpit: Cockpit, event: CrashEvent, at: number)
     case 'crash-refused':
       return log(
         withCrash(
-          { ...cockpit, overlay: { kind: 'crash', value: undefined } },
+          cockpit.crash === undefined
+            ? cockpit
+            : { ...cockpit, overlay: { kind: 'crash', value: undefined } },
           { step: 'asking', refusal: `Cannot ${event.choice}: ${event.detail}` },
         ),
         'warning',
