@@ -22,6 +22,8 @@ interface Project {
   /** Commands that build it in its folder. */
   readonly commands: readonly string[];
   readonly program: string;
+  /** The file that is asked. */
+  readonly asked: string;
   /** What tells the flags, and where it says SCALE. */
   readonly told: string;
   readonly scale: readonly [right: string, wrong: string];
@@ -35,7 +37,21 @@ const PROJECTS: readonly Project[] = [
     origin: 'ninja',
     commands: [`${CMAKE} -S . -B build`, 'ninja -C build'],
     program: 'build/main',
+    asked: 'build/build.ninja',
     told: 'build/build.ninja',
+    scale: ['-DSCALE=7', '-DSCALE=9'],
+  },
+  {
+    name: 'CMake and make, without compile_commands.json',
+    origin: 'make',
+    commands: [
+      'rm Makefile src/Makefile',
+      'cmake -DCMAKE_BUILD_TYPE=RelWithDebInfo -S . -B build',
+      'make -C build',
+    ],
+    program: 'build/main',
+    asked: 'build/Makefile',
+    told: 'build/CMakeFiles/main.dir/flags.make',
     scale: ['-DSCALE=7', '-DSCALE=9'],
   },
   {
@@ -43,6 +59,7 @@ const PROJECTS: readonly Project[] = [
     origin: 'make',
     commands: ['make'],
     program: 'main',
+    asked: 'Makefile',
     told: 'src/Makefile',
     scale: ['(shell echo 7)', '(shell echo 9)'],
   },
@@ -51,6 +68,7 @@ const PROJECTS: readonly Project[] = [
     origin: 'compile_commands.json',
     commands: ['meson setup build', 'ninja -C build'],
     program: 'build/main',
+    asked: 'build/compile_commands.json',
     told: 'build/compile_commands.json',
     scale: ['-DSCALE=7', '-DSCALE=9'],
   },
@@ -59,6 +77,7 @@ const PROJECTS: readonly Project[] = [
     origin: 'ninja',
     commands: ['mkdir out', 'mv response.ninja out/build.ninja', 'ninja -C out main'],
     program: 'out/main',
+    asked: 'out/build.ninja',
     told: 'out/build.ninja',
     scale: ['-DSCALE=7', '-DSCALE=9'],
   },
@@ -130,7 +149,7 @@ describe.each(PROJECTS)('$name', (project) => {
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^Patched 1 function in .*\n {2}fifth /);
     expect(stdout).not.toMatch(/note:/);
-    expect(stderr).toContain(fixture.path(project.told.replace('src/', '')));
+    expect(stderr).toContain(fixture.path(project.asked));
     expect(stderr).toMatch(/^hcr: \/.*cc .*-DSCALE=7 .*work\.c$/m);
     expect(filesOf(fixture.directory)).toEqual(before);
     await target.waitForLine(EDITED);
