@@ -6,6 +6,7 @@ import {
   bodiesAt,
   entriesBetween,
   generationOf,
+  lineage,
   sharingBetween,
 } from '../patch/ledger.js';
 import { writesTo } from '../patch/plan.js';
@@ -72,10 +73,23 @@ export async function rollBack(
     ...base,
     generation: to,
     ...(hooks === undefined ? {} : { hooks }),
-    notes: [...notes, ...hookNotes],
+    notes: [...notes, ...valueNotes(ledger, to), ...hookNotes],
     timingsMs: watch.timings,
     pauseMicros,
   };
+}
+
+/** Whoever asked for new initial values may expect the old ones back. */
+function valueNotes(ledger: Ledger, to: number): string[] {
+  const kept = new Set(lineage(ledger, to));
+  const given = lineage(ledger, ledger.current)
+    .filter((generation) => !kept.has(generation))
+    .flatMap(({ initialisers = [], variables }) =>
+      initialisers.filter(({ address }) => variables.every(({ start }) => start !== address)),
+    );
+  return given.length === 0
+    ? []
+    : ['Variables that were given new initial values (HCR_RESET) keep what they hold.'];
 }
 
 function assertReachable(ledger: Ledger, to: number): void {

@@ -230,7 +230,8 @@ it('HCR_RESET gives a variable its edited initial value, once; HCR_KEEP says not
   const later = await reload(pid, [source, ...flags]);
   expect(later.functions.map(({ name }) => name)).toEqual(['answer']);
   expect(later.data?.reset).toEqual([]);
-  await rollBack(pid, ['--to', '0']);
+  const { notes } = await rollBack(pid, ['--to', '0']);
+  expect(notes.join()).toContain('keep what they hold');
   expect(Number((await readData(target))['limit'])).toBeGreaterThan(Number(after['limit']));
 
   shared.restore();
