@@ -291,6 +291,27 @@ it('calls nothing that is not the start of a function', async () => {
   await target.waitForLine(/^honest 1$/);
 });
 
+it('a hook that a fault hits is named, and the fault takes its course', async () => {
+  const text = LIAR.replace(/^LIE.*$/gm, '')
+    .replace('HCR_AFTER_RELOAD', 'HCR_BEFORE_RELOAD')
+    .replace(
+      'printf("honest',
+      '*(volatile char *)(long)(generation - generation) = 1; printf("honest',
+    );
+  using tree = new TemporaryTree({ 'liar.c': text });
+  const flags = ['-O0', '-g', '-DHCR_ENABLE', `-I${INCLUDE}`];
+  execFileSync('gcc', [...flags, '-o', tree.at('liar'), tree.at('liar.c')]);
+  await using target = await startTarget(tree.at('liar'));
+  await target.waitForLine(/^ready/);
+  tree.write('liar.c', text.replace('return 1', 'return 2'));
+  const refusal = await refusalOf([
+    ...['attach', target.pid, '--func', 'answer', '--cflags', flags.join(' ')],
+  ]);
+  expect(refusal).toMatchObject({ code: 'hook-failed', error: { hook: 'honest' } });
+  expect(refusal.message).toContain('was hit by SIGSEGV');
+  expect(await target.ended).toEqual({ code: null, signal: 'SIGSEGV' });
+});
+
 it('a program with hooks is right wherever hcr was killed', async () => {
   await using target = await startTarget(shared.program, ['nanosleep', '2']);
   await readTo(target, 1);
