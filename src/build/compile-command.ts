@@ -6,21 +6,13 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
 import type { BuildUser } from './build-user.js';
-import { askDatabases, flagsFromNamedDatabase } from './database-flags.js';
+import { askBuild, notAsked } from './ask-build.js';
 import { flagsFromDwarf } from './dwarf-flags.js';
 import { withoutFoldersNamed } from './include-fallback.js';
-import { isDirectory, isFile, realPath } from './file-kind.js';
+import { isFile, realPath } from './file-kind.js';
 import { findProgram, isSameProgram } from './find-program.js';
-import type {
-  BuildOrigin,
-  ConsultedSource,
-  FlagAnswer,
-  FlagQuestion,
-  FoundFlags,
-} from './found-flags.js';
+import type { BuildOrigin, ConsultedSource, FlagQuestion, FoundFlags } from './found-flags.js';
 import { decideLanguage, driverNames } from './language.js';
-import { askMake } from './make-flags.js';
-import { askNinja } from './ninja-flags.js';
 import { type Producer, parseProducer } from './producer-flags.js';
 import { splitShellWords } from './shell-words.js';
 import { type LocatedSource, locateSource } from './source-search.js';
@@ -158,98 +150,6 @@ function chooseCompiler(
   return { cc: findCompiler(names, process.cwd()), leading: [] };
 }
 
-interface BuildAnswer {
-  readonly origin: BuildOrigin;
-  readonly flags: FoundFlags;
-  readonly explanation: readonly string[];
-  /** Absent for what the user named. */
-  readonly place?: string;
-}
-
-/** What the build says, the first of those who know the source and were not refuted. */
-async function askBuild(
-  input: DiscoveryInput,
-  question: FlagQuestion,
-  explanation: string[],
-  consulted: ConsultedSource[],
-): Promise<BuildAnswer | undefined> {
-  const named = input.overrides.compileCommands;
-  if (named !== undefined) {
-    const { sources, hints, user } = question;
-    const flags = flagsFromNamedDatabase(named, sources, hints, explanation, user);
-    consulted.push({ origin: 'options', outcome: 'used', detail: `--compile-commands ${named}` });
-    return { origin: 'compile_commands.json', flags, explanation: [] };
-  }
-  const elsewhere: (BuildAnswer & { readonly place: string; readonly at: number })[] = [];
-  for (const origin of ORIGINS) {
-    if (input.isForeign === true && origin !== 'compile_commands.json') {
-      const detail = 'the program has a root of its own, and its paths mean nothing here';
-      consulted.push({ origin, outcome: 'not asked', detail });
-      continue;
-    }
-    let asked = 0;
-    for await (const answer of ASK[origin](question)) {
-      asked += 1;
-      const { place } = answer;
-      const pass = (detail: string): void => {
-        consulted.push({ origin, place, outcome: 'passed over', detail });
-        explanation.push(`passed over ${place}: ${detail}`);
-      };
-      const refutation = input.refuted?.get(place);
-      if ('reason' in answer) pass(answer.reason);
-      else if (refutation !== undefined) pass(refutation);
-      else if (ranElsewhere(answer.flags, input.unit)) {
-        elsewhere.push({ ...answer, at: consulted.length });
-        pass(
-          `its compiler runs in ${answer.flags.directory}, and that of the program ran elsewhere`,
-        );
-      } else return use(answer, explanation, consulted, consulted.length);
-    }
-    if (asked === 0) consulted.push({ origin, outcome: 'not found', detail: NOT_FOUND[origin] });
-  }
-  // Better than no macros at all; whether they are right, the code will tell.
-  const [first] = elsewhere;
-  return first === undefined ? undefined : use(first, explanation, consulted, first.at);
-}
-
-/** @param at where its line is, or comes, among those consulted */
-function use(
-  { origin, place, flags, explanation: why }: BuildAnswer & { readonly place: string },
-  explanation: string[],
-  consulted: ConsultedSource[],
-  at: number,
-): BuildAnswer {
-  explanation.push(`flags from ${NAMES[origin]}${place}`, ...why);
-  const detail = ['its command for the source', ...why].join('; ');
-  consulted[at] = { origin, place, outcome: 'used', detail };
-  return { origin, place, flags, explanation: why };
-}
-
-/** The compiler tells where it ran, which was in the build folder of one configuration. */
-function ranElsewhere({ directory }: FoundFlags, unit: UnitDescription | undefined): boolean {
-  if (unit === undefined || !isAbsolute(unit.compDir) || !isDirectory(unit.compDir)) return false;
-  return realPath(directory) !== realPath(unit.compDir);
-}
-
-const ORIGINS = ['compile_commands.json', 'ninja', 'make'] as const;
-const ASK: Readonly<
-  Record<BuildOrigin, (question: FlagQuestion) => AsyncIterable<FlagAnswer> | Iterable<FlagAnswer>>
-> = {
-  'compile_commands.json': askDatabases,
-  ninja: askNinja,
-  make: askMake,
-};
-const NAMES: Readonly<Record<BuildOrigin, string>> = {
-  'compile_commands.json': '',
-  ninja: "ninja's compilation database of ",
-  make: 'the dry run of ',
-};
-const NOT_FOUND: Readonly<Record<BuildOrigin, string>> = {
-  'compile_commands.json': 'none above the source or the program, nor in build folders there',
-  ninja: 'no build.ninja above the source or the program, nor in build folders there',
-  make: 'no makefile in the folder where the compiler ran, or above it',
-};
-
 /**
  * The name under which the build knew the source, when it still leads there from `directory`.
  * A name that the compiler would take for a flag is not one.
@@ -292,24 +192,6 @@ function consultedOptions({ source, cc, cflags }: BuildOverrides): ConsultedSour
     : [{ origin: 'options', outcome: 'used', detail: given.join(' ') }];
 }
 
-/** What comes after the source that answered. */
-function notAsked(
-  answer: BuildAnswer | undefined,
-  { compiler, version, flags }: Producer,
-  unit: UnitDescription | undefined,
-  consulted: readonly ConsultedSource[],
-): ConsultedSource[] {
-  if (answer === undefined) {
-    if (unit === undefined) return [];
-    const detail = `${compiler} ${version} recorded ${flags.length === 0 ? 'no flags' : flags.join(' ')}${compiler === 'gcc' ? ', and never records -D and -I' : ''}`;
-    return [{ origin: 'dwarf', outcome: 'used', detail }];
-  }
-  const detail = `${answer.origin} has the command`;
-  return [...ORIGINS, 'dwarf' as const]
-    .filter((origin) => !consulted.some((each) => each.origin === origin))
-    .map((origin) => ({ origin, outcome: 'not asked', detail }));
-}
-
 /**
  * Finds the command. Reads files, and asks ninja and make what they would run; changes nothing.
  *
@@ -345,7 +227,12 @@ export async function discoverCompileCommand(input: DiscoveryInput): Promise<Com
   const sources = [...new Set([source, place.source])];
   const consulted: ConsultedSource[] = [];
   const question = questionOf(input, sources, place, producer);
-  const answer = await askBuild(input, question, explanation, consulted);
+  const terms = {
+    named: overrides.compileCommands,
+    refuted: input.refuted,
+    isForeign: input.isForeign === true,
+  };
+  const answer = await askBuild(question, terms, explanation, consulted);
   const database = answer?.flags;
   const found =
     database?.args ??
@@ -394,7 +281,7 @@ export async function discoverCompileCommand(input: DiscoveryInput): Promise<Com
     consulted: [
       ...consultedOptions(overrides),
       ...consulted,
-      ...notAsked(answer, producer, unit, consulted),
+      ...notAsked(answer, question, consulted),
     ],
     guessesLevel,
     explanation,
