@@ -9,7 +9,7 @@ import type { Section } from '../elf/sections.js';
 import { isInitialiser } from '../link/live-unit.js';
 import type { Layout } from '../link/layout.js';
 import { type ObjectUnit, datumKind, isCode, objectsIn } from '../link/object-unit.js';
-import type { PreparedUnit } from './prepare-unit.js';
+import { type PreparedUnit, labelsOf } from './prepare-unit.js';
 
 /** @throws HcrError `function-not-patchable` that names the object */
 export function assertNoConstructors(layout: Layout, prepared: PreparedUnit): void {
@@ -21,9 +21,10 @@ export function assertNoConstructors(layout: Layout, prepared: PreparedUnit): vo
     const [object] = objectsIn(layout.unit.object, section);
     const scoped = object && layout.unit.scopedName(section, object.value);
     const [root] = prepared.roots;
+    const [brought] = labelsOf(prepared.brought, prepared.edited);
     throw new HcrError({
       code: 'function-not-patchable',
-      function: root?.label ?? root?.fn.name ?? '',
+      function: root?.label ?? root?.fn.name ?? brought ?? '',
       reason: `it uses ${scoped?.split('#')[1] ?? object?.name ?? section.name}, a new object that has to be constructed before main, together with all others of its file`,
       advice:
         'Write it as a static local, which is made at first use: static T &object() { static T made; return made; }',

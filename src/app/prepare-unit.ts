@@ -27,7 +27,7 @@ import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { type LinkedCode, linkedCode } from './linked-code.js';
 import { SignatureCheck, aliasesOf, assertNotFolded, checkRoots } from './root-checks.js';
-import { type PatchRoot, type Selection, selectRoots } from './select-roots.js';
+import { type PatchRoot, type Selection, selectRoots, labelOf } from './select-roots.js';
 
 /** A variable that gets its edited initial value. */
 export interface DataReset {
@@ -152,7 +152,7 @@ export function prepareUnit(
     ...neighbourNotes(leftAlone, selection),
     ...aliasNotes(roots, edited),
     ...renewedNotes(renewed, selection),
-    ...addedNotes(wanted, brought, states),
+    ...addedNotes(wanted, labelsOf(brought, edited), states),
     ...checks.problems.map(({ message }) => `Not refused, because of --unchecked: ${message}`),
   ];
   const { shared } = checks;
@@ -198,19 +198,23 @@ function renewedNotes({ owners }: RenewedClosures, selection: Selection): string
 
 function addedNotes(
   { added }: WantedUnit,
-  brought: readonly ElfSymbol[],
+  brought: readonly string[],
   states: readonly FunctionState[],
 ): string[] {
   if (added === undefined) return [];
   if (brought.length > 0)
-    return [`${added.source} is new to the program: linked in for ${listOf(brought)}.`];
+    return [`${added.source} is new to the program: linked in for ${brought.join(', ')}.`];
   return states.some((state) => state.live !== undefined)
     ? []
     : [`${added.source} is not part of the program, and nothing that was compiled needs it.`];
 }
 
-function listOf(symbols: readonly ElfSymbol[]): string {
-  return symbols.map(({ name }) => name).join(', ');
+/** What is brought, by its names in the source. */
+export function labelsOf(brought: readonly ElfSymbol[], edited: EditedUnit): string[] {
+  return brought.map(({ name }) => {
+    const fn = edited.unit.functions.find((each) => each.name === name);
+    return (fn && labelOf(edited, fn)) ?? name;
+  });
 }
 
 /** What earlier patches brought into the process, for this module. */

@@ -245,7 +245,8 @@ function isForwarder({ image }: RootInput, { live }: FunctionState): boolean {
   return code !== undefined && live.sizeBytes <= jumps.landingPadBytes(code) + jumps.nearBytes;
 }
 
-function labelOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
+/** The name of a function in the source, where its symbol has another. */
+export function labelOf(edited: EditedUnit, fn: ObjectFunction): string | undefined {
   const entry = edited.debugEntryOf(fn);
   return entry && sourceLabel(entry);
 }

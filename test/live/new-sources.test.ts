@@ -212,3 +212,88 @@ __attribute__((noipa)) int right(int x) { return x + count; }
     await target.waitForLine(ORIGINAL);
   });
 });
+
+describe('a C++ program that gets a new source', () => {
+  const MAIN = `#include <cstdio>
+#include <exception>
+#include <string>
+#include <unistd.h>
+std::string tell(int n);
+int main()
+{
+    for (int n = 0;; n++) {
+        try {
+            std::printf("%s\\n", tell(n).c_str());
+        } catch (const std::exception &e) {
+            std::printf("caught %s\\n", e.what());
+        }
+        std::fflush(stdout);
+        usleep(10000);
+    }
+}
+`;
+  const tellBy = (declaration: string, value: string): string => `#include <memory>
+#include <string>
+#include "shape.h"
+${declaration}
+__attribute__((noipa)) std::string tell(int n) { return ${value}; }
+`;
+  const FILES_OF_CXX = {
+    'main.cpp': MAIN,
+    'tell.cpp': tellBy('', 'n < 0 ? "" : "old"'),
+    'shape.h': 'struct Shape { virtual ~Shape() {} virtual int area() const = 0; };\n',
+  };
+  let program: InlineProgram;
+  let target: Target;
+  beforeAll(async () => {
+    program = await buildInline(FILES_OF_CXX, ['-O1', '-g'], 'g++');
+    target = await program.start();
+  });
+  afterAll(async () => {
+    await target[Symbol.asyncDispose]();
+    program[Symbol.dispose]();
+  });
+
+  it('calls its virtual functions, catches what they throw, and keeps its static locals', async () => {
+    program.write(
+      'square.cpp',
+      `#include <memory>
+#include <stdexcept>
+#include <vector>
+#include "shape.h"
+namespace geo {
+static std::vector<int> &seen() { static std::vector<int> all; return all; }
+struct Square : Shape {
+    int side;
+    explicit Square(int s) : side(s) {}
+    int area() const override { if (side == 3) throw std::runtime_error("three"); return side * side; }
+};
+std::unique_ptr<Shape> square(int side)
+{
+    if (seen().size() < 50) seen().push_back(side);
+    return std::make_unique<Square>(side);
+}
+int count() { return static_cast<int>(seen().size()); }
+}
+`,
+    );
+    const declaration = 'namespace geo { std::unique_ptr<Shape> square(int); int count(); }';
+    const value = 'std::to_string(geo::square(n % 4)->area()) + " " + std::to_string(geo::count())';
+    program.write('tell.cpp', tellBy(declaration, value));
+    const report = await reload(target.pid, ['tell.cpp'], { cwd: program.path });
+    expect(report.notes.join('\n')).toMatch(/linked in for .*geo::square\(int\)/);
+    await target.waitForLine(/^caught three$/);
+    await target.waitForLine(/^4 50$/);
+  });
+
+  it('is refused an object that would have to be constructed before main', async () => {
+    program.write(
+      'name.cpp',
+      '#include <string>\nstd::string made(3, char(97));\nstd::string named() { return made; }\n',
+    );
+    program.write('tell.cpp', tellBy('std::string named();', 'named() + std::to_string(n)'));
+    const refusal = await refusalOf(['reload', target.pid, program.at('tell.cpp')]);
+    expect(refusal).toMatchObject({ exitCode: 4, code: 'function-not-patchable' });
+    expect(refusal.message).toMatch(/^named\(\).* made, a new object/);
+  });
+});
