@@ -247,6 +247,13 @@ it('a compile_commands.json that is not of this build is passed over for what is
   expect(names(report)).toEqual(['fifth']);
   expect(report.notes.join('\n')).toMatch(/^Passed over .*build\/compile_commands\.json: /);
   await target.waitForLine(EDITED);
+  await rollBack(target.pid);
+  // One that does not even find the headers.
+  replaceIn(database, '-DSCALE=9', '-DSCALE=7');
+  replaceIn(database, '-I. ', '-Inowhere ');
+  const { functions, notes } = await reload(target.pid);
+  expect(names({ functions })).toEqual(['fifth']);
+  expect(notes.join('\n')).toMatch(/compile_commands\.json: .* does not find its headers/);
 });
 
 describe.runIf(IS_ROOT)('hcr as root', () => {
