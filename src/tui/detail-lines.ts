@@ -23,7 +23,8 @@ export function sourceLines(cockpit: Cockpit, columns: number): Lines {
   if (row.file === undefined) return say('Its source is not known: there is no debug information.');
   const inspection = cockpit.details.get(row.key);
   if (inspection === undefined) return say('…');
-  const { source } = inspection;
+  const { source, failure } = inspection;
+  if (failure !== undefined) return wrap(failure, columns - 4).flatMap(say);
   if (source === undefined) return say(`${row.file} is not here.`);
   const isEdited = source.rows.some(({ op }) => op !== 'same');
   const lead =

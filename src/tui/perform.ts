@@ -27,7 +27,10 @@ export interface Outside {
   quit(): void;
 }
 
-const NO_DETAIL: Inspection = { code: [], original: [], threads: [], source: undefined };
+function noDetail(error: unknown): Inspection {
+  const failure = error instanceof Error ? error.message : String(error);
+  return { code: [], original: [], threads: [], source: undefined, failure };
+}
 
 export function perform(task: Task, outside: Outside): void {
   const { engine, dispatch } = outside;
@@ -41,7 +44,7 @@ export function perform(task: Task, outside: Outside): void {
     case 'inspect': {
       const { row } = task;
       outside.inspections.run(async () => {
-        const detail = await engine.call('inspect', row).catch(() => NO_DETAIL);
+        const detail = await engine.call('inspect', row).catch(noDetail);
         dispatch({ type: 'inspected', key: row.key, detail });
       });
       return;

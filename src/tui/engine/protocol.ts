@@ -15,6 +15,8 @@ import type { SourceView } from './source-texts.js';
 /** All there is to see of one function. */
 export interface Inspection extends FunctionDetail {
   readonly source: SourceView | undefined;
+  /** Why it could not be looked at. */
+  readonly failure?: string;
 }
 
 /** What is seen of the process again and again. */

@@ -30,11 +30,13 @@ export function searchFor(cockpit: Cockpit, query: string): Cockpit {
   });
 }
 
-/** Asks for the details of the function that the cursor is on, unless they are there. */
+/** Asks for the details of the function that the cursor is on, unless they are there. What failed is
+ *  tried again. */
 export function inspectSelected(cockpit: Cockpit): Cockpit {
   const row = selectedRow(cockpit);
-  if (row === undefined || cockpit.details.has(row.key) || cockpit.ended !== undefined)
-    return cockpit;
+  if (row === undefined || cockpit.ended !== undefined) return cockpit;
+  const known = cockpit.details.get(row.key);
+  if (known !== undefined && known.failure === undefined) return cockpit;
   return request(cockpit, { kind: 'inspect', row });
 }
 
