@@ -5,6 +5,7 @@ import { render } from 'ink';
 import { debugAt, editSource } from '../app/foreground.js';
 import { stopOwnJob } from '../app/job-control.js';
 import type { PatchOptions } from '../app/report.js';
+import { isHcrError } from '../core/failure.js';
 import { CockpitScreen } from './components/cockpit-screen.js';
 import { type Engine, startEngine } from './engine/engine.js';
 import { Latest } from './latest.js';
@@ -57,6 +58,12 @@ async function letKeysGo(): Promise<void> {
   // A stream that was read on its `readable` does not flow, and says nothing when it is paused: but
   // only when it does the terminal is not read any more.
   stdin.emit('pause');
+}
+
+/** That the program has gone meanwhile is told by itself. */
+function whatFailed(error: unknown): string | undefined {
+  if (isHcrError(error, 'no-such-process')) return undefined;
+  return error instanceof Error ? error.message : String(error);
 }
 
 class Cockpit {
@@ -177,7 +184,7 @@ class Cockpit {
       return await work();
     };
     void give()
-      .catch(String)
+      .catch(whatFailed)
       .then((failure) => {
         if (this.isOver) return;
         this.show();
