@@ -1,4 +1,5 @@
 /** Collects what one translation unit keeps to itself in the live program. */
+import { resolve } from 'node:path';
 import { type Addr, type Vaddr, contains } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Unit } from '../dwarf/unit.js';
@@ -42,7 +43,15 @@ export function readLiveUnit(
   const owns = (address: Addr): boolean =>
     unit === undefined ||
     unit.ranges.some((range) => contains(range, fileAddress(module, address)));
-  return { module, name: sourceName, functions, objects, variables, owns };
+  const name = nameOf(module, unit, sourceName);
+  return { module, name, functions, objects, variables, owns };
+}
+
+/** Tells the unit from all others of the module, in the ledger too: what patches add to two sources of
+ *  one name is not the same. */
+function nameOf(module: LoadedModule, unit: Unit | undefined, sourceName: string): string {
+  const isAlone = module.file.symbols().localsOfFile(sourceName).length <= 1;
+  return unit === undefined || isAlone ? sourceName : resolve(unit.compDir ?? '/', unit.name);
 }
 
 function readVariables(module: LoadedModule, unit: Unit): Map<string, LiveVariable> {

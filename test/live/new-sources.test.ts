@@ -213,6 +213,44 @@ __attribute__((noipa)) int right(int x) { return x + count; }
   });
 });
 
+it('what two files of one name add to a program stays apart', async () => {
+  const side = (name: string, body: string, more = ''): string =>
+    `${more}__attribute__((noipa)) int ${name}(int x) { ${body} }\n`;
+  const files = {
+    'main.c': FILES['main.c'],
+    'show.c': FILES['show.c'],
+    'a/part.c': side(
+      'left',
+      'return x;',
+      'static int kept_a(int x) { return x; }\nint (*use_a)(int) = kept_a;\n',
+    ),
+    'b/part.c': side(
+      'right',
+      'return x;',
+      'static int kept_b(int x) { return x; }\nint (*use_b)(int) = kept_b;\n',
+    ),
+  };
+  using program = await buildInline(files);
+  await using target = await program.start();
+  await target.waitForLine(ORIGINAL);
+  const added = (factor: number): string =>
+    `static int base = ${factor};\n__attribute__((noipa)) static int added(int x) { return x * base; }\n`;
+  for (const [name, file, factor] of [
+    ['left', 'a/part.c', 10],
+    ['right', 'b/part.c', 100],
+  ] as const) {
+    const text = files[file];
+    program.write(
+      file,
+      added(factor) +
+        text.replace(`${name}(int x) { return x;`, `${name}(int x) { return added(x);`),
+    );
+    await reload(target.pid, [file], { cwd: program.path });
+  }
+  target.lines.skipArrived();
+  await target.waitForLine(/^30 400$/);
+});
+
 describe('a C++ program that gets a new source', () => {
   const MAIN = `#include <cstdio>
 #include <exception>
