@@ -5,6 +5,7 @@
  * would make the old objects again, and cannot be taken apart.
  */
 import { HcrError } from '../core/failure.js';
+import { SHT } from '../elf/constants.js';
 import type { Section } from '../elf/sections.js';
 import { isInitialiser } from '../link/live-unit.js';
 import type { Layout } from '../link/layout.js';
@@ -30,6 +31,39 @@ export function assertNoConstructors(layout: Layout, prepared: PreparedUnit): vo
         'Write it as a static local, which is made at first use: static T &object() { static T made; return made; }',
     });
   }
+}
+
+/**
+ * The functions of a source that is new to the program would have run before main, had it been there
+ * then; what they prepare is missed by all that is linked in of it.
+ * @throws HcrError `function-not-patchable` that names the first
+ */
+export function assertNothingRunsAtStart({ wanted, edited }: PreparedUnit): void {
+  const [name] = wanted.added === undefined ? [] : constructorsIn(edited.unit);
+  if (wanted.added === undefined || name === undefined) return;
+  throw new HcrError({
+    code: 'function-not-patchable',
+    function: name,
+    reason: `it is a constructor in ${wanted.added.source}, which is new to the program: it should have run before main`,
+    advice: 'Call it from code that runs when the file is first used, or restart the program.',
+  });
+}
+
+/** Names of functions that the source marks to run before main; not those with which the compiler
+ *  makes objects. */
+function constructorsIn({ object, functions }: ObjectUnit): string[] {
+  return object.sections
+    .filter(({ type }) => type === SHT.INIT_ARRAY || type === SHT.PREINIT_ARRAY)
+    .flatMap((list) => object.relocationsOf(list))
+    .flatMap(({ symbolIndex, addend }) => {
+      const symbol = object.symbols.at(symbolIndex);
+      const section = object.sectionOf(symbol);
+      return functions.filter(
+        (fn) => fn.section === section && fn.offset === symbol.value + addend,
+      );
+    })
+    .map(({ name }) => name)
+    .filter((name) => !isInitialiser(name));
 }
 
 /** Sections of variables that functions refer to which run before main. */

@@ -14,7 +14,7 @@ import type { NewNames } from '../link/new-names.js';
 import type { Block } from '../patch/ledger.js';
 import { contractOf } from './contracts.js';
 import { findRoom } from './find-room.js';
-import { assertNoConstructors } from './new-objects.js';
+import { assertNoConstructors, assertNothingRunsAtStart } from './new-objects.js';
 import type { ProcessImage } from './observe.js';
 import type { PlacedUnit } from './placed-unit.js';
 import type { WantedUnit } from './locate.js';
@@ -140,6 +140,7 @@ function layOutUnit(
   const asked = sectionsOf(brought, edited);
   const copied = prepared.resets.map(({ section }) => section);
   const layout = layOut(roots, asked, edited.unit, binder, machine, copied);
+  assertNothingRunsAtStart(prepared);
   assertNoConstructors(layout, prepared);
   assertDataIsKnown(layout, prepared);
   assertUnwindable(image, layout, prepared, decoder);

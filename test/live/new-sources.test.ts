@@ -154,6 +154,15 @@ __attribute__((noipa)) int right(int x) { return x + count; }
     await target.waitForLine(/^36 4$/);
   });
 
+  it('is refused a file with a function that should have run before main', async () => {
+    const early = '__attribute__((constructor)) static void early(void) { factor = 7; }\n';
+    program.write('area.c', AREA.replace(/\n/, `\n${early}`));
+    program.write('left.c', LEFT_CALLS);
+    const refusal = await refusalOf(['reload', target.pid, program.at('left.c')]);
+    expect(refusal).toMatchObject({ exitCode: 4, code: 'function-not-patchable' });
+    expect(refusal.message).toMatch(/^early .*constructor in .*area\.c/);
+  });
+
   it('keeps a saved file waiting until the file is saved that defines what it calls', async () => {
     await using watch = await startWatch(target.pid);
     program.write('left.c', LEFT_CALLS.replaceAll('area', 'late'));
