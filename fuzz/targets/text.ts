@@ -1,5 +1,5 @@
 /** Text from a process, a build or a binary. The first byte of an input tells what it is. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sortCompileArguments } from '../../src/build/compile-arguments.js';
@@ -46,14 +46,18 @@ function libraryCache(): Buffer {
   return Buffer.concat([header, ...entries, Buffer.from(`${names.join('\0')}\0`)]);
 }
 
-let folderOnce: string | undefined;
-
-/** The readers of these take a path. */
-function fileWith(name: string, bytes: Uint8Array): string {
-  folderOnce ??= mkdtempSync(join(tmpdir(), 'hcr-fuzz-text-'));
-  const path = join(folderOnce, name);
-  writeFileSync(path, bytes);
-  return path;
+/** For readers that take a path: the file is there for as long as one reads. */
+function inFile(name: string, read: (path: string) => unknown): Reader['read'] {
+  return (bytes) => {
+    const folder = mkdtempSync(join(tmpdir(), 'hcr-fuzz-'));
+    try {
+      const path = join(folder, name);
+      writeFileSync(path, bytes);
+      return read(path);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
 }
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
@@ -87,10 +91,9 @@ const READERS: readonly Reader[] = [
   },
   {
     seeds: ['-O2 -c @words \'a b\' \\x "q" @words'],
-    read: (bytes) => {
-      const path = fileWith('words', bytes);
-      return expandResponseFiles(['cc', '@words', `@${path}`], join(path, '..'));
-    },
+    read: inFile('words', (path) =>
+      expandResponseFiles(['cc', '@words', `@${path}`], join(path, '..')),
+    ),
   },
   {
     seeds: ['unit: a.c b\\ c.h \\\n d$$e.h \\# x'],
@@ -100,7 +103,7 @@ const READERS: readonly Reader[] = [
     seeds: [
       '[{"directory":"/src","file":"a.c","command":"cc -c a.c","output":"a.o"},{"file":"a.c","arguments":["cc","-c","a.c"]}]',
     ],
-    read: (bytes) => readEntriesFor(fileWith('compile_commands.json', bytes), '/src/a.c'),
+    read: inFile('compile_commands.json', (path) => readEntriesFor(path, '/src/a.c')),
   },
   { seeds: [libraryCache()], read: (bytes) => readLibraryCache(bytes) },
   {
