@@ -1,6 +1,6 @@
 /** Room in the target for a further generation, from those that nothing refers to any more. */
 import { offsetBy } from '../core/address.js';
-import { encodedBytes } from '../patch/ledger-codec.js';
+import { encodedBytes, plainBytes } from '../patch/ledger-codec.js';
 import type { GenerationRecord, Ledger } from '../patch/ledger.js';
 import { forgetRetired, rangesOf, retire, supersededGenerations } from '../patch/retire.js';
 import { LEDGER_SLOT_BYTES } from '../ptrace/patch-area.js';
@@ -42,10 +42,10 @@ export function shortenLedger(image: ProcessImage): void {
   const { store } = image;
   if (encodedBytes(store.ledger) < LEDGER_FULL_BYTES) return;
   let ledger = forgetRetired(store.ledger);
-  const excess = encodedBytes(ledger) - LEDGER_ROOMY_BYTES;
+  const excess = 1 - LEDGER_ROOMY_BYTES / encodedBytes(ledger);
   if (excess > 0) {
     const free = unreferenced(image, supersededGenerations(ledger), SEARCH_FOR_RECORDS_BYTES);
-    ledger = forgetRetired(retireAll(ledger, oldestOf(free, excess)));
+    ledger = forgetRetired(retireAll(ledger, oldestOf(free, excess * plainBytes(ledger))));
   }
   if (ledger !== store.ledger) store.save(ledger);
 }
@@ -81,12 +81,12 @@ function unreferenced(
   return generations.filter(({ number }) => found.has(number));
 }
 
-/** The oldest generations whose records take so many bytes. */
+/** The oldest generations whose records take so many bytes before they are compressed. */
 function oldestOf(generations: readonly GenerationRecord[], bytes: number): GenerationRecord[] {
   let sum = 0;
   return generations.filter((generation) => {
     const isNeeded = sum < bytes;
-    sum += JSON.stringify(generation).length;
+    sum += plainBytes(generation);
     return isNeeded;
   });
 }

@@ -6,7 +6,7 @@
  * slot, so the record is whole whenever hcr is killed. The program can write here too, by accident
  * or on purpose: everything is checked, and what does not fit is `ledger-corrupt`.
  */
-import { crc32 } from 'node:zlib';
+import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import { type Addr, addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PARTS, type Part } from '../core/part.js';
@@ -32,6 +32,13 @@ const MAGIC = 0x3167_6465_6c72_6368n;
 export const SLOT_HEADER_BYTES = 32;
 const OFFSET = { magic: 0, sequence: 8, lengthBytes: 16, checksum: 24 } as const;
 
+/** Of JSON; a longer record is compressed. Its many names and addresses shrink to a fifth. */
+const MAX_PLAIN_BYTES = 1 << 16;
+/** Of a record that is taken out of a slot. */
+const MAX_RECORD_BYTES = 1 << 26;
+/** How JSON begins, and nothing that zlib writes. @see RFC 1950, 2.2 */
+const OPENING_BRACE = 0x7b;
+
 /** The content of a slot. Its payload starts after the header. */
 export interface Slot {
   readonly sequence: number;
@@ -40,7 +47,7 @@ export interface Slot {
 
 /** @throws HcrError `out-of-memory` when the record does not fit the slot */
 export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
-  const payload = Buffer.from(JSON.stringify(slot.ledger, replacer), 'utf8');
+  const payload = payloadOf(slot.ledger);
   if (SLOT_HEADER_BYTES + payload.length > slotBytes) {
     throw new HcrError({
       code: 'out-of-memory',
@@ -58,7 +65,25 @@ export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
 
 /** What the record takes of a slot. */
 export function encodedBytes(ledger: Ledger): number {
-  return SLOT_HEADER_BYTES + Buffer.byteLength(JSON.stringify(ledger, replacer), 'utf8');
+  return SLOT_HEADER_BYTES + payloadOf(ledger).length;
+}
+
+/** What it is before it is compressed. */
+export function plainBytes(record: Ledger | GenerationRecord): number {
+  return Buffer.byteLength(JSON.stringify(record, replacer), 'utf8');
+}
+
+function payloadOf(ledger: Ledger): Uint8Array {
+  const plain = Buffer.from(JSON.stringify(ledger, replacer), 'utf8');
+  return plain.length <= MAX_PLAIN_BYTES ? plain : deflateSync(plain, { level: 1 });
+}
+
+function textIn(payload: Uint8Array): string {
+  const plain =
+    payload[0] === OPENING_BRACE
+      ? payload
+      : inflateSync(payload, { maxOutputLength: MAX_RECORD_BYTES });
+  return Buffer.from(plain).toString('utf8');
 }
 
 /** The record in a slot; undefined when the slot was never, or not wholly, written.
@@ -73,7 +98,7 @@ export function decodeSlot(bytes: Uint8Array, pid: number): Slot | undefined {
   const checksum = crc32(payload, crc32(buffer.subarray(0, OFFSET.checksum)));
   if (buffer.readUInt32LE(OFFSET.checksum) !== checksum) return undefined;
   try {
-    const ledger = readLedger(JSON.parse(payload.toString('utf8')));
+    const ledger = readLedger(JSON.parse(textIn(payload)));
     return { sequence: count(Number(buffer.readBigUInt64LE(OFFSET.sequence))), ledger };
   } catch (error) {
     throw new HcrError({ code: 'ledger-corrupt', pid, detail: String(error) }, { cause: error });

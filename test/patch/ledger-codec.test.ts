@@ -1,4 +1,5 @@
-import { crc32 } from 'node:zlib';
+import { createHash } from 'node:crypto';
+import { crc32, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addr } from '../../src/core/address.js';
@@ -11,6 +12,7 @@ import {
   encodeSlot,
   isBlank,
 } from '../../src/patch/ledger-codec.js';
+import { LEDGER_SLOT_BYTES } from '../../src/ptrace/patch-area.js';
 import { arbitraryLedger } from './arbitrary-ledger.js';
 
 const SLOT_BYTES = 1 << 18;
@@ -50,6 +52,49 @@ function forge(payload: string | Uint8Array, sequence = 1n): Uint8Array {
   return bytes;
 }
 
+function thousandsOfFunctions(generations: number): Ledger {
+  const sizeBytes = 1 << 24;
+  const start = addr(0x7000_0000);
+  const code = addr(start + 0x2000);
+  const parts = {
+    data: { start, end: addr(start + 0x1000) },
+    readonly: { start: addr(start + 0x1000), end: code },
+    code: { start: code, end: addr(start + sizeBytes) },
+  };
+  const functions = Array.from({ length: 1000 }, (_, index) => ({
+    name: `function_${index}`,
+    module: '/srv/programs/a-program-with-many-functions',
+    entry: addr(0x40_0000 + 64 * index),
+  }));
+  const bytes = Uint8Array.of(0x55, 0x48, 0x89, 0xe5, 0x90);
+  return {
+    ...EMPTY_LEDGER,
+    areas: [{ start, sizeBytes, parts }],
+    entries: functions.map((site) => ({
+      ...site,
+      sizeBytes: 64,
+      originals: [{ address: site.entry, bytes }],
+      branchesBack: false,
+    })),
+    generations: Array.from({ length: generations }, (_, parent) => ({
+      number: parent + 1,
+      parent,
+      publishedAt: '2026-11-21T20:00:00.000Z',
+      bodies: functions.map((site, index) => {
+        const body = addr(code + 64 * (1000 * parent + index));
+        const fingerprint = createHash('sha256').update(`${body}`).digest('base64');
+        const place = { start: body, sizeBytes: 64, cold: [], target: body };
+        return { ...site, ...place, fingerprint, reason: 'requested' as const };
+      }),
+      blocks: [],
+      variables: [],
+      frameIndexes: [],
+      retired: false,
+    })),
+    current: generations,
+  };
+}
+
 describe('a ledger slot', () => {
   it('gives back every ledger that was put into it', () => {
     fc.assert(
@@ -73,6 +118,19 @@ describe('a ledger slot', () => {
         expect(isHcrError(refusal, 'out-of-memory')).toBe(true);
       }),
     );
+  });
+
+  it('holds many patches of a thousand functions each', () => {
+    const ledger = thousandsOfFunctions(5);
+    const slot = encodeSlot({ sequence: 1, ledger }, LEDGER_SLOT_BYTES);
+    expect(slot.length).toBeLessThan(LEDGER_SLOT_BYTES * 0.75);
+    expect(decode(inSlot(slot))).toEqual({ sequence: 1, ledger });
+  });
+
+  it('holds no more than hcr ever writes, however it is compressed', () => {
+    expect(decode(inSlot(forge(deflateSync(Buffer.alloc(65 << 20, ' ')))))).toBe('corrupt');
+    expect(decode(inSlot(forge(deflateSync(Buffer.from('{"areas":1}')))))).toBe('corrupt');
+    expect(decode(inSlot(forge(Uint8Array.of(0x78, 1, 2, 3))))).toBe('corrupt');
   });
 
   it('holds nothing while it is blank', () => {
