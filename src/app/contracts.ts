@@ -20,59 +20,95 @@ import type { PreparedUnit } from './prepare-unit.js';
 import type { PatchRoot } from './select-roots.js';
 import { coldParts } from './record-generation.js';
 
-/** @returns undefined when a plain jump will do
- *  @throws HcrError `function-not-patchable` when a stub is needed and cannot be had */
-export function contractOf(
-  image: ProcessImage,
-  placed: PlacedUnit,
-  root: PatchRoot,
-  decoder: Decoder,
-): KeepingNeed | undefined {
-  const { prepared } = placed;
-  const entry = root.live.address;
-  const contract = callerContract(
-    decoder,
-    codeBefore(image, prepared, entry),
-    codeAfter(image, placed),
-    entry,
-  );
-  const returned = returnedBy(image, prepared.edited.debugEntryOf(root.fn)) ?? decoder.returned;
-  const keep = contract.keep & ~returned;
-  if (keep === 0n && !contract.realign) return undefined;
-  if (hasStackArguments(image, prepared.edited.debugEntryOf(root.fn))) {
-    const what =
-      keep === 0n
-        ? 'the stack need not be aligned'
-        : `it leaves ${decoder.namesOf(keep).join(', ')} alone`;
-    throw new HcrError({
-      code: 'function-not-patchable',
-      function: root.fn.name,
-      reason: `its callers were compiled knowing that ${what}, which the new code does not keep to, and it may take arguments on the stack`,
-      advice:
-        'Build the program with -fno-ipa-ra -mincoming-stack-boundary=4, or put the change into a function it calls.',
-    });
-  }
-  return { keep };
+interface BodyCode {
+  readonly start: Addr;
+  readonly code: Uint8Array;
 }
 
-/** The code as the compilers of callers knew it: the program's, and that of each generation whose
- *  bodies may still run and call the function. */
-function codeBefore(image: ProcessImage, prepared: PreparedUnit, entry: Addr): ModuleCode[] {
-  const { ledger } = image.store;
-  const { patterns } = image.target.machine;
-  const states = [moduleCode(image, prepared, unitFunctions(prepared), [], image.target.memory)];
-  const runnable = runnableGenerations(ledger);
-  for (const generation of ledger.generations) {
-    if (!runnable.has(generation.number)) continue;
-    const calls = generation.bodies.some(({ start, sizeBytes }) => {
-      const code = image.target.memory.tryRead(start, sizeBytes);
-      return code !== undefined && patterns.branchesTo(code, entry - start);
-    });
-    if (!calls) continue;
-    const redirected = [...bodiesAt(ledger, generation.number).values()].map(redirectOf);
-    states.push(moduleCode(image, prepared, [], redirected, image.target.memory));
+/** A generation of which a body may still run. */
+interface RunnableGeneration {
+  readonly bodies: readonly BodyCode[];
+  /** Read when a body turns out to call what is patched. */
+  readonly state: () => ModuleCode;
+}
+
+/** What the callers of a unit's functions count on. What is the same for all functions is read once. */
+export class UnitContracts {
+  private readonly image: ProcessImage;
+  private readonly prepared: PreparedUnit;
+  private readonly decoder: Decoder;
+  private readonly after: ModuleCode;
+  private readonly original: ModuleCode;
+  private readonly generations: readonly RunnableGeneration[];
+
+  constructor(image: ProcessImage, placed: PlacedUnit, decoder: Decoder) {
+    const { prepared } = placed;
+    const { memory } = image.target;
+    this.image = image;
+    this.prepared = prepared;
+    this.decoder = decoder;
+    this.after = codeAfter(image, placed);
+    this.original = moduleCode(image, prepared, unitFunctions(prepared), [], memory);
+    this.generations = runnableGenerationsOf(image, prepared);
   }
-  return states;
+
+  /** @returns undefined when a plain jump will do
+   *  @throws HcrError `function-not-patchable` when a stub is needed and cannot be had */
+  of(root: PatchRoot): KeepingNeed | undefined {
+    const { image, prepared, decoder } = this;
+    const entry = root.live.address;
+    const contract = callerContract(decoder, this.before(entry), this.after, entry);
+    const returned = returnedBy(image, prepared.edited.debugEntryOf(root.fn)) ?? decoder.returned;
+    const keep = contract.keep & ~returned;
+    if (keep === 0n && !contract.realign) return undefined;
+    if (hasStackArguments(image, prepared.edited.debugEntryOf(root.fn))) {
+      const what =
+        keep === 0n
+          ? 'the stack need not be aligned'
+          : `it leaves ${decoder.namesOf(keep).join(', ')} alone`;
+      throw new HcrError({
+        code: 'function-not-patchable',
+        function: root.fn.name,
+        reason: `its callers were compiled knowing that ${what}, which the new code does not keep to, and it may take arguments on the stack`,
+        advice:
+          'Build the program with -fno-ipa-ra -mincoming-stack-boundary=4, or put the change into a function it calls.',
+      });
+    }
+    return { keep };
+  }
+
+  /** The code as the compilers of callers knew it: the program's, and that of each generation whose
+   *  bodies may still run and call the function. */
+  private before(entry: Addr): ModuleCode[] {
+    const { patterns } = this.image.target.machine;
+    const calling = this.generations.filter(({ bodies }) =>
+      bodies.some(({ start, code }) => patterns.branchesTo(code, entry - start)),
+    );
+    return [this.original, ...calling.map(({ state }) => state())];
+  }
+}
+
+function runnableGenerationsOf(image: ProcessImage, prepared: PreparedUnit): RunnableGeneration[] {
+  const { store, target } = image;
+  const { ledger } = store;
+  const runnable = runnableGenerations(ledger);
+  return ledger.generations
+    .filter(({ number }) => runnable.has(number))
+    .map(({ number, bodies }) => {
+      let known: ModuleCode | undefined;
+      return {
+        bodies: bodies.flatMap(({ start, sizeBytes }) => {
+          const code = target.memory.tryRead(start, sizeBytes);
+          return code === undefined ? [] : [{ start, code }];
+        }),
+        state: () => {
+          const redirected = (): RedirectedCode[] =>
+            [...bodiesAt(ledger, number).values()].map(redirectOf);
+          known ??= moduleCode(image, prepared, [], redirected(), target.memory);
+          return known;
+        },
+      };
+    });
 }
 
 /** The code as it will be: new bodies in place, where they have been linked but not yet put. */
@@ -80,13 +116,13 @@ function codeAfter(image: ProcessImage, placed: PlacedUnit): ModuleCode {
   const { ledger } = image.store;
   const { prepared, image: linked } = placed;
   const live = bodiesAt(ledger, ledger.current);
-  const redirected = [...live.values()]
-    .filter(({ entry }) => !prepared.roots.some((root) => root.live.address === entry))
-    .map(redirectOf);
+  const roots = new Map(prepared.roots.map((root) => [root.fn, root]));
+  const changing = new Set(prepared.roots.map((root) => root.live.address));
+  const redirected = [...live.values()].filter(({ entry }) => !changing.has(entry)).map(redirectOf);
   for (const fn of prepared.edited.unit.functions) {
     const start = linked.addressOf(fn);
     if (start === undefined || fn.name.endsWith('.cold')) continue;
-    const root = prepared.roots.find((candidate) => candidate.fn === fn);
+    const root = roots.get(fn);
     const ranges = [rangeAt(start, fn.sizeBytes), ...coldParts(placed, fn)];
     redirected.push({ entry: root?.live.address ?? start, ranges });
   }

@@ -12,7 +12,7 @@ import { type KeepingNeed, type Layout, layOut } from '../link/layout.js';
 import { type PartStarts, linkAt } from '../link/link.js';
 import type { NewNames } from '../link/new-names.js';
 import type { Block } from '../patch/ledger.js';
-import { contractOf } from './contracts.js';
+import { UnitContracts } from './contracts.js';
 import { findRoom } from './find-room.js';
 import { assertNoConstructors, assertNothingRunsAtStart } from './new-objects.js';
 import type { ProcessImage } from './observe.js';
@@ -97,9 +97,10 @@ function placeOnce(
   for (const prepared of units) {
     const taken = placed.flatMap((unit) => unit.blocks);
     const plain = placeUnit(image, prepared, new Map(), taken, decoder, dryRun);
+    const contracts = new UnitContracts(image, plain, decoder);
     const needs = new Map<PatchRoot, KeepingNeed>();
     for (const root of prepared.roots) {
-      const need = contractOf(image, plain, root, decoder);
+      const need = contracts.of(root);
       if (need !== undefined) needs.set(root, need);
     }
     placed.push(

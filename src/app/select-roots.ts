@@ -1,4 +1,5 @@
 /** Which functions of a freshly compiled unit go live. */
+import type { Addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { accountsForAll, parameterHomes } from '../dwarf/parameter-homes.js';
 import { identityOf, sourceLabel } from '../dwarf/source-name.js';
@@ -140,7 +141,8 @@ function mayHaveChanged(states: readonly FunctionState[], name: string): boolean
  */
 function isCalledAlike(input: RootInput, { fn, live }: FunctionState): boolean {
   if (live === undefined) return false;
-  if (callersOf(input, live).every(({ comparison }) => comparison.same)) return true;
+  if (callersOf(input, runningCode(input), live).every(({ comparison }) => comparison.same))
+    return true;
   const before = debugEntryAt(input.wanted.unit, input.wanted.module, live.address);
   const after = input.edited.debugEntryOf(fn);
   const [homesBefore, homesAfter] = [
@@ -155,18 +157,30 @@ function isCalledAlike(input: RootInput, { fn, live }: FunctionState): boolean {
   );
 }
 
-/** Functions of the unit whose running code branches to the entry of another. */
-function callersOf({ states, image }: RootInput, callee: LiveSymbol): FunctionState[] {
-  const { patterns } = image.target.machine;
-  const { original } = image;
-  return states.filter(({ live }) => {
-    const code = live && original.tryRead(live.address, live.sizeBytes);
-    return (
-      code !== undefined &&
-      live !== undefined &&
-      patterns.branchesTo(code, callee.address - live.address)
-    );
+interface RunningCode {
+  readonly state: FunctionState;
+  readonly start: Addr;
+  readonly code: Uint8Array;
+}
+
+function runningCode({ states, image }: RootInput): RunningCode[] {
+  return states.flatMap((state) => {
+    const start = state.live?.address;
+    const code = state.live && image.original.tryRead(state.live.address, state.live.sizeBytes);
+    return start === undefined || code === undefined ? [] : [{ state, start, code }];
   });
+}
+
+/** Functions of the unit whose running code branches to the entry of another. */
+function callersOf(
+  { image }: RootInput,
+  running: readonly RunningCode[],
+  callee: LiveSymbol,
+): FunctionState[] {
+  const { patterns } = image.target.machine;
+  return running
+    .filter(({ start, code }) => patterns.branchesTo(code, callee.address - start))
+    .map(({ state }) => state);
 }
 
 function assertDefined({ edited, states }: RootInput, name: string): void {
@@ -218,14 +232,16 @@ function hostFunctions(input: RootInput, names: readonly string[]): Set<string> 
   const clones = [...live.functions.values()].filter(
     ({ name }) => isCompilerMade(name) && !isColdPart(name) && names.includes(sourceName(name)),
   );
+  const running = runningCode(input);
   for (const clone of clones) {
-    for (const { fn } of callersOf(input, clone))
+    for (const { fn } of callersOf(input, running, clone))
       if (!names.includes(sourceName(fn.name))) host(fn.name);
   }
+  const forwarders = running.filter((each) => isForwarder(input, each));
+  const wantedNames = new Set(names);
   for (const { fn, live: entry } of input.states) {
-    if (entry === undefined || !names.includes(fn.name)) continue;
-    for (const caller of callersOf(input, entry))
-      if (isForwarder(input, caller)) host(caller.fn.name);
+    if (entry === undefined || !wantedNames.has(fn.name)) continue;
+    for (const caller of callersOf(input, forwarders, entry)) host(caller.fn.name);
   }
   return hosts;
 }
@@ -238,11 +254,9 @@ function identitiesOf({ wanted, edited }: RootInput, { fn, live }: FunctionState
 }
 
 /** A function with the same code as another may have been made a mere jump to it. */
-function isForwarder({ image }: RootInput, { live }: FunctionState): boolean {
-  if (live === undefined) return false;
+function isForwarder({ image }: RootInput, { code }: RunningCode): boolean {
   const { jumps } = image.target.machine;
-  const code = image.original.tryRead(live.address, live.sizeBytes);
-  return code !== undefined && live.sizeBytes <= jumps.landingPadBytes(code) + jumps.nearBytes;
+  return code.length <= jumps.landingPadBytes(code) + jumps.nearBytes;
 }
 
 /** The name of a function in the source, where its symbol has another. */

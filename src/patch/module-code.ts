@@ -42,9 +42,9 @@ export class ModuleCode implements CodeSource {
   }
 
   functionAt(address: Addr): FunctionCode | undefined {
-    const redirect = this.input.redirected.find(
-      ({ entry, ranges }) => entry === address || ranges.some((range) => contains(range, address)),
-    );
+    const redirect =
+      this.redirects.get(address) ??
+      this.input.redirected.find(({ ranges }) => ranges.some((range) => contains(range, address)));
     const entry = redirect?.entry ?? this.symbolAt(address)?.address;
     if (entry === undefined) return undefined;
     if (!this.functions.has(entry)) this.functions.set(entry, this.read(entry));
