@@ -1,6 +1,6 @@
 /** Room in the target for a further generation, from those that nothing refers to any more. */
 import { offsetBy } from '../core/address.js';
-import { encodedBytes, plainBytes } from '../patch/ledger-codec.js';
+import { plainBytes } from '../patch/ledger-codec.js';
 import type { GenerationRecord, Ledger } from '../patch/ledger.js';
 import { forgetRetired, rangesOf, retire, supersededGenerations } from '../patch/retire.js';
 import { LEDGER_SLOT_BYTES } from '../ptrace/patch-area.js';
@@ -40,12 +40,12 @@ export function retireForRoom(image: ProcessImage, fits: (ledger: Ledger) => boo
 /** Shortens the record when its place in the target gets full. */
 export function shortenLedger(image: ProcessImage): void {
   const { store } = image;
-  if (encodedBytes(store.ledger) < LEDGER_FULL_BYTES) return;
+  if (plainBytes(store.ledger) < LEDGER_FULL_BYTES) return;
   let ledger = forgetRetired(store.ledger);
-  const excess = 1 - LEDGER_ROOMY_BYTES / encodedBytes(ledger);
+  const excess = plainBytes(ledger) - LEDGER_ROOMY_BYTES;
   if (excess > 0) {
     const free = unreferenced(image, supersededGenerations(ledger), SEARCH_FOR_RECORDS_BYTES);
-    ledger = forgetRetired(retireAll(ledger, oldestOf(free, excess * plainBytes(ledger))));
+    ledger = forgetRetired(retireAll(ledger, oldestOf(free, excess)));
   }
   if (ledger !== store.ledger) store.save(ledger);
 }
@@ -81,7 +81,7 @@ function unreferenced(
   return generations.filter(({ number }) => found.has(number));
 }
 
-/** The oldest generations whose records take so many bytes before they are compressed. */
+/** The oldest generations whose records take so many bytes. */
 function oldestOf(generations: readonly GenerationRecord[], bytes: number): GenerationRecord[] {
   let sum = 0;
   return generations.filter((generation) => {

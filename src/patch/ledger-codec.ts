@@ -32,8 +32,9 @@ const MAGIC = 0x3167_6465_6c72_6368n;
 export const SLOT_HEADER_BYTES = 32;
 const OFFSET = { magic: 0, sequence: 8, lengthBytes: 16, checksum: 24 } as const;
 
-/** Of JSON; a longer record is compressed. Its many names and addresses shrink to a fifth. */
-const MAX_PLAIN_BYTES = 1 << 16;
+/** Of JSON; a longer record, of a patch of very many functions, is compressed. Its many names and
+ *  addresses shrink to a fifth. */
+const MAX_PLAIN_BYTES = 384 << 10;
 /** Of a record that is taken out of a slot. */
 const MAX_RECORD_BYTES = 1 << 26;
 /** How JSON begins, and nothing that zlib writes. @see RFC 1950, 2.2 */
@@ -63,12 +64,7 @@ export function encodeSlot(slot: Slot, slotBytes: number): Uint8Array {
   return bytes;
 }
 
-/** What the record takes of a slot. */
-export function encodedBytes(ledger: Ledger): number {
-  return SLOT_HEADER_BYTES + payloadOf(ledger).length;
-}
-
-/** What it is before it is compressed. */
+/** What a record takes of a slot, unless it is so long that it is compressed. */
 export function plainBytes(record: Ledger | GenerationRecord): number {
   return Buffer.byteLength(JSON.stringify(record, replacer), 'utf8');
 }

@@ -155,12 +155,12 @@ __attribute__((noipa)) int right(int x) { return x + count; }
   });
 
   it('is refused a file with a function that should have run before main', async () => {
-    const early = '__attribute__((constructor)) static void early(void) { factor = 7; }\n';
-    program.write('area.c', AREA.replace(/\n/, `\n${early}`));
-    program.write('left.c', LEFT_CALLS);
+    const early = '__attribute__((constructor)) static void early(void) { ready = 7; }\n';
+    program.write('early.c', `static int ready;\n${early}int prepared(void) { return ready; }\n`);
+    program.write('left.c', 'int prepared(void);\nint left(int x) { return x + prepared(); }\n');
     const refusal = await refusalOf(['reload', target.pid, program.at('left.c')]);
     expect(refusal).toMatchObject({ exitCode: 4, code: 'function-not-patchable' });
-    expect(refusal.message).toMatch(/^early .*constructor in .*area\.c/);
+    expect(refusal.message).toMatch(/^early .*constructor in .*early\.c/);
   });
 
   it('keeps a saved file waiting until the file is saved that defines what it calls', async () => {

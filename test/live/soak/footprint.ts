@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ProcessImage } from '../../../src/app/observe.js';
-import { encodedBytes } from '../../../src/patch/ledger-codec.js';
+import { plainBytes } from '../../../src/patch/ledger-codec.js';
 import { usedBytes } from '../../../src/patch/ledger.js';
 
 export interface Footprint {
@@ -48,7 +48,7 @@ export function takeFootprint(pid: number, patches: number): Footprint {
       threads: field('Threads'),
     },
     ledger: {
-      bytes: encodedBytes(ledger),
+      bytes: plainBytes(ledger),
       generations: ledger.generations.length,
       areas: ledger.areas.length,
       usedBytes: usedBytes(ledger),
