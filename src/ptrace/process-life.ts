@@ -57,10 +57,14 @@ export class ProcessLife implements Disposable {
   /** Where which files are mapped as code: exec gives another list, for the addresses are random. */
   private modulesNow(): string | undefined {
     try {
-      return readFileSync(`/proc/${idInProc(this.pid) ?? this.pid}/maps`, 'latin1')
-        .split('\n')
-        .filter((line) => /^\S+ ..x. .*\/(?!memfd:)/.test(line))
-        .join('\n');
+      return (
+        readFileSync(`/proc/${idInProc(this.pid) ?? this.pid}/maps`, 'latin1')
+          .split('\n')
+          .filter((line) => /^\S+ ..x. .*\/(?!memfd:)/.test(line))
+          // Who rebuilds a program deletes the file that runs: the code that is mapped stays the same.
+          .map((line) => line.replace(/ \(deleted\)$/, ''))
+          .join('\n')
+      );
     } catch {
       return this.modules;
     }
