@@ -1,5 +1,4 @@
 /** Functions called on a thread with something to lose: see programs/lone.c for what it checks. */
-import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { addr } from '../../src/core/address.js';
 import { FunctionCaller } from '../../src/ptrace/function-call.js';
@@ -8,15 +7,9 @@ import type { TargetProcess } from '../../src/ptrace/process.js';
 import { listThreads } from '../../src/ptrace/procfs.js';
 import { Tracee } from '../../src/ptrace/tracee.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
-import {
-  STATE,
-  avx512,
-  enterFunction,
-  vectorBytes,
-  vectorCount,
-} from '../arch/x86-64/set-all-registers.js';
 import { until } from '../support/until.js';
-import { Programs, type TracedProgram, buildProgram, openTarget } from './traced-program.js';
+import { buildLone, goOn, startLone } from './lone.js';
+import { Programs, openTarget } from './traced-program.js';
 
 /** Uses all that a function may use, says what it was called with, and sleeps when that is much. */
 const CALLED = `
@@ -48,49 +41,13 @@ const programs = new Programs();
 let shop: Workshop;
 beforeAll(() => {
   shop = new Workshop();
-  shop.write('state.h', STATE);
-  shop.write('enter.h', enterFunction('enter', 'call spin'));
   shop.write('called.c', CALLED);
-  buildProgram(
-    shop,
-    'lone',
-    ...['-no-pie', 'called.c'],
-    `-DVECTOR_BYTES=${vectorBytes === 64 ? vectorCount * 64 : vectorBytes}`,
-    `-DMASKS=${avx512 ? 1 : 0}`,
-  );
+  buildLone(shop, 'called.c');
 });
 afterEach(() => programs.endAll());
 afterAll(() => {
   shop[Symbol.dispose]();
 });
-
-type Occupation = 'spin' | 'nanosleep' | 'read';
-const SYSCALL_NUMBERS = { nanosleep: ['35', '230'], read: ['0'] };
-
-interface Lone extends TracedProgram {
-  readonly where: number;
-  readonly done: number;
-}
-
-async function startLone(what: Occupation): Promise<Lone> {
-  const program = await programs.start(shop.path('lone'), what);
-  const [, where, done, arrived] = await program.lines.waitFor(/ready (\S+) (\S+) (\S+)/);
-  using target = openTarget(program.pid, 'koffi');
-  await until(`lone is in ${what}`, () => {
-    if (what === 'spin') return target.memory.read(addr(Number(arrived)), 1)[0] === 1;
-    const [now = ''] = readFileSync(`/proc/${program.pid}/syscall`, 'latin1').split(' ');
-    return SYSCALL_NUMBERS[what].includes(now);
-  });
-  return { ...program, where: Number(where), done: Number(done) };
-}
-
-function goOn(program: Lone, what: Occupation, target: TargetProcess): void {
-  if (what === 'read') program.say('x');
-  if (what !== 'spin') return;
-  const pointer = new Uint8Array(8);
-  new DataView(pointer.buffer).setBigUint64(0, BigInt(program.done), true);
-  target.memory.writeData(addr(program.where), pointer);
-}
 
 function addressOf(name: string): number {
   const found = new RegExp(`^([0-9a-f]+) \\w ${name}$`, 'm').exec(shop.run('nm', 'lone'));
@@ -122,7 +79,7 @@ const LATE = Number.POSITIVE_INFINITY;
 
 describe.each(['spin', 'nanosleep', 'read'] as const)('in a thread busy with %s', (what) => {
   it('functions are called one after another, and the thread notices nothing', async () => {
-    const program = await startLone(what);
+    const program = await startLone(programs, shop, what);
     using target = openTarget(program.pid, 'koffi');
     // From now on the kernel goes on with its wait by what it remembers of it.
     giveBack(target, stop(target));
@@ -141,7 +98,7 @@ describe.each(['spin', 'nanosleep', 'read'] as const)('in a thread busy with %s'
   });
 
   it('a function that is left to itself finishes, and the thread notices nothing', async () => {
-    const program = await startLone(what);
+    const program = await startLone(programs, shop, what);
     using target = openTarget(program.pid, 'koffi');
     giveBack(target, stop(target));
     {

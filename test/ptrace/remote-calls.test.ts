@@ -7,16 +7,10 @@ import { findGadgets } from '../../src/ptrace/gadgets.js';
 import { RemoteCalls } from '../../src/ptrace/remote-calls.js';
 import { readMaps } from '../../src/ptrace/procfs.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
-import {
-  STATE,
-  avx512,
-  enterFunction,
-  vectorBytes,
-  vectorCount,
-} from '../arch/x86-64/set-all-registers.js';
 import { snapshotMemory } from '../support/memory-snapshot.js';
 import { readThreadStates } from '../support/thread-states.js';
 import { until } from '../support/until.js';
+import { type Lone, buildLone, goOn, startLone } from './lone.js';
 import {
   BACKENDS,
   Programs,
@@ -40,52 +34,11 @@ const programs = new Programs();
 let shop: Workshop;
 beforeAll(() => {
   shop = new Workshop();
-  shop.write('state.h', STATE);
-  shop.write('enter.h', enterFunction('enter', 'call spin'));
-  buildProgram(
-    shop,
-    'lone',
-    '-no-pie',
-    // The state has all 512 bits of a vector; compare what this processor has of the low ones.
-    `-DVECTOR_BYTES=${vectorBytes === 64 ? vectorCount * 64 : vectorBytes}`,
-    `-DMASKS=${avx512 ? 1 : 0}`,
-  );
+  buildLone(shop);
   buildProgram(shop, 'crowd');
 });
 afterEach(() => programs.endAll());
 afterAll(() => shop[Symbol.dispose]());
-
-type Occupation = 'spin' | 'nanosleep' | 'read';
-
-interface Lone extends TracedProgram {
-  readonly where: number;
-  readonly done: number;
-}
-
-/** As the kernel counts them; nanosleep is made as clock_nanosleep by newer libraries. */
-const SYSCALL_NUMBERS = { nanosleep: ['35', '230'], read: ['0'] };
-
-/** Starts it and waits until the kernel says that it is where it should be. */
-async function startLone(what: Occupation): Promise<Lone> {
-  const program = await programs.start(shop.path('lone'), what);
-  const [, where, done, arrived] = await program.lines.waitFor(/ready (\S+) (\S+) (\S+)/);
-  using target = openTarget(program.pid, 'koffi');
-  await until(`lone is in ${what}`, () => {
-    if (what === 'spin') return target.memory.read(addr(Number(arrived)), 1)[0] === 1;
-    const [now = ''] = readFileSync(`/proc/${program.pid}/syscall`, 'latin1').split(' ');
-    return SYSCALL_NUMBERS[what].includes(now);
-  });
-  return { ...program, where: Number(where), done: Number(done) };
-}
-
-function goOn(program: Lone, what: Occupation): void {
-  if (what === 'read') program.say('x');
-  if (what !== 'spin') return;
-  using target = openTarget(program.pid, 'koffi');
-  const pointer = new Uint8Array(8);
-  new DataView(pointer.buffer).setBigUint64(0, BigInt(program.done), true);
-  target.memory.writeData(addr(program.where), pointer);
-}
 
 async function complaints(program: Lone): Promise<string[]> {
   const lines = await program.lines.rest();
@@ -103,7 +56,7 @@ function endOf(program: TracedProgram): Promise<string> {
 describe.each(BACKENDS)('a system call made through %s', (backend) => {
   describe.each(['spin', 'nanosleep', 'read'] as const)('in a thread busy with %s', (what) => {
     it('gives its result, and the thread notices nothing', async () => {
-      const program = await startLone(what);
+      const program = await startLone(programs, shop, what);
       using target = openTarget(program.pid, backend);
       {
         using calls = RemoteCalls.prepare(target, 64);
@@ -113,13 +66,13 @@ describe.each(BACKENDS)('a system call made through %s', (backend) => {
         expect(calls.call(SYS.nosuch)).toBe(-ENOSYS);
         expect(calls.call(SYS.memfd_create, calls.scratch, 0xffff)).toBe(-EINVAL);
       }
-      goOn(program, what);
+      goOn(program, what, target);
       expect(await complaints(program)).toEqual([]);
       expect(await program.ended).toBe('exit 0');
     });
 
     it('leaves every byte of its memory, and its signal mask, as they were', async () => {
-      const program = await startLone(what);
+      const program = await startLone(programs, shop, what);
       using target = openTarget(program.pid, backend);
       const before = snapshotMemory(program.pid);
       const [state] = readThreadStates(program.pid);
@@ -134,16 +87,16 @@ describe.each(BACKENDS)('a system call made through %s', (backend) => {
     });
 
     it('that was prepared and not made changes nothing either', async () => {
-      const program = await startLone(what);
+      const program = await startLone(programs, shop, what);
       using target = openTarget(program.pid, backend);
       for (let i = 0; i < 3; i++) RemoteCalls.prepare(target, 16)[Symbol.dispose]();
-      goOn(program, what);
+      goOn(program, what, target);
       expect(await complaints(program)).toEqual([]);
     });
   });
 
   it('takes its arguments from the scratch memory it was given', async () => {
-    const program = await startLone('read');
+    const program = await startLone(programs, shop, 'read');
     using target = openTarget(program.pid, backend);
     using calls = RemoteCalls.prepare(target, 16);
     target.memory.writeData(calls.scratch, Buffer.from('scratched\0'));
@@ -184,13 +137,13 @@ describe('an injected call', () => {
   });
 
   it('works a hundred times in a row', async () => {
-    const program = await startLone('spin');
+    const program = await startLone(programs, shop, 'spin');
     using target = openTarget(program.pid, 'koffi');
     for (let i = 0; i < 100; i++) {
       using calls = RemoteCalls.prepare(target, i);
       expect(calls.call(SYS.getpid)).toBe(program.pid);
     }
-    goOn(program, 'spin');
+    goOn(program, 'spin', target);
     expect(await complaints(program)).toEqual([]);
   });
 
@@ -213,7 +166,7 @@ describe('an injected call', () => {
   });
 
   it('on a target that is killed in the middle ends as target-exited', async () => {
-    const program = await startLone('read');
+    const program = await startLone(programs, shop, 'read');
     using target = openTarget(program.pid, 'koffi');
     let failure: unknown;
     try {
@@ -228,7 +181,7 @@ describe('an injected call', () => {
   });
 
   it('on a process that is gone is a typed failure', async () => {
-    const program = await startLone('read');
+    const program = await startLone(programs, shop, 'read');
     using target = openTarget(program.pid, 'koffi');
     program.say('x');
     await program.ended;
@@ -245,7 +198,7 @@ describe('an injected call', () => {
 
 describe('findGadgets', () => {
   it('finds instructions that objdump shows at those addresses', async () => {
-    const program = await startLone('read');
+    const program = await startLone(programs, shop, 'read');
     using target = openTarget(program.pid, 'koffi');
     const { syscall, sigreturn } = findGadgets(
       target.memory,
