@@ -35,7 +35,7 @@ export function readOverview(processId: number): ProcessOverview {
     state: runState(state),
     threads,
     modules: new Set(files.map(({ path }) => path)).size,
-    children: childrenOf(pid) ?? [],
+    children: childrenOf(pid),
   };
 }
 

@@ -6,7 +6,8 @@ import { pid as toPid } from '../core/address.js';
 import { type ProcStat, parseStat } from './proc-stat.js';
 import { hasEnded, idInProc } from './procfs.js';
 
-interface Listed extends ProcStat {
+/** A process that had not ended when it was looked at. */
+export interface Listed extends ProcStat {
   readonly pid: number;
 }
 
@@ -26,18 +27,19 @@ export function processTree(root: number): number[] {
   let all: readonly Listed[] | undefined;
   const tree = [root];
   for (const pid of tree) {
-    const children = childrenOf(pid);
-    all ??= children === undefined ? listProcesses() : undefined;
-    const found =
-      children ?? (all ?? []).filter(({ parent }) => parent === pid).map((each) => each.pid);
-    for (const child of found) if (!tree.includes(child)) tree.push(child);
+    const children = readChildren(pid) ?? childrenAmong((all ??= listProcesses()), pid);
+    for (const child of children) if (!tree.includes(child)) tree.push(child);
   }
   return tree;
 }
 
+/** The processes that it started and that have not been waited for. */
+export const childrenOf = (pid: number): number[] =>
+  readChildren(pid) ?? childrenAmong(listProcesses(), pid);
+
 /** Of every thread, for a child belongs to the thread that made it; undefined where the kernel was
  *  built without that list (CONFIG_PROC_CHILDREN), or a thread has ended meanwhile. */
-export function childrenOf(pid: number): number[] | undefined {
+function readChildren(pid: number): number[] | undefined {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
@@ -50,6 +52,10 @@ export function childrenOf(pid: number): number[] | undefined {
   }
 }
 
+/** What the kernel's own list says, where there is none. */
+export const childrenAmong = (all: readonly Listed[], pid: number): number[] =>
+  all.filter(({ parent }) => parent === pid).map((each) => each.pid);
+
 /** Those of its descendants that run the same executable: what it forked. */
 export function forksOf(pid: number): number[] {
   const program = executableIdentity(pid);
@@ -58,7 +64,7 @@ export function forksOf(pid: number): number[] {
   );
 }
 
-function listProcesses(): Listed[] {
+export function listProcesses(): Listed[] {
   return readdirSync('/proc').flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];
     try {
