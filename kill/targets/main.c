@@ -5,7 +5,8 @@
  *   main FILE THREADS RUNNING WAIT_MS
  *
  * Each thread has a rounding mode and a signal mask of its own. It ends by SIGKILL only, or with
- * its parent unless HCR_KILL_STAYS is set.
+ * its parent unless HCR_KILL_STAYS is set: the signal that triggers `hcr run` is its own when hcr is
+ * killed before it took it, and would end it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
         return 2;
     if (getenv("HCR_KILL_STAYS") == NULL)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGUSR1, SIG_IGN);
     threads = atoi(argv[2]);
     running = atoi(argv[3]);
     prepare_waits(atoi(argv[4]));
