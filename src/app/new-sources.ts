@@ -4,8 +4,9 @@
  * member of a library; nobody has to say that the build has a new file.
  */
 import { readFileSync } from 'node:fs';
+import { trustOf } from '../build/build-trust.js';
 import { sourcesInDatabases } from '../build/database-sources.js';
-import { doubtAbout, trustedUsers } from '../build/trusted-path.js';
+import { doubtAbout } from '../build/trusted-path.js';
 import { type HcrError, isHcrError } from '../core/failure.js';
 import { STB } from '../elf/constants.js';
 import { readObject } from '../link/read-object-unit.js';
@@ -83,12 +84,12 @@ export class NewSources {
   private findCandidates(): string[] {
     const search = new UnitSearch(this.image, this.options);
     const { user } = buildSettingOf(this.image);
-    const users = trustedUsers(user?.uid);
+    const trust = trustOf(user);
     const { compileCommands } = this.options;
-    const named = sourcesInDatabases(search.sources, compileCommands, users, user?.uid);
+    const named = sourcesInDatabases(search.sources, compileCommands, trust);
     const files = new Set([...named, ...search.strangers()]);
     return [...files].filter(
-      (file) => !search.known.has(file) && doubtAbout(file, users) === undefined,
+      (file) => !search.known.has(file) && doubtAbout(file, trust.users) === undefined,
     );
   }
 }

@@ -46,8 +46,7 @@ export async function askBuild(
   consulted: ConsultedSource[],
 ): Promise<BuildAnswer | undefined> {
   if (named !== undefined) {
-    const { sources, hints, user } = question;
-    const flags = flagsFromNamedDatabase(named, sources, hints, explanation, user);
+    const flags = flagsFromNamedDatabase(named, question, explanation);
     consulted.push({ origin: 'options', outcome: 'used', detail: `--compile-commands ${named}` });
     return { origin: 'compile_commands.json', flags, explanation: [] };
   }
@@ -103,9 +102,7 @@ function ranElsewhere({ directory }: FoundFlags, compDir: string | undefined): b
 }
 
 const ORIGINS = ['compile_commands.json', 'ninja', 'make'] as const;
-const ASK: Readonly<
-  Record<BuildOrigin, (question: FlagQuestion) => AsyncIterable<FlagAnswer> | Iterable<FlagAnswer>>
-> = {
+const ASK: Readonly<Record<BuildOrigin, (question: FlagQuestion) => AsyncIterable<FlagAnswer>>> = {
   'compile_commands.json': askDatabases,
   ninja: askNinja,
   make: askMake,

@@ -33,10 +33,15 @@ const FIRST_OTHER_DESCRIPTOR = 3;
 /** @see open(2), O_CLOEXEC, in octal as fdinfo has it */
 const CLOSED_ON_EXEC = 0o2000000;
 
+/** Effective user id of hcr. */
+export function ownUid(): number {
+  return process.geteuid?.() ?? -1;
+}
+
 export function ownRights(): OwnRights {
   const effective = capabilitiesIn(readFileSync('/proc/self/status', 'latin1'), 'CapEff');
   return {
-    uid: process.geteuid?.() ?? -1,
+    uid: ownUid(),
     mayBecomeOthers: holds(effective, CAPABILITY.SETUID) && holds(effective, CAPABILITY.SETGID),
   };
 }

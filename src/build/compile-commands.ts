@@ -2,22 +2,15 @@
  * Reads `compile_commands.json`, the list of compile commands that CMake, Meson, Ninja, Bear and
  * others leave behind.
  *
- * Such a file is a list of programs to run. One that was found, not named, counts only when it
- * belongs to root, to hcr's user or to whom hcr builds for: the path that leads to it comes from the
- * target's binary. Named or found, its commands get no more rights than who wrote it has.
- *
  * @see clang "JSON Compilation Database Format Specification"
  */
-import { lstatSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { HcrError } from '../core/failure.js';
 import { findInBuildFolders } from './build-folders.js';
-import { type BuildUser, userOfAccount } from './build-user.js';
 import { isFile, realPath } from './file-kind.js';
 import { FileVersions } from './file-versions.js';
 import { readRegularFile } from './regular-file.js';
 import { splitShellWords } from './shell-words.js';
-import { doubtAbout } from './trusted-path.js';
 
 export interface CompileEntry {
   /** As written, perhaps relative to `directory`. */
@@ -33,61 +26,6 @@ export interface CompileEntry {
 
 const FILE_NAME = 'compile_commands.json';
 const MAX_BYTES = 256 << 20;
-
-const WRITABLE_BY_ALL = 0o002;
-const READABLE_BY_ALL = 0o004;
-
-/**
- * Why not to run commands in this file without the user having named it, as the end of a sentence;
- * undefined when there is no doubt.
- *
- * @param users whose files count
- * @param builder with whose rights they would be run
- */
-export function doubtAboutCommands(
-  path: string,
-  users: ReadonlySet<number>,
-  builder: number,
-): string | undefined {
-  let stats: readonly Stats[];
-  try {
-    stats = [lstatSync(path), statSync(path)];
-  } catch {
-    return 'it is gone';
-  }
-  const stranger = stats.find(({ uid }) => !users.has(uid));
-  if (stranger !== undefined) return `it belongs to user ${stranger.uid}`;
-  const [, file] = stats;
-  if (file === undefined || (file.mode & WRITABLE_BY_ALL) !== 0) return 'everybody may write to it';
-  const mayRead = builder === 0 || builder === file.uid || (file.mode & READABLE_BY_ALL) !== 0;
-  if (!mayRead) return `user ${builder}, as whom hcr builds, may not read it`;
-  return doubtAbout(path, users);
-}
-
-/**
- * Why not to have a build tool read this file, as the end of a sentence: it can name programs to run,
- * and take in whatever else lies in its folder.
- *
- * @param users,builder as of {@link doubtAboutCommands}
- */
-export function doubtAboutBuildFile(
-  path: string,
-  users: ReadonlySet<number>,
-  builder: number,
-): string | undefined {
-  const doubt = doubtAboutCommands(path, users, builder);
-  if (doubt !== undefined) return doubt;
-  const { uid, mode } = statSync(dirname(realPath(path)));
-  if (!users.has(uid)) return `its folder belongs to user ${uid}`;
-  return (mode & WRITABLE_BY_ALL) === 0 ? undefined : 'everybody may write to its folder';
-}
-
-/** Whose commands root is about to run, when they are not root's own. */
-export function writerOf(path: string): BuildUser | undefined {
-  if (process.geteuid?.() !== 0) return undefined;
-  const { uid, gid } = statSync(path);
-  return uid === 0 ? undefined : userOfAccount(uid, gid);
-}
 
 /** Every compile_commands.json above `source`, the nearest first, and in build folders there; then
  *  those above the other folders. */

@@ -13,11 +13,10 @@
  * @see GNU make manual, "Instead of Executing Recipes", "How the MAKE Variable Works"
  */
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
-import { isHcrError } from '../core/failure.js';
+import { type BuildTrust, askUnnamed, doubtAboutBuildFile, trustOf } from './build-trust.js';
 import type { BuildUser } from './build-user.js';
 import { type ChosenFlags, chosenFlags, ranked } from './compilation-flags.js';
-import { type CompileEntry, doubtAboutBuildFile } from './compile-commands.js';
-import { runnerOf } from './database-flags.js';
+import type { CompileEntry } from './compile-commands.js';
 import { isFile, realPath } from './file-kind.js';
 import { findProgram } from './find-program.js';
 import type { FlagAnswer, FlagQuestion, FoundFlags } from './found-flags.js';
@@ -25,7 +24,6 @@ import { type DryRun, TOO_SLOW, dryRunOfMake } from './make-dry-run.js';
 import { flagsNotOf } from './producer-difference.js';
 import type { Producer } from './producer-flags.js';
 import { SharedAnswers } from './shared-answers.js';
-import { trustedUsers } from './trusted-path.js';
 
 /** In the order in which GNU make looks for them. */
 const NAMES = ['GNUmakefile', 'makefile', 'Makefile'];
@@ -51,29 +49,20 @@ export async function* askMake(question: FlagQuestion): AsyncGenerator<FlagAnswe
   }
 }
 
-async function askOne(
-  { makefile, goal }: Goal,
-  question: FlagQuestion,
-): Promise<ChosenFlags | string> {
+function askOne({ makefile, goal }: Goal, question: FlagQuestion): Promise<ChosenFlags | string> {
   const { sources, hints, user } = question;
-  const users = trustedUsers(user?.uid);
-  const builder = user?.uid ?? process.geteuid?.() ?? -1;
-  const doubt = doubtAboutBuildFile(makefile, users, builder);
-  if (doubt !== undefined) return doubt;
-  try {
-    const runner = runnerOf(makefile, user);
+  const trust = trustOf(user);
+  const doubt = doubtAboutBuildFile(makefile, trust);
+  return askUnnamed(makefile, doubt, user, async (runner) => {
     const run = await sharedDryRun(makefile, goal, question, runner);
     if (typeof run === 'string') return run;
     const found =
-      doubtAboutParts(run, users, builder) ??
+      doubtAboutParts(run, trust) ??
       chosenFlags((source) => commandsFor(run, source), sources, hints, runner);
     if (typeof found !== 'string') return otherBuild(found.flags, question.live) ?? found;
     if (run.unclear === 0) return found;
     return `${found}; ${run.unclear} of its commands can only be read by a shell`;
-  } catch (error) {
-    if (!isHcrError(error)) throw error;
-    return error.message;
-  }
+  });
 }
 
 /** make may have been told variables that its files do not have (`make CFLAGS=-O0`). */
@@ -125,14 +114,10 @@ function commandsFor({ entries }: DryRun, source: string): CompileEntry[] {
 }
 
 /** Makefiles that a makefile takes in decide as well. */
-function doubtAboutParts(
-  { makefiles }: DryRun,
-  users: ReadonlySet<number>,
-  builder: number,
-): string | undefined {
+function doubtAboutParts({ makefiles }: DryRun, trust: BuildTrust): string | undefined {
   for (const path of makefiles) {
     if (!isFile(path)) continue;
-    const doubt = doubtAboutBuildFile(path, users, builder);
+    const doubt = doubtAboutBuildFile(path, trust);
     if (doubt !== undefined) return `of ${path}, which it includes: ${doubt}`;
   }
   return undefined;

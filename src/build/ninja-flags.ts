@@ -8,19 +8,17 @@
  * @see ninja manual, "Extra tools"
  */
 import { dirname, resolve } from 'node:path';
-import { isHcrError } from '../core/failure.js';
 import { findInBuildFolders } from './build-folders.js';
+import { askUnnamed, doubtAboutBuildFile, trustOf } from './build-trust.js';
 import type { BuildUser } from './build-user.js';
 import { type ChosenFlags, chosenFlags, ranked } from './compilation-flags.js';
-import { CommandList, type CompileEntry, doubtAboutBuildFile } from './compile-commands.js';
-import { runnerOf } from './database-flags.js';
+import { CommandList, type CompileEntry } from './compile-commands.js';
 import { realPath } from './file-kind.js';
 import { findProgram } from './find-program.js';
 import type { FlagAnswer, FlagQuestion } from './found-flags.js';
 import { readMakeOutput } from './make-output.js';
 import { runProgramToEnd } from './process-group.js';
 import { SharedAnswers } from './shared-answers.js';
-import { trustedUsers } from './trusted-path.js';
 
 const TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 256 << 20;
@@ -40,24 +38,18 @@ export async function* askNinja(question: FlagQuestion): AsyncGenerator<FlagAnsw
   yield* ranked('ninja', asked);
 }
 
-async function askOne(
+function askOne(
   path: string,
   { sources, hints, user }: FlagQuestion,
 ): Promise<ChosenFlags | string> {
-  const builder = user?.uid ?? process.geteuid?.() ?? -1;
-  const doubt = doubtAboutBuildFile(path, trustedUsers(user?.uid), builder);
-  if (doubt !== undefined) return doubt;
-  try {
-    const runner = runnerOf(path, user);
+  const doubt = doubtAboutBuildFile(path, trustOf(user));
+  return askUnnamed(path, doubt, user, async (runner) => {
     const key = `${runner?.uid} ${path}`;
     const database = await databases.get(key, [path], () => databaseOf(path, runner));
     return typeof database === 'string'
       ? database
       : chosenFlags((source) => compilationsOf(database, source), sources, hints, runner);
-  } catch (error) {
-    if (!isHcrError(error)) throw error;
-    return error.message;
-  }
+  });
 }
 
 /** ninja lists whatever takes a file, by lines for the shell: custom commands and tools as well. */

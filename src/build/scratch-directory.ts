@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HcrError } from '../core/failure.js';
-import { type BuildUser, asBuildUser } from './build-user.js';
+import { type BuildUser, asBuildUser, ownUid } from './build-user.js';
 import { isSafeFolder } from './trusted-path.js';
 
 const READABLE_BY_ALL = 0o755;
@@ -19,7 +19,7 @@ function removeAll(): void {
 function temporaryFolder(user: BuildUser | undefined): string {
   // root's own folder for temporary files may be one that others cannot enter.
   const candidates = [...(user === undefined ? [tmpdir()] : []), '/tmp', '/var/tmp'];
-  const users = new Set([0, process.geteuid?.() ?? -1]);
+  const users = new Set([0, ownUid()]);
   const found = candidates.find((folder) => isSafeFolder(folder, users));
   if (found !== undefined) return found;
   throw new HcrError({

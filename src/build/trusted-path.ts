@@ -10,6 +10,7 @@
 import { type Stats, lstatSync, readlinkSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { MAX_LINKS, pathParts } from '../core/path-parts.js';
+import { ownUid } from './build-user.js';
 import { isDirectory } from './file-kind.js';
 
 const WRITABLE_BY_ALL = 0o002;
@@ -20,7 +21,7 @@ const OF_KERNEL = /^\/(proc|sys|dev)(\/|$)/;
 /** Users whose files are taken without being named: root, hcr's own user, who called hcr through
  *  sudo, and for whom hcr builds. */
 export function trustedUsers(builder: number | undefined): ReadonlySet<number> {
-  const own = process.geteuid?.() ?? -1;
+  const own = ownUid();
   const users = new Set([0, own, ...(builder === undefined ? [] : [builder])]);
   const caller = Number.parseInt(process.env['SUDO_UID'] ?? '', 10);
   if (own === 0 && caller > 0) users.add(caller);

@@ -1,9 +1,8 @@
-import { chmodSync, lchownSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseEntry } from '../../src/build/choose-entry.js';
 import {
-  doubtAboutCommands,
   findCompileCommands,
   namedCompileCommands,
   readEntriesFor,
@@ -37,40 +36,6 @@ describe('findCompileCommands', () => {
   it('takes a named folder for the file in it', () => {
     using tree = new TemporaryTree({ 'b/compile_commands.json': '[]' });
     expect(namedCompileCommands(tree.at('b'))).toBe(tree.at('b/compile_commands.json'));
-  });
-});
-
-describe('doubtAboutCommands', () => {
-  const own = process.geteuid?.() ?? -1;
-  const STRANGER = 54321;
-
-  it('refuses a file that everyone may write to', () => {
-    using tree = new TemporaryTree({ 'compile_commands.json': '[]' });
-    const path = tree.at('compile_commands.json');
-    expect(doubtAboutCommands(path, new Set([0, own]), own)).toBeUndefined();
-    chmodSync(path, 0o666);
-    expect(doubtAboutCommands(path, new Set([0, own]), own)).toBe('everybody may write to it');
-  });
-
-  it('refuses a file of somebody else, and a link of somebody else to a file of root', () => {
-    using tree = new TemporaryTree({ 'compile_commands.json': '[]' });
-    const path = tree.at('compile_commands.json');
-    expect(doubtAboutCommands(path, new Set([STRANGER]), STRANGER)).toBe(
-      `it belongs to user ${own}`,
-    );
-    symlinkSync('/etc/passwd', tree.at('link'));
-    if (own !== 0) return;
-    lchownSync(tree.at('link'), STRANGER, STRANGER);
-    expect(doubtAboutCommands(tree.at('link'), new Set([0]), 0)).toBe(
-      `it belongs to user ${STRANGER}`,
-    );
-  });
-
-  it('refuses a file that hcr can read and whom it builds for cannot', () => {
-    using tree = new TemporaryTree({ 'compile_commands.json': '[]' });
-    const path = tree.at('compile_commands.json');
-    chmodSync(path, 0o600);
-    expect(doubtAboutCommands(path, new Set([own]), STRANGER)).toMatch(/may not read it$/);
   });
 });
 
