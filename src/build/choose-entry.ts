@@ -37,34 +37,33 @@ function shapingFlags(words: readonly string[]): string[] {
   return words.filter((word) => /^-[fm]/.test(word));
 }
 
-/** Points for what agrees with the program, and its name. */
-function agreements(
-  entry: CompileEntry,
-  hints: EntryHints,
-): readonly (readonly [number, string])[] {
-  const output = outputOf(entry);
+/** What speaks for an entry, where it applies. */
+type Agreement = readonly [applies: boolean, points: number, why: string];
+
+/** What agrees with the program, and its name. */
+function agreements(entry: CompileEntry, hints: EntryHints): readonly Agreement[] {
+  const { words, file } = entry;
+  const { flags, compDir, near, name } = hints;
   const folder = realPath(entry.directory);
-  const isNear = hints.near.some((root) =>
-    realPath(output ?? folder).startsWith(`${realPath(root)}${sep}`),
-  );
-  return [
-    ...(hints.flags.length > 0 && levelOf(entry.words) === levelOf(hints.flags)
-      ? [[8, `it has the program's ${levelOf(hints.flags)}`] as const]
-      : []),
-    ...(hints.flags.length > 0 && hasNoOtherFlags(entry.words, hints.flags)
-      ? [
-          [
-            2 + shapingFlags(entry.words).length / 100,
-            "all its -f and -m are the program's",
-          ] as const,
-        ]
-      : []),
-    ...(hints.compDir !== undefined && folder === realPath(hints.compDir)
-      ? [[4, 'the compiler ran in its folder'] as const]
-      : []),
-    ...(isNear ? [[3, 'its object lies with the program'] as const] : []),
-    ...(entry.file === hints.name ? [[2, 'it names the source as the program does'] as const] : []),
+  const object = realPath(outputOf(entry) ?? folder);
+  const level = levelOf(flags);
+  const recordsFlags = flags.length > 0;
+  const all: readonly Agreement[] = [
+    [recordsFlags && levelOf(words) === level, 8, `it has the program's ${level}`],
+    [
+      recordsFlags && hasNoOtherFlags(words, flags),
+      2 + shapingFlags(words).length / 100,
+      "all its -f and -m are the program's",
+    ],
+    [compDir !== undefined && folder === realPath(compDir), 4, 'the compiler ran in its folder'],
+    [
+      near.some((root) => object.startsWith(`${realPath(root)}${sep}`)),
+      3,
+      'its object lies with the program',
+    ],
+    [file === name, 2, 'it names the source as the program does'],
   ];
+  return all.filter(([applies]) => applies);
 }
 
 export interface EntryChoice {
@@ -83,9 +82,9 @@ export function chooseEntry(
   let best: EntryChoice | undefined;
   for (const entry of entries) {
     const found = agreements(entry, hints);
-    const points = found.reduce((sum, [each]) => sum + each, 0);
+    const points = found.reduce((sum, [, each]) => sum + each, 0);
     if (best !== undefined && points <= best.points) continue;
-    const why = found.map(([, text]) => text).join(', ') || 'it is the first';
+    const why = found.map(([, , text]) => text).join(', ') || 'it is the first';
     best = { entry, why, points };
   }
   return best;
