@@ -7,8 +7,6 @@ import { type MakeOutput, readMakeOutput } from './make-output.js';
 import { runProgramToEnd } from './process-group.js';
 import { ScratchDirectory } from './scratch-directory.js';
 
-export type DryRun = MakeOutput;
-
 export interface DryRunRequest {
   readonly directory: string;
   /** Name of the makefile in it. */
@@ -69,7 +67,7 @@ function preamble(shell: string): string {
 }
 
 /** @returns what it would run, or why it does not say */
-export async function dryRunOfMake(request: DryRunRequest): Promise<DryRun | string> {
+export async function dryRunOfMake(request: DryRunRequest): Promise<MakeOutput | string> {
   const make = findProgram('make', '/') ?? findProgram('gmake', '/');
   if (make === undefined) return 'make is not installed';
   if (!/^[\w./+-]+$/.test(make)) return `${make} is in a folder that make itself cannot name`;

@@ -20,7 +20,8 @@ import type { CompileEntry } from './compile-commands.js';
 import { isFile, realPath } from './file-kind.js';
 import { findProgram } from './find-program.js';
 import type { FlagAnswer, FlagQuestion, FoundFlags } from './found-flags.js';
-import { type DryRun, TOO_SLOW, dryRunOfMake } from './make-dry-run.js';
+import { TOO_SLOW, dryRunOfMake } from './make-dry-run.js';
+import type { MakeOutput } from './make-output.js';
 import { flagsNotOf } from './producer-difference.js';
 import type { Producer } from './producer-flags.js';
 import { SharedAnswers } from './shared-answers.js';
@@ -31,7 +32,7 @@ const MAX_LEVELS = 8;
 /** What can stand in a makefile without meaning something to make or to a shell. */
 const PLAIN_NAME = /^(?!-)[\w./+-]+$/;
 
-const dryRuns = new SharedAnswers<DryRun | string>();
+const dryRuns = new SharedAnswers<MakeOutput | string>();
 
 interface Goal {
   readonly makefile: string;
@@ -84,7 +85,7 @@ async function sharedDryRun(
   goal: string | undefined,
   question: FlagQuestion,
   user: BuildUser | undefined,
-): Promise<DryRun | string> {
+): Promise<MakeOutput | string> {
   const group = JSON.stringify([user?.uid, makefile, goal]);
   for (const run of dryRuns.current(group))
     if (typeof run !== 'string' && question.sources.some((path) => commandsFor(run, path).length))
@@ -105,7 +106,7 @@ async function sharedDryRun(
   );
 }
 
-function commandsFor({ entries }: DryRun, source: string): CompileEntry[] {
+function commandsFor({ entries }: MakeOutput, source: string): CompileEntry[] {
   const wanted = realPath(source);
   return entries.filter(
     ({ file, directory }) =>
@@ -114,7 +115,7 @@ function commandsFor({ entries }: DryRun, source: string): CompileEntry[] {
 }
 
 /** Makefiles that a makefile takes in decide as well. */
-function doubtAboutParts({ makefiles }: DryRun, trust: BuildTrust): string | undefined {
+function doubtAboutParts({ makefiles }: MakeOutput, trust: BuildTrust): string | undefined {
   for (const path of makefiles) {
     if (!isFile(path)) continue;
     const doubt = doubtAboutBuildFile(path, trust);
