@@ -79,11 +79,15 @@ function missesHeader(error: unknown): boolean {
 /** What gcc calls the unit that link-time optimisation makes. */
 const MERGED_BY_LTO = '<artificial>';
 
+/** What decides how a unit is compiled. */
+export type UnitToCompile = Pick<WantedUnit, 'module' | 'unit' | 'absent' | 'names' | 'added'>;
+export type CommandOptions = Pick<PatchOptions, 'source' | 'cc' | 'cflags' | 'compileCommands'>;
+
 /** How a unit is compiled. @throws HcrError as `discoverCompileCommand`, `no-debug-info`, and
  *  `function-not-patchable` after gcc's link-time optimisation */
 export async function findCommand(
-  wanted: WantedUnit,
-  options: PatchOptions,
+  wanted: UnitToCompile,
+  options: CommandOptions,
   setting: BuildSetting,
   refuted: RefutedAnswers = new Map(),
 ): Promise<CompileCommand> {

@@ -1,7 +1,7 @@
 /** What `hcr doctor` says of debug information, sources and the way they are compiled. */
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { type CompileCommand, discoverCompileCommand } from '../build/compile-command.js';
+import type { CompileCommand } from '../build/compile-command.js';
 import { compilerVersion } from '../build/compiler-version.js';
 import type { ConsultedSource } from '../build/found-flags.js';
 import { type Producer, parseProducer } from '../build/producer-flags.js';
@@ -12,6 +12,7 @@ import { functionsNamed } from '../link/find-function.js';
 import { startedAtMs } from '../ptrace/process-conditions.js';
 import { ok, refusal, warning } from './condition.js';
 import { buildSettingOf } from './build-setting.js';
+import { findCommand } from './build-unit.js';
 import { unitOf } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import { isOwnModule } from './own-modules.js';
@@ -28,9 +29,9 @@ export async function debugConditions(image: ProcessImage): Promise<Condition[]>
     ...symbolConditions(module),
     debugCondition(image, module),
   ]);
-  const unit = attempt(() => mainUnit(image));
-  if (unit === undefined) return conditions;
-  return [...conditions, ...sourceConditions(image), ...(await compileConditions(image, unit))];
+  const main = attempt(() => mainUnit(image));
+  if (main === undefined) return conditions;
+  return [...conditions, ...sourceConditions(image), ...(await compileConditions(image, main))];
 }
 
 function symbolConditions({ name, file }: LoadedModule): Condition[] {
@@ -61,14 +62,19 @@ function debugCondition(image: ProcessImage, module: LoadedModule): Condition {
   }
 }
 
+interface UnitOfModule {
+  readonly module: LoadedModule;
+  readonly unit: Unit;
+}
+
 /** The unit of `main`, else any. */
-function mainUnit(image: ProcessImage): Unit | undefined {
-  const [executable] = image.modules;
-  if (executable === undefined) return undefined;
-  const [main] = functionsNamed(executable, 'main');
+function mainUnit(image: ProcessImage): UnitOfModule | undefined {
+  const [module] = image.modules;
+  if (module === undefined) return undefined;
+  const [main] = functionsNamed(module, 'main');
   const unit = main && unitOf(image, main);
-  if (unit !== undefined && !(unit instanceof HcrError)) return unit;
-  for (const any of image.debugInfo(executable)?.units() ?? []) return any;
+  if (unit !== undefined && !(unit instanceof HcrError)) return { module, unit };
+  for (const any of image.debugInfo(module)?.units() ?? []) return { module, unit: any };
   return undefined;
 }
 
@@ -121,25 +127,15 @@ function namesOf(paths: readonly string[]): string {
 }
 
 /** The command for one source and why it is that one. It is not run. */
-async function compileConditions(image: ProcessImage, unit: Unit): Promise<Condition[]> {
+async function compileConditions(
+  image: ProcessImage,
+  { module, unit }: UnitOfModule,
+): Promise<Condition[]> {
   const name = `compile command of ${basename(unit.name)}`;
   const producer = parseProducer(unit.producer ?? '');
   let command: CompileCommand;
   try {
-    const { roots, user, isForeign } = buildSettingOf(image);
-    command = await discoverCompileCommand({
-      unit: {
-        name: unit.name,
-        compDir: unit.compDir ?? '',
-        producer: unit.producer ?? '',
-        includeDirectories: unit.includeDirectories(),
-      },
-      overrides: {},
-      module: image.program,
-      searchRoots: roots,
-      ...(user === undefined ? {} : { user }),
-      isForeign: isForeign === true,
-    });
+    command = await findCommand({ module, unit, names: [] }, {}, buildSettingOf(image));
   } catch (error) {
     return [refusal(name, error, 'warning')];
   }

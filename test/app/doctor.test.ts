@@ -28,8 +28,12 @@ const OPTIONS = { dryRun: false, unchecked: false, timeoutMs: 5000 };
 
 /** A program that is running, and its folder; both go at the end of the scope. */
 async function started(source: string, ...flags: string[]) {
+  return startedAsBuiltBy('gcc', source, ...flags);
+}
+
+async function startedAsBuiltBy(compiler: string, source: string, ...flags: string[]) {
   const program = new Program({ 'main.c': source });
-  program.gcc('app', ...flags, 'main.c');
+  program.run(compiler, '-o', 'app', ...flags, 'main.c');
   const target = await startTarget(program.path('app'));
   await target.waitForLine(/ready/);
   return {
@@ -182,6 +186,24 @@ describe('diagnose of a process that can be patched', () => {
       hint: 'Name it with --source FILE.',
     });
     expect(report.patchable).toBe(true);
+  });
+});
+
+describe('the compile command that diagnose shows', () => {
+  it('has a level of optimisation where clang recorded none, as that of a patch has', async () => {
+    await using run = await startedAsBuiltBy('clang', LOOP, '-g', '-O2', '-pthread');
+    const { detail } = condition(await diagnose(run.target.pid), 'compile command of main.c');
+    expect(detail).toMatch(/\/clang -O2 .*main\.c /);
+  });
+
+  it('is none where a patch would be refused: the program counts what runs', async () => {
+    await using run = await started(LOOP, '-g', '-pthread', '--coverage');
+    const report = await diagnose(run.target.pid);
+    expectWellFormed(report);
+    expect(condition(report, 'compile command of main.c')).toMatchObject({
+      state: 'warning',
+      hint: 'Build the program without these flags.',
+    });
   });
 });
 
