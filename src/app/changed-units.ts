@@ -153,7 +153,7 @@ export class UnitSearch {
       throw new HcrError({ code: 'source-not-found', source: file, tried: [path] });
     });
     const direct = this.units.filter((unit) => unit.files.some((file) => wanted.includes(file)));
-    const sources = new Set(this.units.map(({ source }) => source));
+    const { sources } = this;
     const headers = wanted.filter((file) => !sources.has(file));
     const including = await this.unitsIncluding(headers, direct);
     const strangers: UnitFiles[] = [];
@@ -173,7 +173,7 @@ export class UnitSearch {
    *  @param files real paths */
   async madeOf(files: readonly string[]): Promise<ChangedUnits> {
     const direct = this.units.filter((unit) => unit.files.some((file) => files.includes(file)));
-    const sources = new Set(this.units.map(({ source }) => source));
+    const { sources } = this;
     const headers = files.filter((file) => !sources.has(file) && !SOURCE.test(file));
     const including = await this.unitsIncluding(headers, direct);
     const units = [...direct, ...including];

@@ -24,13 +24,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export function lookOf(sink: Sink, environment: Environment): Look {
   const terminal = sink.isTTY === true;
-  const { TERM } = environment as Record<string, string>;
+  const rewritable = terminal && environment['TERM'] !== 'dumb';
+  const { colour, unicode } = tasteOf(environment);
   return {
-    ...tasteOf(environment),
-    colour: terminal && tasteOf(environment).colour && TERM !== 'dumb',
+    colour: colour && rewritable,
+    unicode,
     // A terminal that was never told its size says 0.
     width: terminal ? sink.columns || 80 : undefined,
-    rewritable: terminal && TERM !== 'dumb',
+    rewritable,
   };
 }
 
