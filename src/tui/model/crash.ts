@@ -5,6 +5,9 @@ import { compared, logged } from './changes.js';
 import { request } from './outbox.js';
 import type { Cockpit, Crash, LogEntry } from './state.js';
 
+/** The choices, while no value to return is being typed. */
+const QUESTION = { kind: 'crash', value: undefined } as const;
+
 export function afterCrashEvent(cockpit: Cockpit, event: CrashEvent, at: number): Cockpit {
   const log = (state: Cockpit, tone: LogEntry['tone'], text: string): Cockpit =>
     logged(state, { at, tone, text });
@@ -12,7 +15,7 @@ export function afterCrashEvent(cockpit: Cockpit, event: CrashEvent, at: number)
     case 'crashed': {
       const { report } = event;
       const crash: Crash = { report, step: 'asking', refusal: undefined };
-      const asked: Cockpit = { ...cockpit, crash, overlay: { kind: 'crash', value: undefined } };
+      const asked: Cockpit = { ...cockpit, crash, overlay: QUESTION };
       const told = log(asked, 'bad', `${describeCrash(report)}: the program stands.`);
       return report.rolledBack.length === 0
         ? told
@@ -28,17 +31,12 @@ export function afterCrashEvent(cockpit: Cockpit, event: CrashEvent, at: number)
         'warning',
         `Waiting for an edit of ${event.source}: save it, and the call is made again.`,
       );
-    case 'crash-refused':
-      return log(
-        withCrash(
-          cockpit.crash === undefined
-            ? cockpit
-            : { ...cockpit, overlay: { kind: 'crash', value: undefined } },
-          { step: 'asking', refusal: `Cannot ${event.choice}: ${event.detail}` },
-        ),
-        'warning',
-        `Cannot ${event.choice}: ${event.detail}`,
-      );
+    case 'crash-refused': {
+      const refusal = `Cannot ${event.choice}: ${event.detail}`;
+      const again: Cockpit =
+        cockpit.crash === undefined ? cockpit : { ...cockpit, overlay: QUESTION };
+      return log(withCrash(again, { step: 'asking', refusal }), 'warning', refusal);
+    }
     case 'crash-unhandled':
       return log(
         closed({ ...cockpit, crash: undefined }),
@@ -79,10 +77,7 @@ export function answer(cockpit: Cockpit, choice: CrashChoice, value?: string): C
   if (cockpit.crash?.step !== 'asking') return cockpit;
   const given = { choice, ...(value === undefined ? {} : { value }) };
   const answered = withCrash(cockpit, { step: 'answered', refusal: undefined });
-  return request(
-    { ...answered, overlay: { kind: 'crash', value: undefined } },
-    { kind: 'answer-crash', answer: given },
-  );
+  return request({ ...answered, overlay: QUESTION }, { kind: 'answer-crash', answer: given });
 }
 
 function withCrash(cockpit: Cockpit, change: Partial<Crash>): Cockpit {
