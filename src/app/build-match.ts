@@ -25,7 +25,7 @@
  * --object) is no mistake: a difference in a flag of --cflags, or in the compiler with --cc, is let
  * pass, and so is rule 2. `reload` takes everything that differs and makes no exception.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { dependenciesOf } from '../build/dependencies.js';
 import {
   type ProducerDifference,

@@ -1,5 +1,5 @@
 /** Code as text, with the names of what it refers to. */
-import type { Decoder, Instruction } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
 import { type Addr, type AddrRange, type Vaddr, addr, contains } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';

@@ -1,5 +1,6 @@
 /** Whether a new body needs a stub in front of it; see src/patch/caller-contract.ts. */
-import type { Decoder, RegisterSet } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import { type Addr, type AddrRange, contains, offsetBy, rangeAt } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';

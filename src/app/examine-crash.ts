@@ -1,7 +1,9 @@
 /** Looks at a thread that is about to get a fatal signal: whether a new body is to blame, where it was,
  *  and what can be done. Nothing is changed. */
 import { codeRangesOf } from '../patch/ledger.js';
-import type { Decoder, Machine, RegisterSet } from '../arch/arch.js';
+import type { Machine } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import { hex } from '../core/address.js';
 import { CachedMemory } from '../core/cached-memory.js';
 import { HcrError } from '../core/failure.js';

@@ -1,5 +1,5 @@
 /** The code that runs against the code that is to run, instruction by instruction, with names. */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { offsetBy } from '../core/address.js';
 import { type Reference, constantOffset, resolveReferences } from '../link/resolve.js';
 import { isCode } from '../link/object-unit.js';

@@ -1,5 +1,5 @@
 /** Why each function of a patch differs from the code that runs, in a few words for people. */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, contains } from '../core/address.js';
 import type { InlinedCopy } from '../dwarf/inlined-copies.js';
 import { identityOf } from '../dwarf/source-name.js';

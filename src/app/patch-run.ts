@@ -1,5 +1,5 @@
 /** One attempt to patch some units: what it compiles, perhaps more than once, and makes of that. */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import type { Compile } from '../build/compile.js';
 import { inParallel } from '../build/in-parallel.js';
 import { runUserBuild } from '../build/user-build.js';

@@ -4,7 +4,7 @@
  * A body is linked once as it is, which shows what it does to registers and stack; when the live
  * callers count on more than it keeps, it is linked once more behind a stub.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { ElfSymbol } from '../elf/symbols.js';

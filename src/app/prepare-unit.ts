@@ -2,7 +2,7 @@
  * Diff and check for one translation unit: which functions of the fresh object go live, and
  * whether they may.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import type { Addr } from '../core/address.js';
 import { STB } from '../elf/constants.js';
 import type { Section } from '../elf/sections.js';

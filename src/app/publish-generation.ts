@@ -3,7 +3,7 @@
  * of it. The ledger is written before and after the entries change, so that whoever comes after a
  * killed hcr knows what was under way.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, type AddrRange, hex, rangeAt } from '../core/address.js';
 import {
   type Body,

@@ -1,5 +1,5 @@
 /** What a generation puts on record: its bodies, its variables, and the entries it redirects. */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, type AddrRange, contains, offsetBy, unrelocate } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { STT } from '../elf/constants.js';

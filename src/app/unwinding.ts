@@ -7,7 +7,7 @@
  * it was rolled back. With every publication the search gets a new index, of all bodies that are
  * still in memory; the one before is free as soon as no thread is in the search.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import {

@@ -8,7 +8,7 @@
  */
 import type { Vaddr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import type { Relocations } from '../arch/arch.js';
+import type { Relocations } from '../arch/relocations.js';
 import { SHF, SHT, STT } from '../elf/constants.js';
 import type { ObjectFile } from '../elf/object-file.js';
 import type { Section } from '../elf/sections.js';

@@ -7,7 +7,7 @@
  * target's own and may hold anything: the number of frames is bounded, a stack that does not grow
  * ends the trace.
  */
-import type { Unwinding } from '../arch/arch.js';
+import type { Unwinding } from '../arch/unwinding.js';
 import { type Addr, addr } from '../core/address.js';
 import { isHcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';

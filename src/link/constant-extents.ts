@@ -3,7 +3,7 @@
  * at their NUL, mergeable constants have a size, and a table goes on to the next place that
  * anything refers to.
  */
-import type { Relocations } from '../arch/arch.js';
+import type { Relocations } from '../arch/relocations.js';
 import { SHF } from '../elf/constants.js';
 import type { ObjectFile } from '../elf/object-file.js';
 import type { Section } from '../elf/sections.js';

@@ -6,7 +6,7 @@
  * header tells and is read backwards from there.
  * @see "Exception Handling Tables", HP aC++ (the format of gcc's and LLVM's `.gcc_except_table`)
  */
-import type { Relocations } from '../arch/arch.js';
+import type { Relocations } from '../arch/relocations.js';
 import { ByteReader } from '../core/byte-reader.js';
 import { DW_EH_PE_omit, readEncodedAddress } from '../dwarf/call-frames.js';
 import { readUleb128 } from '../dwarf/leb128.js';

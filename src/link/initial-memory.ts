@@ -4,7 +4,7 @@
  * written since does not show.
  * @see gABI 5 "Relocation"; the generic ABI's DT_RELR for relocations without entries
  */
-import type { Relocations } from '../arch/arch.js';
+import type { Relocations } from '../arch/relocations.js';
 import { type Addr, contains, vaddr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';

@@ -2,7 +2,8 @@
  * Which sections of the new object are linked, and how they lie relative to each other. Addresses
  * come later: the area that will hold them may not be reserved yet.
  */
-import type { Machine, RegisterSet } from '../arch/arch.js';
+import type { Machine } from '../arch/arch.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import { type Addr, alignUp } from '../core/address.js';
 import type { Part } from '../core/part.js';
 import type { Relocation } from '../elf/relocations.js';

@@ -5,7 +5,7 @@
  * (a switch table's cases, the cold part's way back) and must follow the new body; from elsewhere,
  * exactly at a function's start, it means the function, whose address is its entry for ever.
  */
-import type { RelocationRule, Relocations } from '../arch/arch.js';
+import type { RelocationRule, Relocations } from '../arch/relocations.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { STT } from '../elf/constants.js';

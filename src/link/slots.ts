@@ -4,7 +4,7 @@
  *
  * @see Drepper, "ELF Handling For Thread-Local Storage", 4; psABI of the machine
  */
-import type { RelocationNeed } from '../arch/arch.js';
+import type { RelocationNeed } from '../arch/relocations.js';
 import type { Addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Binding, ThreadLocalBinding } from './bind.js';

@@ -3,7 +3,7 @@
  * of a name. That is the truth about names which several modules define; whatever order of lookup
  * led to it, LD_PRELOAD, RTLD_DEEPBIND, copy relocations and unique symbols included.
  */
-import type { Relocations } from '../arch/arch.js';
+import type { Relocations } from '../arch/relocations.js';
 import { type Addr, type Vaddr, addr, contains } from '../core/address.js';
 import { type Memory, wordAt } from '../core/memory.js';
 import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';

@@ -11,7 +11,8 @@
  * @see glibc nptl_db/db_info.c and structs.def; elf/dl-tls.c for NO_TLS_OFFSET (0 or -1) and
  *   FORCED_DYNAMIC_TLS_OFFSET (-1 or -2), which mean that there is no such distance
  */
-import type { DynamicRelocation, Relocations, ThreadLocals } from '../arch/arch.js';
+import type { DynamicRelocation, Relocations } from '../arch/relocations.js';
+import type { ThreadLocals } from '../arch/thread-locals.js';
 import { type Addr, type Vaddr, offsetBy } from '../core/address.js';
 import { type Memory, signedWordAt } from '../core/memory.js';
 import { PT } from '../elf/constants.js';

@@ -7,7 +7,7 @@
  * in `.gcc_except_table`, the types these name) is linked like anything else. hcr's own stubs get
  * entries as well. An index lists all of them with the code they cover; see `frame-index`.
  */
-import type { Jumps } from '../arch/arch.js';
+import type { Jumps } from '../arch/jumps.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { type CieEntry, type FdeEntry, readCallFrames } from '../dwarf/call-frames.js';

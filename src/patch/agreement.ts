@@ -2,7 +2,7 @@
  * How far freshly compiled code agrees with the program's: the functions that exist on both sides
  * vote on whether compiler and flags are those of the program.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, addr } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { isCompilerMade } from '../link/live-unit.js';

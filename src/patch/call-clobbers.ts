@@ -20,7 +20,8 @@
  * the convention as well. They differ where an instruction can be two things. An indirect jump may
  * be a call of anything in tail position, or a switch that stays inside.
  */
-import type { Decoder, RegisterSet } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import type { Addr } from '../core/address.js';
 import {
   buildFlowGraph,

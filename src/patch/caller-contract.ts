@@ -7,7 +7,8 @@
  * callers cannot be changed while they run, so the body is entered through a stub that keeps the
  * contract.
  */
-import type { Decoder, RegisterSet } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import type { Addr } from '../core/address.js';
 import { analyzeClobbers } from './call-clobbers.js';
 import { type CodeSource, buildFlowGraph } from './function-code.js';

@@ -1,5 +1,6 @@
 /** Comparison of a function instruction by instruction, where sizes of branches may differ. */
-import type { CodePatterns, Decoder, Instruction } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
+import type { CodePatterns } from '../arch/patterns.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import type { ObjectFunction } from '../link/object-unit.js';
 import type { Reference } from '../link/resolve.js';

@@ -5,7 +5,7 @@
  * symbol is. A field that leads through the PLT or the GOT is followed; one that the linker relaxed
  * is recognised. Strings and tables, which every compilation places anew, are compared by content.
  */
-import type { RelaxedTlsAccess } from '../arch/arch.js';
+import type { RelaxedTlsAccess } from '../arch/patterns.js';
 import { type Addr, type Vaddr, addr, contains, offsetBy } from '../core/address.js';
 import { signedWordAt, wordAt } from '../core/memory.js';
 import { isHcrError } from '../core/failure.js';

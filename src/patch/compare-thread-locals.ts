@@ -2,7 +2,8 @@
  * Whether an access of the running code leads to the thread-local variable that the compiled code
  * means. Linkers relax most of them: what an executable links needs no call to find its variables.
  */
-import type { RelaxedTlsAccess, RelocationNeed } from '../arch/arch.js';
+import type { RelaxedTlsAccess } from '../arch/patterns.js';
+import type { RelocationNeed } from '../arch/relocations.js';
 import type { Addr } from '../core/address.js';
 import { MODULE_BASE_NAME, type ThreadLocalBinding } from '../link/bind.js';
 import type { ThreadStorage } from '../link/thread-storage.js';

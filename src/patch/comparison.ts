@@ -1,5 +1,6 @@
 /** What a comparison of compiled code with the running code works on, and what it says. */
-import type { Decoder, Machine } from '../arch/arch.js';
+import type { Machine } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import type { Memory } from '../core/memory.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import type { Binder } from '../link/bind.js';

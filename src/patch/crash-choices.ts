@@ -3,7 +3,9 @@
  * caller's registers and where its result goes; to call it again, its arguments too. What is not
  * known for certain is not done: a wrong register is found long after, far away.
  */
-import type { CallingConvention, Decoder, RegisterSet } from '../arch/arch.js';
+import type { CallingConvention } from '../arch/calling-convention.js';
+import type { Decoder } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import type { ValueClass } from '../dwarf/value-class.js';
 
 /** How the function is called, by its declaration. */

@@ -2,7 +2,8 @@
  * The machine code of functions as the analyses of calls see it: who calls whom, and where control
  * goes inside. Nothing here reads a process; a {@link CodeSource} does.
  */
-import type { Decoder, Instruction, RegisterSet } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import { type Addr, offsetBy } from '../core/address.js';
 
 export interface CodePart {

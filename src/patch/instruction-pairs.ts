@@ -1,5 +1,5 @@
 /** Compiled and running versions of a function, instruction beside instruction. */
-import type { Decoder, Instruction } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
 import type { Addr } from '../core/address.js';
 
 export interface InstructionPairs {

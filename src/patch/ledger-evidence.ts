@@ -6,7 +6,7 @@
  * Of what was published since it knows nothing, and would give live code's memory to the next patch.
  * But an entry then leads to code that the record has no body for.
  */
-import type { Jumps } from '../arch/arch.js';
+import type { Jumps } from '../arch/jumps.js';
 import { type Addr, type AddrRange, contains, hex } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { isHcrError } from '../core/failure.js';

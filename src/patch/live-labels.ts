@@ -2,7 +2,7 @@
  * Where the running program has a place inside a compiled function. The cold part of a function
  * jumps back into the middle of it, where branches may have other sizes than in the new object.
  */
-import type { Decoder } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import type { ObjectFunction } from '../link/object-unit.js';

@@ -2,7 +2,9 @@
  * The code of a module at one moment of its life, for the analyses of calls: as it was built, or
  * with the bodies of a generation in place.
  */
-import type { CodePatterns, Jumps, RegisterSet } from '../arch/arch.js';
+import type { Jumps } from '../arch/jumps.js';
+import type { CodePatterns } from '../arch/patterns.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import { type Addr, type AddrRange, contains, offsetBy } from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { STT } from '../elf/constants.js';

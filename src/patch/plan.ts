@@ -1,5 +1,5 @@
 /** What has to be written to get from one generation to another. Pure. */
-import type { Jumps } from '../arch/arch.js';
+import type { Jumps } from '../arch/jumps.js';
 import type { Addr } from '../core/address.js';
 import { type Body, type CodeWrite, type EntryRecord, type Ledger, bodiesAt } from './ledger.js';
 import { redirectBytes } from './redirect.js';

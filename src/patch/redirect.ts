@@ -7,7 +7,8 @@
  * the whole jump. A jump never crosses a page: the kernel writes two pages in two steps, and hcr
  * may be killed between them.
  */
-import type { Decoder, Jumps } from '../arch/arch.js';
+import type { Decoder } from '../arch/decoder.js';
+import type { Jumps } from '../arch/jumps.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';

@@ -2,7 +2,8 @@
  * Undoes the linker's relaxing of accesses to thread-local variables, so that running code has the
  * instructions of the compiled one again, byte for byte where nothing else differs.
  */
-import type { CodePatterns, Decoder, Instruction, RelaxedTlsAccess } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
+import type { CodePatterns, RelaxedTlsAccess } from '../arch/patterns.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import type { Reference } from '../link/resolve.js';
 

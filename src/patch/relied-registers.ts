@@ -24,7 +24,8 @@
  * stub. It can name a register that could return a value; whether this function does, its type
  * tells.
  */
-import type { Decoder, Instruction, RegisterSet } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import type { Addr } from '../core/address.js';
 import { analyzeClobbers } from './call-clobbers.js';
 import {

@@ -20,7 +20,7 @@
  * and so gets it; the search ends there. A call in tail position is made with the stack pointer as
  * it was at the caller's entry.
  */
-import type { Decoder, Instruction } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
 import type { Addr } from '../core/address.js';
 import {
   buildFlowGraph,

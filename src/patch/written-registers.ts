@@ -3,7 +3,8 @@
  * else still holds what its caller passed. Found by following every path that the code has; a call may
  * write what the convention lets it.
  */
-import type { Decoder, Instruction, RegisterSet } from '../arch/arch.js';
+import type { Decoder, Instruction } from '../arch/decoder.js';
+import type { RegisterSet } from '../arch/register-set.js';
 import type { Addr } from '../core/address.js';
 
 export interface CodePart {

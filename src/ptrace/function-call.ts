@@ -15,7 +15,7 @@
  */
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { InjectionFrame } from '../arch/arch.js';
+import type { InjectionFrame } from '../arch/injection.js';
 import type { Addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { findGadgets } from './gadgets.js';

@@ -1,5 +1,5 @@
 /** Instructions in the target's own code through which hcr makes system calls there. */
-import type { Injection } from '../arch/arch.js';
+import type { Injection } from '../arch/injection.js';
 import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { ProcessMemory } from './process-memory.js';

@@ -8,7 +8,7 @@
  *
  * @see signal(7) "Interruption of system calls and library functions by stop signals"
  */
-import type { Registers } from '../arch/arch.js';
+import type { Registers } from '../arch/registers.js';
 import { isHcrError } from '../core/failure.js';
 import { ERRNO } from './libc.js';
 import type { StopReason } from './requests.js';

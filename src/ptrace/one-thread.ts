@@ -2,7 +2,7 @@
  * One thread of the target, stopped and used by itself while the others run: which may be taken, how
  * it comes to a stop that can be undone, the frame that brings it back, and how it is let go.
  */
-import type { InjectionFrame } from '../arch/arch.js';
+import type { InjectionFrame } from '../arch/injection.js';
 import { type Pid, type Tid, addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Gadgets } from './gadgets.js';

@@ -14,7 +14,7 @@
  *
  * @see ptrace(2), rt_sigreturn(2), linux/arch/x86/kernel/signal_64.c
  */
-import type { InjectionFrame } from '../arch/arch.js';
+import type { InjectionFrame } from '../arch/injection.js';
 import type { Addr, Tid } from '../core/address.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { seizeFailure } from './attach-failure.js';

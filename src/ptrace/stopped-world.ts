@@ -14,7 +14,7 @@
  */
 import type { Pid, Tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import type { Registers } from '../arch/arch.js';
+import type { Registers } from '../arch/registers.js';
 import { seizeFailure } from './attach-failure.js';
 import { repairInterruptedCall, repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';

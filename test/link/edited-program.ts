@@ -1,5 +1,5 @@
 /** A program that runs, and objects of its edited sources seen by the linker. */
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { ProcessImage } from '../../src/app/observe.js';
 import type { Addr } from '../../src/core/address.js';

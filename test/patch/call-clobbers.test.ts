@@ -3,7 +3,7 @@
  * callers were compiled against, `f_new` stands for the one that replaces it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { loadDecoder } from '../../src/arch/x86-64/decoder.js';
 import { general } from '../../src/arch/x86-64/register-set.js';
 import { analyzeClobbers } from '../../src/patch/call-clobbers.js';

@@ -1,5 +1,6 @@
 /** A {@link CodeSource} over a file, made with nm and objdump's help: the reader for tests. */
-import type { Decoder, RegisterSet } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
+import type { RegisterSet } from '../../src/arch/register-set.js';
 import { addr, type Addr } from '../../src/core/address.js';
 import type { CodeSource, FunctionCode } from '../../src/patch/function-code.js';
 import type { Workshop } from '../arch/x86-64/build-with-gcc.js';

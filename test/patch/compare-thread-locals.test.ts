@@ -1,7 +1,7 @@
 /** Accesses to thread-local variables that linkers relaxed: unedited code is the code that runs, and
  *  code that means another variable is not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import { type EditedObject, EditedProgram, MAIN } from '../link/edited-program.js';

@@ -3,7 +3,7 @@
  * the old body, stays. With a plain jump it dies or computes nonsense; with the stub it does not.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { loadDecoder } from '../../src/arch/x86-64/decoder.js';
 import { jumps } from '../../src/arch/x86-64/jumps.js';
 import { addr } from '../../src/core/address.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { jumps } from '../../src/arch/x86-64/jumps.js';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { type Addr, addr, offsetBy } from '../../src/core/address.js';

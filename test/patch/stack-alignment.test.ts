@@ -1,6 +1,6 @@
 /** Programs compiled by gcc; gdb stops at the entry of `f` and says how the stack stands there. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { loadDecoder } from '../../src/arch/x86-64/decoder.js';
 import { buildFlowGraph } from '../../src/patch/function-code.js';
 import { mayEnterMisaligned, needsAlignedStack } from '../../src/patch/stack-alignment.js';

@@ -1,7 +1,7 @@
 /** What compilers made of real programs that nobody had edited, and that was once taken for changed:
  *  each case is reduced from one of them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import { fingerprintOf } from '../../src/patch/fingerprint.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';

@@ -5,7 +5,7 @@
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder } from '../../src/arch/arch.js';
+import type { Decoder } from '../../src/arch/decoder.js';
 import { x8664 } from '../../src/arch/x86-64/machine.js';
 import type { LoadedModule } from '../../src/elf/loaded-module.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';

@@ -1,5 +1,5 @@
 /** Where values go in a call. @see psABI for AMD64, 3.2.3 "Parameter Passing" */
-import type { CallingConvention } from '../arch.js';
+import type { CallingConvention } from '../calling-convention.js';
 import { general, NONE, zmmBits } from './register-set.js';
 
 export const callingConvention: CallingConvention = {

@@ -12,7 +12,8 @@
 import { createRequire } from 'node:module';
 import type * as Iced from 'iced-x86';
 import { type Addr, offsetBy } from '../../core/address.js';
-import type { Decoder, Flow, Instruction, RegisterSet, StackEffect } from '../arch.js';
+import type { Decoder, Flow, Instruction, StackEffect } from '../decoder.js';
+import type { RegisterSet } from '../register-set.js';
 import { paddingInstructionBytes } from './padding.js';
 import {
   BASELINE,

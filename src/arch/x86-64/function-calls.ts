@@ -14,7 +14,7 @@
  *
  * @see psABI for AMD64, 3.2.1 to 3.2.3; Intel SDM volume 1, 10.5.1 for the layout of FXSAVE
  */
-import type { FunctionCalls } from '../arch.js';
+import type { FunctionCalls } from '../function-calls.js';
 import { injection } from './injection.js';
 import { readSigned, writeRegister } from './registers.js';
 import { syscalls } from './syscalls.js';

@@ -34,7 +34,7 @@
  */
 import { addr } from '../../core/address.js';
 import { HcrError } from '../../core/failure.js';
-import type { FrameInput, Injection, InjectionFrame } from '../arch.js';
+import type { FrameInput, Injection, InjectionFrame } from '../injection.js';
 import { EXTENDED_STATE_ALIGNMENT, signalFrameState } from './extended-state.js';
 import {
   COMPATIBILITY_CS,

@@ -12,7 +12,7 @@
  * @see Intel SDM volume 2: JMP, ENDBR64; psABI for AMD64, 3.2.3
  */
 import { type Addr, addr } from '../../core/address.js';
-import type { Jumps } from '../arch.js';
+import type { Jumps } from '../jumps.js';
 import { FRAME_SEARCH_BYTES, frameSearch, STUB_CIE } from './frame-search.js';
 import { paddingBytes } from './padding.js';
 import {

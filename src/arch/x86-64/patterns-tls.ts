@@ -6,7 +6,8 @@
  *   model); RFC: TLS descriptors; `elf_x86_64_relocate_section` of binutils, `relaxTls*` of lld
  */
 import type { Addr } from '../../core/address.js';
-import type { RelaxedTlsAccess, RelocationNeed } from '../arch.js';
+import type { RelaxedTlsAccess } from '../patterns.js';
+import type { RelocationNeed } from '../relocations.js';
 
 const FIELD_BYTES = 4;
 

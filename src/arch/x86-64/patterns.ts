@@ -5,7 +5,7 @@
  * @see psABI for AMD64: 5.2 Procedure Linkage Table, B.2 Optimize GOTPCRELX Relocations
  */
 import type { Addr } from '../../core/address.js';
-import type { CodePatterns, GotAccess } from '../arch.js';
+import type { CodePatterns, GotAccess } from '../patterns.js';
 import { relaxedTlsAccess } from './patterns-tls.js';
 
 const FIELD_BYTES = 4;

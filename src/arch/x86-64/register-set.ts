@@ -19,7 +19,7 @@
  *
  * @see System V psABI for AMD64, 3.2.1 "Registers" and 3.2.3 "Parameter Passing"
  */
-import type { RegisterSet } from '../arch.js';
+import type { RegisterSet } from '../register-set.js';
 
 export const GENERAL_NAMES = [
   'rax',

@@ -11,7 +11,7 @@
  * - flags stay as they are when a shift by %cl or a `rep` has a count of 0.
  */
 import type * as Iced from 'iced-x86';
-import type { RegisterSet } from '../arch.js';
+import type { RegisterSet } from '../register-set.js';
 import {
   FLAGS,
   general,

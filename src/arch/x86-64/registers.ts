@@ -29,7 +29,7 @@
  * @see ptrace(2), signal(7)
  */
 import { HcrError } from '../../core/failure.js';
-import type { InterruptedSyscall, Registers } from '../arch.js';
+import type { InterruptedSyscall, Registers } from '../registers.js';
 
 const FIELDS = [
   'r15',

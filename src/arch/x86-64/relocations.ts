@@ -32,7 +32,7 @@ import type {
   RelocationRule,
   RelocationTerms,
   Relocations,
-} from '../arch.js';
+} from '../relocations.js';
 import { R_X86_64, relocationName } from './relocation-types.js';
 
 /** How a field of `widthBytes` is read: which values fit. */

@@ -8,7 +8,7 @@
  * @see Intel SDM volume 1, 6.2
  */
 import type * as Iced from 'iced-x86';
-import type { StackEffect } from '../arch.js';
+import type { StackEffect } from '../decoder.js';
 
 type Library = typeof Iced;
 

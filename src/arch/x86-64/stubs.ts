@@ -26,7 +26,7 @@
  */
 import { type Addr, addr, hex } from '../../core/address.js';
 import { HcrError } from '../../core/failure.js';
-import type { RegisterSet } from '../arch.js';
+import type { RegisterSet } from '../register-set.js';
 import {
   alignStack,
   assemble,

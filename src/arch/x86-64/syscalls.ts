@@ -1,6 +1,6 @@
 /** Numbers of the system calls that hcr makes in a target, and of one that libc has no function for.
  *  @see arch/x86/entry/syscalls/syscall_64.tbl in the kernel's source */
-import type { SyscallNumbers } from '../arch.js';
+import type { SyscallNumbers } from '../syscalls.js';
 
 export const syscalls: SyscallNumbers = {
   close: 3,

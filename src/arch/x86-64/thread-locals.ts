@@ -8,7 +8,7 @@
  * rax and returns an offset from the thread pointer
  */
 import { alignUp } from '../../core/address.js';
-import type { ThreadLocals } from '../arch.js';
+import type { ThreadLocals } from '../thread-locals.js';
 
 const endbr64 = [0xf3, 0x0f, 0x1e, 0xfa];
 const ret = [0xc3];

@@ -4,7 +4,7 @@
  * that belong to the caller
  */
 import type { Addr } from '../../core/address.js';
-import type { Unwinding } from '../arch.js';
+import type { Unwinding } from '../unwinding.js';
 import { FRAME, SIGCONTEXT_FIELDS, injection } from './injection.js';
 import { type RegisterField, readRegister, writeRegister } from './registers.js';
 

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Decoder, Flow, Instruction, StackEffect } from '../../../src/arch/arch.js';
+import type { Decoder, Flow, Instruction, StackEffect } from '../../../src/arch/decoder.js';
 import { loadDecoder } from '../../../src/arch/x86-64/decoder.js';
 import { addr } from '../../../src/core/address.js';
 import { Workshop } from './build-with-gcc.js';

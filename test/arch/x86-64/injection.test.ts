@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { InjectionFrame } from '../../../src/arch/arch.js';
+import type { InjectionFrame } from '../../../src/arch/injection.js';
 import { injection } from '../../../src/arch/x86-64/injection.js';
 import { registers, writeRegister } from '../../../src/arch/x86-64/registers.js';
 import { addr } from '../../../src/core/address.js';

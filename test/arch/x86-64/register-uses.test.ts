@@ -4,7 +4,8 @@
  */
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Decoder, Instruction, RegisterSet } from '../../../src/arch/arch.js';
+import type { Decoder, Instruction } from '../../../src/arch/decoder.js';
+import type { RegisterSet } from '../../../src/arch/register-set.js';
 import { loadDecoder } from '../../../src/arch/x86-64/decoder.js';
 import {
   FLAGS,
