@@ -4,8 +4,9 @@
  *
  * Node does not mean to be forked, and three things stand in the way:
  * - V8 keeps its heap out of forks (MADV_DONTFORK); it is let in again before each.
- * - V8's and Node's other threads are not there in the copy. Run with `--single-threaded`, so that
- *   nothing waits for them; and the copy must leave by {@link leave}, which tears nothing down.
+ * - V8's and Node's other threads are not there in the copy. Run with `--single-threaded
+ *   --v8-pool-size=0`, so that nothing waits for them: a collection of garbage in the copy would, for
+ *   ever; and the copy must leave by {@link leave}, which tears nothing down.
  * - The event loop would share its epoll instance with the original: libuv can put that right.
  *
  * The copy goes on with whatever the original was about to do. Fork where that is nothing else:

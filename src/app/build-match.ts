@@ -55,6 +55,8 @@ const MACRO = /^-([DU]|include$|imacros$)/;
 export interface MatchDoubt {
   /** Functions that differ: most of those that can be compared, and more than one. */
   readonly differing: number;
+  /** What it is refused with unless somebody speaks for it: no patch comes of it as it is. */
+  readonly refusal?: HcrError;
 }
 
 /**
