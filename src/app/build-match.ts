@@ -15,8 +15,9 @@
  *       level. Refused.
  *    b. recognisably, as after an edit of a macro that everything uses, or with another -D than the
  *       program's. A header of the unit that is newer than the program, and flags that the user gave
- *       (--cflags, --compile-commands), speak for the edit. Without either it is refused: what was
- *       found may be of another configuration.
+ *       (--cflags, --compile-commands), speak for the edit. So does the source as it was before, when
+ *       git has it and the same command makes the program's code of it (see earlier-source). Without
+ *       any of them it is refused: what was found may be of another configuration.
  *
  * What is refused although the user named no flags may be right with those of another source; see
  * try-sources.
@@ -55,7 +56,9 @@ const MACRO = /^-([DU]|include$|imacros$)/;
 export interface MatchDoubt {
   /** Functions that differ: most of those that can be compared, and more than one. */
   readonly differing: number;
-  /** What it is refused with unless somebody speaks for it: no patch comes of it as it is. */
+  /** Functions that could be compared. */
+  readonly compared: number;
+  /** `build-mismatch`, which it is refused with unless something else speaks for the flags. */
   readonly refusal?: HcrError;
 }
 
@@ -74,6 +77,23 @@ export async function assertBuildMatches(
   if (prepared.roots.length === 0) return undefined;
   const match = new BuildMatch(image, prepared, built, options, selection === 'changed');
   return await match.assert(decoder);
+}
+
+/**
+ * Whether a source as it was before the edit, compiled by the command that is in doubt, gives the
+ * program's code: then the command is the program's, whatever the edit changes.
+ * @param doubt of the edited source
+ */
+export function isProvenBy(
+  earlier: BuiltUnit,
+  doubt: MatchDoubt,
+  image: ProcessImage,
+  prepared: PreparedUnit,
+  options: PatchOptions,
+  decoder: Decoder,
+): boolean {
+  const match = new BuildMatch(image, prepared, earlier, options, true);
+  return match.isProof(doubt.compared, decoder);
 }
 
 class BuildMatch {
@@ -121,9 +141,20 @@ class BuildMatch {
       );
     }
     if (this.isVouchedFor()) return undefined;
+    const compared = agreement.ofAnyLength.voters;
     if (await this.hasNewerHeader())
-      return this.bringsMacros ? { differing: differing.length } : undefined;
-    throw this.otherMacros(difference, agreement);
+      return this.bringsMacros ? { differing: differing.length, compared } : undefined;
+    return {
+      differing: differing.length,
+      compared,
+      refusal: this.otherMacros(difference, agreement),
+    };
+  }
+
+  /** Whether every function that can be compared is that of the program, and they are so many. */
+  isProof(least: number, decoder: Decoder): boolean {
+    const { voters, differing } = this.agreement(decoder, () => false).ofAnyLength;
+    return differing === 0 && voters >= least;
   }
 
   /** Where nobody else can tell, short functions do; but only against macros that were found. */
@@ -134,8 +165,8 @@ class BuildMatch {
     const { voters, differing } = agreement.ofAnyLength;
     if (differing < 2 || differing * 2 <= voters || this.isVouchedFor()) return undefined;
     if (!this.bringsMacros || voters < MIN_VOTERS || (await this.hasNewerHeader()))
-      return { differing };
-    throw this.otherMacros(difference, agreement);
+      return { differing, compared: voters };
+    return { differing, compared: voters, refusal: this.otherMacros(difference, agreement) };
   }
 
   private otherMacros(difference: ProducerDifference, agreement: Agreement): HcrError {
@@ -181,14 +212,18 @@ class BuildMatch {
     return options.cc === undefined ? chosen : { ...chosen, compiler: false };
   }
 
-  private agreement(decoder: Decoder): Agreement {
+  /** @param isEdited whether a file was written after the program: what is inlined from it may differ */
+  private agreement(
+    decoder: Decoder,
+    isEdited = (file: string): boolean => this.isNewer(file),
+  ): Agreement {
     const { image, prepared } = this;
     const { states, edited, wanted } = prepared;
     const { ledger } = image.store;
     const holders = new Set(
       [wanted.unit, edited.debug].flatMap((unit) =>
         (unit?.inlinedCopies() ?? [])
-          .filter(({ callee }) => this.isNewer(callee.declFile ?? this.built.what))
+          .filter(({ callee }) => isEdited(callee.declFile ?? this.built.what))
           .flatMap(({ caller }) => [caller.name, caller.linkageName ?? caller.name]),
       ),
     );

@@ -172,6 +172,77 @@ describe('a big edit with the right flags', () => {
   });
 });
 
+/** Short functions, too few of the others to vote, of which one depends on a macro of the build. */
+const SHORT_C = `#include <stdio.h>
+#define SCALE 3
+#ifdef FEATURE
+#define EXTRA 1000
+#else
+#define EXTRA 0
+#endif
+__attribute__((noinline)) int one(int x) { return x * SCALE - x; }
+__attribute__((noinline)) int two(int x) { return one(x) + SCALE; }
+__attribute__((noinline)) int three(int x) { return two(x) * SCALE; }
+__attribute__((noinline)) int four(int x) { return three(x) + SCALE * 2 + EXTRA; }
+void show(void) { printf("%d", four(1)); }
+`;
+
+describe('an edit of most functions of a file whose build has a -D', () => {
+  const flags = ['-O2', '-g', '-DFEATURE'];
+  /** @param seconds how long ago; negative for one after the program was built */
+  const commit = async (program: InlineProgram, seconds: number): Promise<void> => {
+    const date = `GIT_COMMITTER_DATE=@${Math.floor(Date.now() / 1000) - seconds} +0000`;
+    const who = ['-c', 'user.name=a', '-c', 'user.email=a@example.org'];
+    await program.run('git', 'init', '--quiet');
+    await program.run('git', 'add', 'work.c');
+    await program.run('env', date, 'git', ...who, 'commit', '--quiet', '-m', 'a version');
+  };
+
+  it('is not compiled without it: refused, with the way on', async () => {
+    using program = await buildInline({ 'main.c': MAIN_C, 'work.c': SHORT_C }, flags);
+    await using target = await program.start();
+    await target.waitForLine(/^1021$/);
+    writeDatabase(program, ['gcc', ...flags]);
+    program.edit('work.c', 'SCALE 3', 'SCALE 4');
+    const refusal = await refusalOf(['reload', target.pid]);
+    expect(refusal).toMatchObject({ exitCode: 4, code: 'build-mismatch' });
+    expect(refusal.message).toContain('-DFEATURE');
+    expect(refusal.hint).toMatch(/--cflags ''/);
+    expect((await reload(target.pid, ['--cflags', ''])).functions).toHaveLength(4);
+    await target.waitForLine(/^1036$/);
+  });
+
+  it.each([
+    { what: 'the last commit', commits: ['SCALE 3'] },
+    { what: 'the commit that the program was built from', commits: ['SCALE 3', 'SCALE 5'] },
+  ])('goes live where the same flags make the program’s code of $what', async ({ commits }) => {
+    using program = await buildInline({ 'main.c': MAIN_C, 'work.c': SHORT_C }, flags);
+    for (const [i, scale] of commits.entries()) {
+      program.write('work.c', SHORT_C.replace('SCALE 3', scale));
+      await commit(program, i === 0 ? 1000 : -1000);
+    }
+    await using target = await program.start();
+    writeDatabase(program, ['gcc', ...flags]);
+    program.edit('work.c', commits.at(-1) ?? '', 'SCALE 4');
+    const report = await reload(target.pid);
+    expect(report.functions).toHaveLength(4);
+    expect(report.notes.join()).not.toMatch(/Passed over/);
+    await target.waitForLine(/^1036$/);
+  });
+
+  it('is refused where the flags are those of another build, whatever git has', async () => {
+    using program = await buildInline({ 'main.c': MAIN_C, 'work.c': SHORT_C }, flags);
+    await commit(program, 0);
+    await using target = await program.start();
+    await target.waitForLine(/^1021$/);
+    writeDatabase(program, ['gcc', '-O2', '-g', '-DOTHER']);
+    program.edit('work.c', 'SCALE 3', 'SCALE 4');
+    expect(await refusalOf(['reload', target.pid])).toMatchObject({ code: 'build-mismatch' });
+    target.lines.skipArrived();
+    await target.waitForLine(/^1021$/);
+  });
+});
+
 it.each(['-O0', '-O1', '-O2', '-O3', '-Os'])(
   'finds the level of a program that clang built with %s and did not record',
   async (level) => {
