@@ -19,7 +19,8 @@ import { findUnitsNaming } from './name-search.js';
 import { ReadBudget } from './read-budget.js';
 import { SplitUnits } from './split-units.js';
 import { Unit } from './unit.js';
-import type { Supplement, UnitDies, UnitLinks } from './unit-dies.js';
+import type { UnitDies } from './unit-dies.js';
+import type { Supplement, UnitLinks } from './unit-surroundings.js';
 import type { UnitHeader } from './unit-header.js';
 import { OffsetSpace, UnitSection } from './unit-section.js';
 

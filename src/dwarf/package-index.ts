@@ -5,7 +5,7 @@
  */
 import { DW_SECT, DW_SECT_V2 } from './constants.js';
 import { type DebugSection, readerOver } from './debug-sections.js';
-import type { Contributions } from './unit-dies.js';
+import type { Contributions } from './unit-surroundings.js';
 import type { UnitKind } from './unit-header.js';
 
 /** Where a unit's own bytes are. */

@@ -9,7 +9,8 @@ import { sectionsOfElf, splitSectionsOfElf } from './elf-sections.js';
 import { tablesOf } from './file-tables.js';
 import { type PackagedUnit, readPackageIndex } from './package-index.js';
 import { ReadBudget } from './read-budget.js';
-import { NO_CONTRIBUTIONS, type UnitDies, type UnitLinks } from './unit-dies.js';
+import type { UnitDies } from './unit-dies.js';
+import { NO_CONTRIBUTIONS, type UnitLinks } from './unit-surroundings.js';
 import type { UnitHeader } from './unit-header.js';
 import { type OffsetSpace, UnitSection } from './unit-section.js';
 

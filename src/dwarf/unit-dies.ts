@@ -1,12 +1,12 @@
 /**
- * One unit as the entries it is made of, and what gives its attributes their meaning: the bases
- * of its parts of the string, address and range sections.
+ * One unit as the entries it is made of, and what gives their attributes a meaning: the parts that the
+ * unit has of the sections of text, addresses and lines.
  *
  * The root entry is read alone, from the unit's first bytes; the rest only when an entry below it
  * is asked for.
  * @see DWARF 5, 3.1 and 7.5
  */
-import { type Vaddr, type VaddrRange, vaddr } from '../core/address.js';
+import type { Vaddr, VaddrRange } from '../core/address.js';
 import type { ByteReader } from '../core/byte-reader.js';
 import { HcrError } from '../core/failure.js';
 import type { AbbrevTable } from './abbrev.js';
@@ -15,57 +15,19 @@ import { DW_AT, DW_TAG } from './constants.js';
 import { type DebugSection, type DebugSections, parseAt } from './debug-sections.js';
 import { Die, type DieOwner, type LocationLists } from './die.js';
 import { indexOfDieAt } from './die-tree.js';
-import type { FileTables } from './file-tables.js';
 import { type FormValue, skipForm } from './form.js';
 import { readUleb128 } from './leb128.js';
 import { type LineHeader, pathOfFile } from './line-header.js';
-import { type RangeContext, liveRange } from './range-lists.js';
-import type { ReadBudget } from './read-budget.js';
-import type { UnitContent, UnitContents } from './unit-contents.js';
-import type { UnitHeader, UnitKind } from './unit-header.js';
-
-/** How the units of a file lead to others. */
-export interface UnitLinks {
-  /** The entry at this offset of `.debug_info`; `undefined` without that section.
-   *  @throws HcrError `malformed-file` when there is none */
-  dieAt(infoOffset: number): Die | undefined;
-  /** The type with this signature; `undefined` when its unit is not in the file. */
-  typeWithSignature(signature: bigint): Die | undefined;
-  /** What all units together may import, in bytes. */
-  importBudget(): ReadBudget;
-  /** That of units which leave it to those that import them. */
-  language(): number | undefined;
-  /** The file that this one shares text and entries with. */
-  supplement(): Supplement | undefined;
-}
-
-/** The other half of a file that `dwz` made smaller.
- *  @see DWARF 5, 7.3.6 */
-export interface Supplement {
-  text(offset: number): string | undefined;
-  dieAt(infoOffset: number): Die | undefined;
-  readonly sizeBytes: number;
-}
-
-/** What the units of a section share. */
-export interface UnitSurroundings extends FileTables, UnitLinks {
-  readonly info: DebugSection;
-  readonly kind: UnitKind;
-  readonly contents: UnitContents;
-  /** Added to offsets, so that no two units of several sections and files have the same. */
-  readonly base: number;
-}
-
-/** Where a unit's parts of the sections begin that it shares with others, in bytes. Only in
- *  packages are they not all 0. */
-export interface Contributions {
-  readonly info: number;
-  readonly abbrev: number;
-  readonly line: number;
-  readonly locations: number;
-  readonly strOffsets: number;
-  readonly ranges: number;
-}
+import type { RangeContext } from './range-lists.js';
+import { type RootValues, readRootValues } from './root-values.js';
+import type { UnitContent } from './unit-contents.js';
+import type { UnitHeader } from './unit-header.js';
+import { UnitRanges } from './unit-ranges.js';
+import {
+  type Contributions,
+  NO_CONTRIBUTIONS,
+  type UnitSurroundings,
+} from './unit-surroundings.js';
 
 export interface UnitPlace {
   readonly contributions: Contributions;
@@ -74,15 +36,6 @@ export interface UnitPlace {
   /** Whether it is in a file of split debug information. */
   readonly isSplit: boolean;
 }
-
-export const NO_CONTRIBUTIONS: Contributions = {
-  info: 0,
-  abbrev: 0,
-  line: 0,
-  locations: 0,
-  strOffsets: 0,
-  ranges: 0,
-};
 
 export const NOT_SPLIT: UnitPlace = {
   contributions: NO_CONTRIBUTIONS,
@@ -93,23 +46,6 @@ export const NOT_SPLIT: UnitPlace = {
 /** Usually more than a root entry and its header take. */
 const USUAL_ROOT_BYTES = 512;
 
-/** Where the first entry of a version 5 table is, when the unit doesn't say: after its header.
- *  Split units never say. */
-const STR_OFFSETS_HEADER_BYTES = { 4: 8, 8: 16 } as const;
-const LISTS_HEADER_BYTES = { 4: 12, 8: 20 } as const;
-
-/** What the root entry says that other entries need. */
-interface SharedValues {
-  readonly language: number | undefined;
-  /** Where the unit's part of each section of indexed values starts. */
-  readonly strOffsetsBase: number;
-  readonly addrBase: number;
-  readonly rnglistsBase: number;
-  readonly loclistsBase: number;
-  /** Where a split unit of version 4 has its part of `.debug_ranges`, in the program. */
-  readonly rangesBase: number;
-}
-
 export class UnitDies implements DieOwner {
   readonly header: UnitHeader;
   readonly root: Die;
@@ -118,9 +54,9 @@ export class UnitDies implements DieOwner {
   private readonly around: UnitSurroundings;
   private readonly place: UnitPlace;
   private readonly abbrevs: AbbrevTable;
-  private rangeContextOnce: RangeContext | undefined;
+  private readonly ranges: UnitRanges;
   private importedOnce: readonly UnitDies[] | undefined;
-  private shared: SharedValues | undefined;
+  private rootValuesOnce: RootValues | undefined;
   private readonly filePaths = new Map<number, string | undefined>();
 
   /** @throws HcrError `malformed-file` when the root entry is damaged */
@@ -131,6 +67,12 @@ export class UnitDies implements DieOwner {
     this.skeleton = place.skeleton;
     this.abbrevs = around.abbrevs.at(place.contributions.abbrev + header.abbrevOffset);
     this.root = this.readRoot();
+    this.ranges = new UnitRanges(this, {
+      lists: around.rangeLists,
+      start: place.contributions.ranges,
+      values: () => this.rootValues(),
+      skeleton: place.skeleton?.ranges,
+    });
   }
 
   get offset(): number {
@@ -142,12 +84,12 @@ export class UnitDies implements DieOwner {
   }
 
   get language(): number | undefined {
-    return this.sharedValues().language ?? this.around.language();
+    return this.rootValues().language ?? this.around.language();
   }
 
   /** Where its part of `.debug_str_offsets` starts. */
   get strOffsetsBase(): number {
-    return this.sharedValues().strOffsetsBase;
+    return this.rootValues().strOffsetsBase;
   }
 
   get sections(): DebugSections {
@@ -202,7 +144,7 @@ export class UnitDies implements DieOwner {
       case 'text-offset':
         return this.around.strings.text(value.section, value.offset);
       case 'text-index': {
-        const { strOffsetsBase } = this.sharedValues();
+        const { strOffsetsBase } = this.rootValues();
         return this.around.strings.indexed(value.index, strOffsetsBase, this.header.encoding);
       }
       case 'supplementary-text':
@@ -239,7 +181,7 @@ export class UnitDies implements DieOwner {
   /** @throws HcrError `malformed-file` when the index is outside `.debug_addr` */
   indexedAddress(index: number): number | undefined {
     if (this.skeleton !== undefined) return this.skeleton.indexedAddress(index);
-    const { addrBase } = this.sharedValues();
+    const { addrBase } = this.rootValues();
     return indexedAddress(this.around.sections, index, addrBase, this.header.encoding);
   }
 
@@ -249,32 +191,6 @@ export class UnitDies implements DieOwner {
     // gcc puts the address itself into `.debug_addr` of a program with split debug information.
     const isAddress = offset >= end - start && offset >= start && offset < end;
     return isAddress ? offset - start : offset;
-  }
-
-  /** The code an entry covers: `DW_AT_ranges`, else `DW_AT_low_pc` up to `DW_AT_high_pc`.
-   *  @throws HcrError `malformed-file`
-   *  @see DWARF 5, 2.17 */
-  rangesOf(die: Die): readonly VaddrRange[] {
-    const list = die.value(DW_AT.ranges);
-    if (list !== undefined) {
-      const offset = this.listOffset(list);
-      return offset === undefined ? [] : this.rangesAt(offset);
-    }
-    const low = die.address(DW_AT.low_pc);
-    const high = die.value(DW_AT.high_pc);
-    if (low === undefined || high === undefined) return [];
-    const end = high.kind === 'constant' ? low + Number(high.value) : (this.addressOf(high) ?? low);
-    const range = liveRange(low, end);
-    return range === undefined ? [] : [range];
-  }
-
-  /** Where the code of an entry is entered: as it says, else `DW_AT_low_pc`, else the start of
-   *  its first range. `undefined` when it has no code in the program.
-   *  @see DWARF 5, 2.18 */
-  entryOf(die: Die): Vaddr | undefined {
-    const entry = die.address(DW_AT.entry_pc) ?? die.address(DW_AT.low_pc);
-    if (entry !== undefined) return entry > 1 ? vaddr(entry) : undefined;
-    return this.rangesOf(die)[0]?.start;
   }
 
   /** The units whose entries count as its own, with those that they import: what `dwz` found in
@@ -304,6 +220,22 @@ export class UnitDies implements DieOwner {
       if (unit instanceof UnitDies) units.push(unit);
     });
     return units;
+  }
+
+  /** The code an entry covers.
+   *  @throws HcrError `malformed-file` */
+  rangesOf(die: Die): readonly VaddrRange[] {
+    return this.ranges.of(die);
+  }
+
+  /** Where the code of an entry is entered; `undefined` when it has none in the program.
+   *  @throws HcrError `malformed-file` */
+  entryOf(die: Die): Vaddr | undefined {
+    return this.ranges.entryOf(die);
+  }
+
+  rangeContext(): RangeContext {
+    return this.ranges.context();
   }
 
   /** The code of the whole unit.
@@ -336,76 +268,13 @@ export class UnitDies implements DieOwner {
 
   locationLists(): LocationLists {
     const start = this.place.contributions.locations;
-    return { start, table: this.sharedValues().loclistsBase, isSplit: this.place.isSplit };
+    return { start, table: this.rootValues().loclistsBase, isSplit: this.place.isSplit };
   }
 
-  private rangesAt(offset: number): readonly VaddrRange[] {
-    const { skeleton } = this;
-    // Before version 5 only the program had a section of ranges.
-    const lists =
-      skeleton !== undefined && this.header.encoding.version < 5
-        ? skeleton.around.rangeLists
-        : this.around.rangeLists;
-    return lists.at(offset, this.rangeContext());
-  }
-
-  private listOffset(value: FormValue): number | undefined {
-    switch (value.kind) {
-      case 'section-offset':
-        return value.offset + this.rangesStart();
-      case 'constant':
-        return Number(value.value);
-      case 'list-index': {
-        const { rnglistsBase } = this.sharedValues();
-        return this.around.rangeLists.offsetOfIndex(
-          value.index,
-          rnglistsBase,
-          this.header.encoding,
-        );
-      }
-      default:
-        return undefined;
-    }
-  }
-
-  /** What offsets of range lists count from. */
-  private rangesStart(): number {
-    const { skeleton } = this;
-    if (this.header.encoding.version >= 5) return this.place.contributions.ranges;
-    return skeleton === undefined ? 0 : skeleton.sharedValues().rangesBase;
-  }
-
-  rangeContext(): RangeContext {
-    if (this.skeleton !== undefined) return this.skeleton.rangeContext();
-    this.rangeContextOnce ??= {
-      encoding: this.header.encoding,
-      baseAddress: this.root.has(DW_AT.low_pc) ? this.root.address(DW_AT.low_pc) : 0,
-      indexedAddress: (index) => this.indexedAddress(index),
-    };
-    return this.rangeContextOnce;
-  }
-
-  private sharedValues(): SharedValues {
-    const { version, offsetBytes } = this.header.encoding;
-    const { contributions } = this.place;
-    this.shared ??= {
-      language: this.root.constant(DW_AT.language),
-      strOffsetsBase:
-        this.root.sectionOffset(DW_AT.str_offsets_base) ??
-        contributions.strOffsets + (version < 5 ? 0 : STR_OFFSETS_HEADER_BYTES[offsetBytes]),
-      addrBase:
-        this.root.sectionOffset(DW_AT.addr_base) ??
-        this.root.sectionOffset(DW_AT.GNU_addr_base) ??
-        0,
-      rnglistsBase:
-        this.root.sectionOffset(DW_AT.rnglists_base) ??
-        contributions.ranges + LISTS_HEADER_BYTES[offsetBytes],
-      loclistsBase:
-        this.root.sectionOffset(DW_AT.loclists_base) ??
-        contributions.locations + LISTS_HEADER_BYTES[offsetBytes],
-      rangesBase: this.root.sectionOffset(DW_AT.GNU_ranges_base) ?? 0,
-    };
-    return this.shared;
+  private rootValues(): RootValues {
+    const { header, place } = this;
+    this.rootValuesOnce ??= readRootValues(this.root, header.encoding, place.contributions);
+    return this.rootValuesOnce;
   }
 
   private content(): UnitContent {

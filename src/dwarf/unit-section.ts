@@ -7,7 +7,8 @@ import type { DebugSection } from './debug-sections.js';
 import type { Die } from './die.js';
 import type { FileTables } from './file-tables.js';
 import { UnitContents } from './unit-contents.js';
-import { NOT_SPLIT, UnitDies, type UnitLinks, type UnitPlace } from './unit-dies.js';
+import { NOT_SPLIT, UnitDies, type UnitPlace } from './unit-dies.js';
+import type { UnitLinks } from './unit-surroundings.js';
 import { readUnitHeader, readUnitHeaders, type UnitHeader, type UnitKind } from './unit-header.js';
 
 /** Gives each section of a family of files a range of offsets of its own, so that an entry is known
