@@ -1,6 +1,6 @@
 /** What is fuzzed: one way in for bytes that nobody vouches for. */
 import { isHcrError } from '../src/core/failure.js';
-import type { Failure } from '../src/core/failure.js';
+import type { Failure } from '../src/core/failure-codes.js';
 import type { Random } from '../test/support/random.js';
 
 export interface Seed {

@@ -8,7 +8,8 @@
 import { basename, resolve } from 'node:path';
 import { statOf } from '../build/file-kind.js';
 import type { Addr } from '../core/address.js';
-import { type Difference, HcrError } from '../core/failure.js';
+import { HcrError } from '../core/failure.js';
+import type { Difference } from '../core/failure-codes.js';
 import { compareLayouts } from '../dwarf/compare-layouts.js';
 import { DW_AT } from '../dwarf/constants.js';
 import type { Die } from '../dwarf/die.js';

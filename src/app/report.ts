@@ -1,6 +1,7 @@
 /** What the verbs of hcr answer: plain values, printed by `src/cli` as text or as JSON. */
 import type { DiffRow } from '../core/line-diff.js';
-import type { Failure, HcrError } from '../core/failure.js';
+import type { HcrError } from '../core/failure.js';
+import type { Failure } from '../core/failure-codes.js';
 import type { CrashEvent, CrashHandling } from './crash-report.js';
 
 /** A function as a result names it. Addresses are `0x…` strings: results are for people and JSON. */

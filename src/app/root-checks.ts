@@ -1,6 +1,7 @@
 /** Whether a function may get the new body that was compiled for it. */
 import type { Vaddr } from '../core/address.js';
-import { type Difference, HcrError } from '../core/failure.js';
+import { HcrError } from '../core/failure.js';
+import type { Difference } from '../core/failure-codes.js';
 import { compareSignatures, signatureOf } from '../dwarf/signature.js';
 import type { Binder } from '../link/bind.js';
 import { STT } from '../elf/constants.js';

@@ -2,7 +2,8 @@
  * Whether the variables of the program that new code is bound to are still what it takes them for.
  * A variable keeps its place and its size: a larger one would reach into its neighbour.
  */
-import { type Difference, HcrError } from '../core/failure.js';
+import { HcrError } from '../core/failure.js';
+import type { Difference } from '../core/failure-codes.js';
 import { sameRepresentation } from '../dwarf/compare-layouts.js';
 import { DW_AT, DW_TAG } from '../dwarf/constants.js';
 import type { Die } from '../dwarf/die.js';

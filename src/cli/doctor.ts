@@ -1,6 +1,6 @@
 /** `hcr doctor`: can this machine, or this process, be patched. */
 import type { Command } from 'commander';
-import { EXIT } from '../core/failure.js';
+import { EXIT } from '../core/exit-codes.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import { addOutputOptions, examples } from './options.js';

@@ -1,7 +1,8 @@
 /** The command line as a whole: its commands, and what becomes of a mistake in using them. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { EXIT, HcrError } from '../core/failure.js';
+import { EXIT } from '../core/exit-codes.js';
+import { HcrError } from '../core/failure.js';
 import { addAttach } from './attach.js';
 import type { CommandContext } from './context.js';
 import { addDoctor } from './doctor.js';

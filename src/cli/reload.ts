@@ -1,7 +1,8 @@
 /** `hcr reload`: patch every function that was edited, without naming any. */
 import type { Command } from 'commander';
 import { answerPatch } from './answer-patch.js';
-import { EXIT, HcrError } from '../core/failure.js';
+import { EXIT } from '../core/exit-codes.js';
+import { HcrError } from '../core/failure.js';
 import { parsePid } from './arguments.js';
 import type { CommandContext } from './context.js';
 import {

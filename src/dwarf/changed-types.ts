@@ -1,5 +1,5 @@
 /** Which types the edited source lays out otherwise than the live program does. */
-import type { Difference } from '../core/failure.js';
+import type { Difference } from '../core/failure-codes.js';
 import { compareLayouts } from './compare-layouts.js';
 import { DW_AT } from './constants.js';
 import type { Die } from './die.js';

@@ -1,5 +1,5 @@
 /** Two versions of a type side by side: what old code and new code would see in different places. */
-import type { Difference } from '../core/failure.js';
+import type { Difference } from '../core/failure-codes.js';
 import type { Field, Slot, TypeLayout } from './type-layout.js';
 import { typeText } from './type-text.js';
 

@@ -2,7 +2,7 @@
  * How a function is called. Two functions with equal keys can stand in for each other; what a
  * person reads are declarations.
  */
-import type { Difference } from '../core/failure.js';
+import type { Difference } from '../core/failure-codes.js';
 import { DW_AT, DW_CC } from './constants.js';
 import type { FunctionEntry } from './functions.js';
 import { readMembers } from './members.js';

@@ -6,7 +6,8 @@
  * @see ECMA-48 for C0 and C1; Unicode Standard Annex 9 for the direction of text; CVE-2021-42574
  */
 import { stripVTControlCharacters } from 'node:util';
-import { type Failure, HcrError } from '../core/failure.js';
+import { HcrError } from '../core/failure.js';
+import type { Failure } from '../core/failure-codes.js';
 
 /** C0 but tab and newline, DEL, C1; what turns or hides text; separators of lines. */
 const STEERING =

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Failure, type FailureCode, HcrError, isHcrError } from '../../src/core/failure.js';
+import { HcrError, isHcrError } from '../../src/core/failure.js';
+import type { Failure, FailureCode } from '../../src/core/failure-codes.js';
 
 const difference = { what: 'parameter 1', live: 'int', edited: 'long' };
 

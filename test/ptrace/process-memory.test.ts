@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { addr, offsetBy } from '../../src/core/address.js';
 import { isHcrError } from '../../src/core/failure.js';
-import type { FailureCode } from '../../src/core/failure.js';
+import type { FailureCode } from '../../src/core/failure-codes.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import { BACKENDS, Programs, openTarget } from './traced-program.js';
 

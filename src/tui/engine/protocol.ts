@@ -8,7 +8,7 @@ import type { FunctionDetail } from '../../app/function-detail.js';
 import type { ProcessOverview } from '../../app/overview.js';
 import type { ProgramOutput } from '../../app/program-output.js';
 import type { PatchOptions, PatchReport, StatusReport } from '../../app/report.js';
-import type { Failure } from '../../core/failure.js';
+import type { Failure } from '../../core/failure-codes.js';
 import type { FunctionRow, PatchWay } from '../model/function-row.js';
 import type { SourceView } from './source-texts.js';
 

@@ -2,7 +2,7 @@
 import type { Inspection, Observation } from '../engine/protocol.js';
 import type { CrashEvent } from '../../app/crash-report.js';
 import type { PatchReport } from '../../app/report.js';
-import type { Failure } from '../../core/failure.js';
+import type { Failure } from '../../core/failure-codes.js';
 import type { Command } from './commands.js';
 import type { FunctionRow } from './function-row.js';
 import type { LogEntry } from './state.js';

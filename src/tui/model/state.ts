@@ -14,7 +14,7 @@ import type { ProgramOutput } from '../../app/program-output.js';
 import type { FunctionRow, PatchWay } from './function-row.js';
 import type { Inspection } from '../engine/protocol.js';
 import type { ProcessOverview } from '../../app/overview.js';
-import type { Failure } from '../../core/failure.js';
+import type { Failure } from '../../core/failure-codes.js';
 
 export const VIEWS = ['functions', 'generations', 'events', 'output'] as const;
 export type View = (typeof VIEWS)[number];
