@@ -26,6 +26,11 @@ export class HcrError extends Error {
   }
 }
 
+/** What an error says went wrong; one that hcr did not throw is a fault of its own. */
+export function failureOf(error: unknown): Failure {
+  return error instanceof HcrError ? error.failure : { code: 'unexpected', detail: String(error) };
+}
+
 export function isHcrError(error: unknown, code?: FailureCode): error is HcrError {
   return error instanceof HcrError && (code === undefined || error.failure.code === code);
 }

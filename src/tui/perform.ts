@@ -1,13 +1,14 @@
 /** Does what waits in the cockpit's outbox, and tells the cockpit what came of it. */
 import { hasEffect } from '../app/patch-effect.js';
-import { HcrError, isHcrError } from '../core/failure.js';
+import { HcrError, failureOf, isHcrError } from '../core/failure.js';
+import type { Failure } from '../core/failure-codes.js';
 import type { PatchReport } from '../app/report.js';
 import type { Engine } from './engine/engine.js';
 import type { EngineEvent, Inspection } from './engine/protocol.js';
 import type { Latest } from './latest.js';
-import type { Action, FailureValue } from './model/actions.js';
+import { type Action, programEnded } from './model/actions.js';
 import type { FunctionRow } from './model/function-row.js';
-import type { Task } from './model/state.js';
+import type { FailureValue, Task } from './model/state.js';
 
 /** What lies outside: the process behind the engine, and the terminal. */
 export interface Outside {
@@ -128,7 +129,7 @@ export function hear(event: EngineEvent, { dispatch }: Pick<Outside, 'dispatch'>
       dispatch({ type: 'ended', why: `hcr has a fault: ${event.detail}`, at });
       return;
     case 'ended':
-      dispatch({ type: 'ended', why: 'The program has ended.', at });
+      dispatch(programEnded(at));
       return;
   }
 }
@@ -179,18 +180,14 @@ function attempt(
   work().catch((error: unknown) => {
     const at = Date.now();
     if (isHcrError(error, 'no-such-process') || isHcrError(error, 'target-exited')) {
-      dispatch({ type: 'ended', why: 'The program has ended.', at });
+      dispatch(programEnded(at));
       return;
     }
-    const failure =
-      error instanceof HcrError
-        ? error.failure
-        : { code: 'unexpected' as const, detail: String(error) };
-    dispatch({ type: 'refused', what, problem: failureValue(failure), row, at });
+    dispatch({ type: 'refused', what, problem: failureValue(failureOf(error)), row, at });
   });
 }
 
-function failureValue(failure: HcrError['failure']): FailureValue {
+function failureValue(failure: Failure): FailureValue {
   const { message, hint } = new HcrError(failure);
   return { failure, message, hint };
 }

@@ -1,13 +1,7 @@
 /** The engine's thread: takes calls one message at a time and answers them. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { HcrError } from '../../core/failure.js';
-import type {
-  CallMessage,
-  EngineData,
-  EngineMessage,
-  FailureData,
-  NudgeMessage,
-} from './protocol.js';
+import { failureOf } from '../../core/failure.js';
+import type { CallMessage, EngineData, EngineMessage, NudgeMessage } from './protocol.js';
 import { Workshop } from './workshop.js';
 
 const port = parentPort;
@@ -20,13 +14,6 @@ const send = (message: EngineMessage): void => {
 const workshop = new Workshop(workerData as EngineData, (event) => {
   send({ type: 'event', event });
 });
-
-function asData(error: unknown): FailureData {
-  return {
-    failure:
-      error instanceof HcrError ? error.failure : { code: 'unexpected', detail: String(error) },
-  };
-}
 
 port.on('message', (message: CallMessage | NudgeMessage) => {
   if (message.type === 'nudge') {
@@ -43,7 +30,7 @@ port.on('message', (message: CallMessage | NudgeMessage) => {
         send({ type: 'answer', number, value });
       },
       (error: unknown) => {
-        send({ type: 'failure', number, error: asData(error) });
+        send({ type: 'failure', number, error: { failure: failureOf(error) } });
       },
     );
 });

@@ -1,6 +1,7 @@
 /** Looks at the process again and again, from outside: it is not stopped and not slowed. */
 import { useEffect } from 'react';
 import { isHcrError } from '../../core/failure.js';
+import { programEnded } from '../model/actions.js';
 import type { Outside } from '../perform.js';
 
 const INTERVAL_MS = 500;
@@ -21,8 +22,7 @@ export function useObserving(
         if (!isLeft) dispatch({ type: 'observed', ...seen, at: Date.now() });
       } catch (error) {
         // Whatever else goes wrong is told by what the user does next.
-        if (isHcrError(error, 'no-such-process'))
-          dispatch({ type: 'ended', why: 'The program has ended.', at: Date.now() });
+        if (isHcrError(error, 'no-such-process')) dispatch(programEnded(Date.now()));
       }
       if (!isLeft) timer = setTimeout(() => void look(), INTERVAL_MS);
     };

@@ -2,16 +2,9 @@
 import type { Inspection, Observation } from '../engine/protocol.js';
 import type { CrashEvent } from '../../app/crash-report.js';
 import type { PatchReport } from '../../app/report.js';
-import type { Failure } from '../../core/failure-codes.js';
 import type { Command } from './commands.js';
 import type { FunctionRow } from './function-row.js';
-import type { LogEntry } from './state.js';
-
-export interface FailureValue {
-  readonly failure: Failure;
-  readonly message: string;
-  readonly hint: string;
-}
+import type { FailureValue, LogEntry } from './state.js';
 
 export type Action =
   | { readonly type: 'resized'; readonly columns: number; readonly lines: number }
@@ -65,3 +58,8 @@ export type Action =
   | { readonly type: 'busied'; readonly activity: string | undefined }
   | { readonly type: 'crashed'; readonly event: CrashEvent; readonly at: number }
   | { readonly type: 'logged'; readonly entry: LogEntry };
+
+/** The process is gone, whoever was the first to notice. */
+export function programEnded(at: number): Action {
+  return { type: 'ended', why: 'The program has ended.', at };
+}

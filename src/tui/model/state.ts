@@ -68,11 +68,15 @@ export interface LogEntry {
   readonly text: string;
 }
 
-/** What went wrong last, shown until the next attempt. */
-export interface Problem {
+/** A failure in words, as data. */
+export interface FailureValue {
   readonly failure: Failure;
   readonly message: string;
   readonly hint: string;
+}
+
+/** What went wrong last, shown until the next attempt. */
+export interface Problem extends FailureValue {
   /** What was tried, so that it can be tried in another way. */
   readonly row: FunctionRow | undefined;
 }
