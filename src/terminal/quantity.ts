@@ -23,6 +23,11 @@ export function count(number: number, noun: string): string {
   return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : ending}`;
 }
 
+/** Which code a generation is: 0 is the program's own. */
+export function codeOf(generation: number): string {
+  return generation === 0 ? 'the original code' : `generation ${generation}`;
+}
+
 /** `14:03:12`, in the user's own time. @param at milliseconds since 1970 */
 export function clock(at: number): string {
   const date = new Date(at);

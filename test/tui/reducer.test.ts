@@ -168,8 +168,9 @@ describe('whatever happens', () => {
   it('an overlay of a crash or a refusal has something to show', () => {
     fc.assert(
       fc.property(fc.array(anAction, { maxLength: 40 }), (actions) => {
-        const { overlay, crash } = after(readyCockpit(), ...actions);
+        const { overlay, crash, problem: refused } = after(readyCockpit(), ...actions);
         if (overlay?.kind === 'crash') expect(crash).toBeDefined();
+        if (overlay?.kind === 'problem') expect(refused).toBeDefined();
       }),
     );
   });

@@ -2,6 +2,7 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { CRASH_CHOICES, type CrashChoice, type CrashReport } from '../../app/crash-report.js';
+import { codeOf } from '../../terminal/quantity.js';
 import { describeChoice, describeCrash } from '../../terminal/crash-words.js';
 import { CRASH_BINDINGS } from '../keymap.js';
 import type { Pane } from '../layout.js';
@@ -56,7 +57,7 @@ export function CrashBody({
 }
 
 function liveNow({ rolledBack, liveGeneration }: CrashReport): string {
-  const live = liveGeneration === 0 ? 'the original code' : `generation ${liveGeneration}`;
+  const live = codeOf(liveGeneration);
   return rolledBack.length === 0
     ? `Not rolled back: ${live} is live.`
     : `Rolled back: ${live} is live.`;

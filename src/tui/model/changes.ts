@@ -1,6 +1,6 @@
 /** Changes of the cockpit that several actions have in common. */
 import { request } from './outbox.js';
-import { type Cockpit, type LogEntry, selectedRow } from './state.js';
+import { type Cockpit, type LogEntry, type Overlay, selectedRow } from './state.js';
 import { visibleRows } from './visible-rows.js';
 
 /** As many are kept as somebody may scroll back to. */
@@ -50,4 +50,14 @@ export function logged(cockpit: Cockpit, entry: LogEntry): Cockpit {
 /** Finds out what differs from the sources, unless that would make it live. */
 export function compared(cockpit: Cockpit): Cockpit {
   return cockpit.isWatching ? cockpit : request(cockpit, { kind: 'compare' });
+}
+
+/** Takes away what lies over the lists, if it is that. */
+export function withoutOverlay(cockpit: Cockpit, kind: Overlay['kind']): Cockpit {
+  return cockpit.overlay?.kind === kind ? { ...cockpit, overlay: undefined } : cockpit;
+}
+
+/** What went wrong is out of date. */
+export function withoutProblem(cockpit: Cockpit): Cockpit {
+  return { ...withoutOverlay(cockpit, 'problem'), problem: undefined };
 }

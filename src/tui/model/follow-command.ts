@@ -1,6 +1,6 @@
 /** What each command does to the cockpit. */
 import { inspectSelected, searchFor, withRows } from './changes.js';
-import { answer, choose } from './crash.js';
+import { CRASH_QUESTION, choose, editValue } from './crash.js';
 import { request } from './outbox.js';
 import type { Command } from './commands.js';
 import type { PatchWay } from './function-row.js';
@@ -162,29 +162,10 @@ function show(cockpit: Cockpit, view: View): Cockpit {
   return { ...cockpit, view, isTyping: false, isZoomed: false, overlay: undefined };
 }
 
-/** While the value is typed that the function is to return. */
-function editValue(cockpit: Cockpit, value: string, command: Command): Cockpit {
-  const typed = (text: string | undefined): Cockpit => ({
-    ...cockpit,
-    overlay: { kind: 'crash', value: text },
-  });
-  switch (command) {
-    case 'erase':
-      return typed(Array.from(value).slice(0, -1).join(''));
-    case 'accept':
-      return value.trim() === '' ? cockpit : answer(cockpit, 'return', value.trim());
-    case 'clear':
-      return typed(undefined);
-    default:
-      return cockpit;
-  }
-}
-
 /** The crash that the program stands at comes before what was refused. */
 function showProblem(cockpit: Cockpit): Cockpit {
   if (cockpit.overlay !== undefined) return { ...cockpit, overlay: undefined };
-  if (cockpit.crash !== undefined)
-    return { ...cockpit, overlay: { kind: 'crash', value: undefined } };
+  if (cockpit.crash !== undefined) return { ...cockpit, overlay: CRASH_QUESTION };
   return cockpit.problem === undefined ? cockpit : { ...cockpit, overlay: { kind: 'problem' } };
 }
 

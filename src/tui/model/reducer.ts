@@ -3,14 +3,28 @@ import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProgramOutput } from '../../app/program-output.js';
 import type { PatchReport, StatusReport } from '../../app/report.js';
+import { codeOf } from '../../terminal/quantity.js';
 import type { Action } from './actions.js';
-import { compared, inspectSelected, logged, searchFor, withRows } from './changes.js';
-import { afterCrashEvent } from './crash.js';
+import {
+  compared,
+  inspectSelected,
+  logged,
+  searchFor,
+  withRows,
+  withoutProblem,
+} from './changes.js';
+import { afterCrashEvent, withValue, withoutCrash } from './crash.js';
 import { followCommand } from './follow-command.js';
 import { withLiveStates } from './live-states.js';
 import { request } from './outbox.js';
 import type { FunctionRow } from './function-row.js';
 import type { Cockpit, Mark } from './state.js';
+
+const WATCHING = { on: 'Watching: saved files go live.', off: 'Not watching any more.' };
+const GUARDING = {
+  on: 'Guarding: hcr stays attached, and a crash of new code does not end the program.',
+  off: 'Not guarding any more: hcr is attached only for the moment of a patch.',
+};
 
 export function reduce(cockpit: Cockpit, action: Action): Cockpit {
   switch (action.type) {
@@ -28,20 +42,7 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
     case 'observed':
       return observed(cockpit, action);
     case 'ended':
-      if (cockpit.ended !== undefined) return cockpit;
-      return logged(
-        {
-          ...cockpit,
-          ended: action.why,
-          operation: undefined,
-          activity: undefined,
-          isWatching: false,
-          isGuarded: false,
-          crash: undefined,
-          overlay: cockpit.overlay?.kind === 'crash' ? undefined : cockpit.overlay,
-        },
-        { at: action.at, tone: 'bad', text: action.why },
-      );
+      return cockpit.ended === undefined ? ended(cockpit, action) : cockpit;
     case 'listed':
       return listed(cockpit, action.rows, action.notes, action.at);
     case 'inspected':
@@ -49,11 +50,11 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
     case 'saved':
       return saved(cockpit, action);
     case 'compared':
-      return { ...withRows(cockpit, { marks: marksAfter(cockpit, action) }), problem: undefined };
+      return withoutProblem(withRows(cockpit, { marks: marksAfter(cockpit, action) }));
     case 'compare-refused':
       return compareRefused(cockpit, action);
     case 'started':
-      return { ...cockpit, operation: { what: action.what, stage: 'begins' }, problem: undefined };
+      return { ...withoutProblem(cockpit), operation: { what: action.what, stage: 'begins' } };
     case 'finished':
       return { ...cockpit, operation: undefined };
     case 'progressed':
@@ -67,22 +68,12 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
     case 'watching':
       return logged(
         { ...cockpit, isWatching: action.on },
-        {
-          at: action.at,
-          tone: 'plain',
-          text: action.on ? 'Watching: saved files go live.' : 'Not watching any more.',
-        },
+        { at: action.at, tone: 'plain', text: WATCHING[action.on ? 'on' : 'off'] },
       );
     case 'guarding':
       return logged(
         { ...cockpit, isGuarded: action.on },
-        {
-          at: action.at,
-          tone: 'plain',
-          text: action.on
-            ? 'Guarding: hcr stays attached, and a crash of new code does not end the program.'
-            : 'Not guarding any more: hcr is attached only for the moment of a patch.',
-        },
+        { at: action.at, tone: 'plain', text: GUARDING[action.on ? 'on' : 'off'] },
       );
     case 'busied':
       return { ...cockpit, activity: action.activity };
@@ -91,6 +82,18 @@ export function reduce(cockpit: Cockpit, action: Action): Cockpit {
     case 'logged':
       return logged(cockpit, action.entry);
   }
+}
+
+function ended(cockpit: Cockpit, { why, at }: Extract<Action, { type: 'ended' }>): Cockpit {
+  const over: Cockpit = {
+    ...withoutCrash(cockpit),
+    ended: why,
+    operation: undefined,
+    activity: undefined,
+    isWatching: false,
+    isGuarded: false,
+  };
+  return logged(over, { at, tone: 'bad', text: why });
 }
 
 function observed(
@@ -139,7 +142,7 @@ function withOutput(cockpit: Cockpit, output: ProgramOutput | undefined): Cockpi
 function typed(cockpit: Cockpit, text: string): Cockpit {
   const { overlay, isTyping, query } = cockpit;
   if (overlay?.kind === 'crash' && overlay.value !== undefined)
-    return { ...cockpit, overlay: { ...overlay, value: overlay.value + text } };
+    return withValue(cockpit, overlay.value + text);
   return isTyping && overlay === undefined ? searchFor(cockpit, query + text) : cockpit;
 }
 
@@ -170,16 +173,13 @@ function patched(cockpit: Cockpit, report: PatchReport, what: string, at: number
     return ms === undefined ? [] : [`${stage} ${Math.round(ms)}`];
   });
   const names = functions.map(({ label, name }) => label ?? name);
-  const live = generation === 0 ? 'the original code' : `generation ${generation}`;
   const text =
     names.length === 0
       ? `${what}: nothing to do.`
-      : `${what}: ${live} is live, paused ${pauseMicros} µs, ${Math.round(timingsMs.total)} ms (${stages.join(', ')}): ${listOf(names)}`;
+      : `${what}: ${codeOf(generation)} is live, paused ${pauseMicros} µs, ${Math.round(timingsMs.total)} ms (${stages.join(', ')}): ${listOf(names)}`;
   const done: Cockpit = {
-    ...cockpit,
+    ...withoutProblem(cockpit),
     operation: undefined,
-    problem: undefined,
-    overlay: cockpit.overlay?.kind === 'problem' ? undefined : cockpit.overlay,
     lastPatch: report,
     pauses: new Map(cockpit.pauses).set(generation, pauseMicros),
     marks: withoutPatched(cockpit, report),
