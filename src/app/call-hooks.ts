@@ -3,10 +3,10 @@
  * ready, and may refuse the change by not coming back; those after are called with the number that is
  * live, whatever became of the change.
  */
-import { constants } from 'node:os';
 import type { AddrRange } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { safePointOf } from '../patch/safe-point.js';
+import { signalName } from '../ptrace/fatal-signal.js';
 import type { CallEnd } from '../ptrace/function-call.js';
 import { type JudgePosition, takeThreadAtSafePoint } from '../ptrace/safe-point.js';
 import { backtracerOf } from './backtrace.js';
@@ -121,11 +121,8 @@ function textOf(end: CallEnd): string {
   switch (end.kind) {
     case 'overdue':
       return 'still runs after --timeout, and finishes by itself';
-    case 'faulted': {
-      const [name] =
-        Object.entries(constants.signals).find(([, number]) => number === end.signal) ?? [];
-      return `was hit by ${name ?? `signal ${end.signal}`}`;
-    }
+    case 'faulted':
+      return `was hit by ${signalName(end.signal)}`;
     case 'ended':
       return 'ended its thread';
     case 'returned':
