@@ -1,10 +1,11 @@
 /** Whose code each frame of a thread is in, so that a safe point for hooks can be told. */
-import { type AddrRange, contains, offsetBy } from '../core/address.js';
-import { isHcrError } from '../core/failure.js';
+import { type Addr, type AddrRange, contains } from '../core/address.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { Frame } from '../dwarf/unwind.js';
-import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
+import { type LoadedModule, fileAddress, symbolsAt } from '../elf/loaded-module.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import { symbolsNamed } from '../link/find-function.js';
+import { codeRangesOf } from '../patch/ledger.js';
 import type { FrameOwner } from '../patch/safe-point.js';
 import type { ProcessImage } from './observe.js';
 
@@ -33,12 +34,10 @@ export class FrameOwners {
   /** Reads what is slow to read, before a thread is stopped to be looked at. */
   prepare(): void {
     for (const module of this.image.modules) {
-      try {
+      unlessMalformed(() => {
         this.factsOf(module);
         this.image.debugInfo(module)?.unitAt(fileAddress(module, module.range.start));
-      } catch (error) {
-        if (!isHcrError(error, 'malformed-file')) throw error;
-      }
+      });
     }
   }
 
@@ -48,32 +47,21 @@ export class FrameOwners {
       return { kind: 'changing', names: [] };
     if (this.isOwnBody(codeAddr)) return { kind: 'own', names: [] };
     const module = this.image.modules.find(({ range }) => contains(range, codeAddr));
-    if (module === undefined) return { kind: 'foreign', names: [] };
-    try {
-      return this.inModule(module, fileAddress(module, codeAddr));
-    } catch (error) {
-      if (isHcrError(error, 'malformed-file')) return { kind: 'foreign', names: [] };
-      throw error;
-    }
+    const owner =
+      module && unlessMalformed(() => this.inModule(module, fileAddress(module, codeAddr)));
+    return owner ?? { kind: 'foreign', names: [] };
   }
 
-  private isOwnBody(address: Frame['codeAddr']): boolean {
-    return this.image.store.ledger.generations.some(({ bodies, blocks }) =>
-      blocks.length === 0
-        ? false
-        : bodies.some(({ start, sizeBytes, cold }) =>
-            [{ start, end: offsetBy(start, sizeBytes) }, ...cold].some((range) =>
-              contains(range, address),
-            ),
-          ),
+  private isOwnBody(address: Addr): boolean {
+    return this.image.store.ledger.generations.some(
+      ({ bodies, blocks }) =>
+        blocks.length > 0 &&
+        bodies.some((body) => codeRangesOf(body).some((range) => contains(range, address))),
     );
   }
 
   private inModule(module: LoadedModule, at: ReturnType<typeof fileAddress>): FrameOwner {
-    const { file } = module;
-    const names = [...file.symbols().findAddress(at), ...file.dynamicSymbols().findAddress(at)].map(
-      ({ name }) => name,
-    );
+    const names = symbolsAt(module, at).map(({ name }) => name);
     const facts = this.factsOf(module);
     const isStart = names.some((name) => STARTS.has(name));
     if (isStart || (facts.isOfSystem && !module.isExecutable)) return { kind: 'foreign', names };

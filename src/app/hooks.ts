@@ -4,11 +4,11 @@
  * the real addresses; it may be anything, so only what is the start of a function is a hook.
  */
 import { type Addr, addr, contains, hex } from '../core/address.js';
-import { isHcrError } from '../core/failure.js';
 import { sourceLabel } from '../dwarf/source-name.js';
 import { frameTableOf } from '../dwarf/frame-table.js';
 import { STT } from '../elf/constants.js';
-import { type LoadedModule, fileAddress, liveAddress } from '../elf/loaded-module.js';
+import { type LoadedModule, fileAddress, liveAddress, symbolsAt } from '../elf/loaded-module.js';
+import { unlessMalformed } from '../elf/malformed.js';
 import { hooksIn } from '../link/marked-data.js';
 import type { ProcessImage } from './observe.js';
 import type { PreparedUnit } from './prepare-unit.js';
@@ -86,19 +86,14 @@ function pointersIn({ target }: ProcessImage, module: LoadedModule, name: string
 function functionStartingAt(image: ProcessImage, entry: Addr): string | undefined {
   const module = image.modules.find(({ range }) => contains(range, entry));
   if (module === undefined) return undefined;
-  try {
-    const { file } = module;
+  return unlessMalformed(() => {
     const at = fileAddress(module, entry);
-    const symbol = [
-      ...file.symbols().findAddress(at),
-      ...file.dynamicSymbols().findAddress(at),
-    ].find(({ type, value }) => type === STT.FUNC && value === Number(at));
-    const isDescribed = frameTableOf(file).find(at)?.start === Number(at);
+    const symbol = symbolsAt(module, at).find(
+      ({ type, value }) => type === STT.FUNC && value === Number(at),
+    );
+    const isDescribed = frameTableOf(module.file).find(at)?.start === Number(at);
     if (symbol === undefined && !isDescribed) return undefined;
     const known = image.debugInfo(module)?.unitAt(at)?.functionAt(at);
     return (known && (sourceLabel(known) ?? known.name)) ?? symbol?.name ?? hex(entry);
-  } catch (error) {
-    if (isHcrError(error, 'malformed-file')) return undefined;
-    throw error;
-  }
+  });
 }

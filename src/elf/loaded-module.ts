@@ -11,6 +11,7 @@ import {
 } from '../core/address.js';
 import { ET, STT } from './constants.js';
 import type { ElfFile } from './elf-file.js';
+import type { ElfSymbol } from './symbols.js';
 
 /** What the dynamic linker's own list says of a module. */
 export interface LoaderFacts {
@@ -59,6 +60,11 @@ export function fileAddressWithin(module: LoadedModule, address: Addr): Vaddr | 
 /** True for an executable linked at a fixed address, whose code may hold 32-bit addresses. */
 export function isFixedAddress(module: LoadedModule): boolean {
   return module.file.header.type === ET.EXEC;
+}
+
+/** Symbols of either table that cover an address, those of the full one first; a name of both twice. */
+export function symbolsAt({ file }: LoadedModule, address: Vaddr): ElfSymbol[] {
+  return [...file.symbols().findAddress(address), ...file.dynamicSymbols().findAddress(address)];
 }
 
 /** Where an exported variable or function of a module is in the process. */
