@@ -5,13 +5,14 @@
  */
 import type { AddrRange } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
+import type { HookKind } from '../link/marked-data.js';
 import { safePointOf } from '../patch/safe-point.js';
 import { signalName } from '../ptrace/fatal-signal.js';
 import type { CallEnd } from '../ptrace/function-call.js';
 import { type JudgePosition, takeThreadAtSafePoint } from '../ptrace/safe-point.js';
 import { backtracerOf } from './backtrace.js';
 import { FrameOwners } from './frame-owners.js';
-import { type Hook, type HookKind, type ProgramHooks, findHooks } from './hooks.js';
+import { type Hook, type ProgramHooks, findHooks } from './hooks.js';
 import type { ProcessImage } from './observe.js';
 import type { HookNames, ReportProgress } from './report.js';
 

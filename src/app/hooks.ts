@@ -9,11 +9,9 @@ import { frameTableOf } from '../dwarf/frame-table.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress, liveAddress, symbolsAt } from '../elf/loaded-module.js';
 import { unlessMalformed } from '../elf/malformed.js';
-import { hooksIn } from '../link/marked-data.js';
+import { HOOK_SECTIONS, type HookKind, hooksIn } from '../link/marked-data.js';
 import type { ProcessImage } from './observe.js';
 import type { PreparedUnit } from './prepare-unit.js';
-
-export type HookKind = 'before' | 'after';
 
 export interface Hook {
   /** In the source, where that is known. */
@@ -26,8 +24,6 @@ export interface ProgramHooks extends Readonly<Record<HookKind, readonly Hook[]>
   readonly notes: readonly string[];
 }
 
-/** @see include/hcr.h */
-const SECTIONS: Readonly<Record<HookKind, string>> = { before: 'hcr_before', after: 'hcr_after' };
 const POINTER_BYTES = 8;
 /** Of one kind in one module; more is nobody's intention. */
 const MAX_HOOKS = 256;
@@ -38,12 +34,12 @@ export function findHooks(image: ProcessImage): ProgramHooks {
   const notes: string[] = [];
   for (const module of image.modules) {
     for (const kind of ['before', 'after'] as const) {
-      for (const entry of pointersIn(image, module, SECTIONS[kind])) {
+      for (const entry of pointersIn(image, module, HOOK_SECTIONS[kind])) {
         const name = functionStartingAt(image, entry);
         if (name !== undefined) found[kind].push({ name, entry });
         else
           notes.push(
-            `${hex(entry)} in the section ${SECTIONS[kind]} of ${module.name} is the start of no function and is not called.`,
+            `${hex(entry)} in the section ${HOOK_SECTIONS[kind]} of ${module.name} is the start of no function and is not called.`,
           );
       }
     }

@@ -10,11 +10,12 @@ import type { ObjectFile } from '../elf/object-file.js';
 import type { ObjectFunction, ObjectUnit } from './object-unit.js';
 
 const SECTIONS = { reset: 'hcr_reset', keep: 'hcr_keep' } as const;
-const HOOK_SECTIONS = ['hcr_before', 'hcr_after'];
+export const HOOK_SECTIONS = { before: 'hcr_before', after: 'hcr_after' } as const;
 /** What the header calls its marks, hooks included. */
 const MARK = /^hcr_mark_\d+$/;
 
 export type Mark = keyof typeof SECTIONS;
+export type HookKind = keyof typeof HOOK_SECTIONS;
 
 /** Whether a variable is one of the header's own. */
 export function isMark(name: string): boolean {
@@ -43,7 +44,9 @@ export class MarkedData {
 
 /** Functions of the object that its source asks hcr to call, before a change or after it. */
 export function hooksIn({ object, functions }: ObjectUnit): ObjectFunction[] {
-  const places = new Set(HOOK_SECTIONS.flatMap((name) => [...placesIn(object, name)]));
+  const places = new Set(
+    Object.values(HOOK_SECTIONS).flatMap((name) => [...placesIn(object, name)]),
+  );
   return functions.filter(({ section, offset }) => places.has(placeKey(section, offset)));
 }
 
