@@ -1,7 +1,7 @@
 /** Whether a new body needs a stub in front of it; see src/patch/caller-contract.ts. */
 import type { Decoder } from '../arch/decoder.js';
 import type { RegisterSet } from '../arch/register-set.js';
-import { type Addr, type AddrRange, contains, offsetBy, rangeAt } from '../core/address.js';
+import { type Addr, rangeAt } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import type { FunctionEntry } from '../dwarf/functions.js';
@@ -9,6 +9,7 @@ import { parameterDies, typeOf } from '../dwarf/types.js';
 import { valueClass } from '../dwarf/value-class.js';
 import type { KeepingNeed } from '../link/layout.js';
 import type { LinkedPart } from '../link/link.js';
+import { linkedBytes } from '../link/linked-bytes.js';
 import type { LiveSymbol } from '../link/live-symbols.js';
 import { callerContract } from '../patch/caller-contract.js';
 import { type Body, bodiesAt, codeRangesOf } from '../patch/ledger.js';
@@ -215,14 +216,11 @@ function hasStackArguments(image: ProcessImage, entry: FunctionEntry | undefined
 
 /** Linked bytes that are not in the target yet, over what is. */
 class LinkedMemory implements Memory {
-  private readonly parts: readonly (LinkedPart & { readonly range: AddrRange })[];
+  private readonly parts: readonly LinkedPart[];
   private readonly below: Memory;
 
   constructor(parts: readonly LinkedPart[], below: Memory) {
-    this.parts = parts.map((part) => ({
-      ...part,
-      range: { start: part.start, end: offsetBy(part.start, part.bytes.length) },
-    }));
+    this.parts = parts;
     this.below = below;
   }
 
@@ -235,9 +233,6 @@ class LinkedMemory implements Memory {
   }
 
   private linked(address: Addr, lengthBytes: number): Uint8Array | undefined {
-    const part = this.parts.find(
-      ({ range }) => contains(range, address) && address + lengthBytes <= range.end,
-    );
-    return part?.bytes.slice(address - part.start, address - part.start + lengthBytes);
+    return linkedBytes(this.parts, address, lengthBytes)?.slice();
   }
 }

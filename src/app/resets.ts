@@ -3,9 +3,10 @@
  * initialiser was edited. The new value is linked like new data, as a copy in the patch area in which
  * all addresses are right, and copied over the variable in the stop in which the new code goes live.
  */
-import { type Addr, offsetBy } from '../core/address.js';
+import type { Addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Section } from '../elf/sections.js';
+import { linkedBytes } from '../link/linked-bytes.js';
 import { MarkedData } from '../link/marked-data.js';
 import { isCode, datumKind, isAllocated, objectsIn } from '../link/object-unit.js';
 import type { GivenInitialiser } from '../patch/ledger.js';
@@ -64,21 +65,11 @@ export function dataWritesOf(placed: readonly PlacedUnit[]): DataWrite[] {
   for (const { prepared, image: linked } of placed) {
     for (const { section, symbol, address } of prepared.resets) {
       const start = linked.addressInSection(section, symbol.value);
-      const part =
-        start === undefined
-          ? undefined
-          : linked.parts.find(
-              (each) =>
-                start >= each.start &&
-                offsetBy(start, symbol.sizeBytes) <= offsetBy(each.start, each.bytes.length),
-            );
-      if (start === undefined || part === undefined)
+      const bytes =
+        start === undefined ? undefined : linkedBytes(linked.parts, start, symbol.sizeBytes);
+      if (bytes === undefined)
         throw new HcrError({ code: 'unexpected', detail: `${symbol.name} has no new value` });
-      const offset = start - part.start;
-      writes.set(address, {
-        address,
-        bytes: part.bytes.slice(offset, offset + symbol.sizeBytes),
-      });
+      writes.set(address, { address, bytes: bytes.slice() });
     }
   }
   return [...writes.values()];

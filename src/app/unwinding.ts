@@ -22,6 +22,7 @@ import { type FoundFunction, symbolsNamed } from '../link/find-function.js';
 import type { Layout } from '../link/layout.js';
 import { isCode } from '../link/object-unit.js';
 import type { LinkedPart } from '../link/link.js';
+import { linkedBytes } from '../link/linked-bytes.js';
 import type { PartSizes } from '../patch/allocation.js';
 import type { Block, CodeWrite, EntryRecord, Unwinder } from '../patch/ledger.js';
 import { OriginalMemory } from '../patch/original-memory.js';
@@ -273,13 +274,9 @@ class Planner {
 
   private newRanges(): CoveredRange[] {
     return this.placed.flatMap(({ image: { parts, frameIndex } }) => {
-      const part = parts.find(
-        ({ start, bytes }) => frameIndex.start >= start && frameIndex.end <= start + bytes.length,
-      );
-      if (part === undefined) return [];
-      const { start } = part;
-      const bytes = part.bytes.subarray(frameIndex.start - start, frameIndex.end - start);
-      return decodeFrameIndex(bytes, true);
+      const { start, end } = frameIndex;
+      const bytes = linkedBytes(parts, start, end - start);
+      return bytes === undefined ? [] : decodeFrameIndex(bytes, true);
     });
   }
 
