@@ -11,7 +11,7 @@ import { compileText, earlierTexts } from '../build/earlier-source.js';
 import { type MatchDoubt, assertBuildMatches, isProvenBy } from './build-match.js';
 import { type BuiltUnit, type RefutedAnswers, buildUnit } from './build-unit.js';
 import { guessesFor } from './guess-flags.js';
-import { buildSettingOf } from './build-setting.js';
+import { type BuildSetting, buildSettingOf } from './build-setting.js';
 import type { WantedUnit } from './locate.js';
 import { NewSources } from './new-sources.js';
 import type { ProcessImage } from './observe.js';
@@ -97,15 +97,7 @@ export class PatchRun {
       }
       const builds = inParallel(units, async (unit) => ({
         unit,
-        object: await buildUnit(
-          unit,
-          options,
-          setting,
-          [...extraFlags, ...(this.guessed.get(unit) ?? [])],
-          onProgress,
-          this.request.compile,
-          this.refutedOf(unit),
-        ),
+        object: await this.buildOne(unit, setting, extraFlags),
       }));
       // While the compiler runs; a second compilation comes when both are done.
       void this.decoder();
@@ -256,17 +248,18 @@ export class PatchRun {
 
   private async rebuild(unit: WantedUnit): Promise<BuiltUnit> {
     this.guessed.delete(unit);
+    return await this.buildOne(unit, buildSettingOf(this.image), []);
+  }
+
+  private buildOne(
+    unit: WantedUnit,
+    setting: BuildSetting,
+    extraFlags: readonly string[],
+  ): Promise<BuiltUnit> {
     const { options, onProgress, request } = this;
-    const setting = buildSettingOf(this.image);
-    return await buildUnit(
-      unit,
-      options,
-      setting,
-      [],
-      onProgress,
-      request.compile,
-      this.refutedOf(unit),
-    );
+    const flags = [...extraFlags, ...(this.guessed.get(unit) ?? [])];
+    const refuted = this.refutedOf(unit);
+    return buildUnit(unit, options, setting, flags, onProgress, request.compile, refuted);
   }
 
   /** The version whose code is nearest to the program's, where something that shapes code is on
