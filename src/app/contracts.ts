@@ -104,9 +104,13 @@ function runnableGenerationsOf(image: ProcessImage, prepared: PreparedUnit): Run
           return code === undefined ? [] : [{ start, code }];
         }),
         state: () => {
-          const redirected = (): RedirectedCode[] =>
-            [...bodiesAt(ledger, number).values()].map(redirectOf);
-          known ??= moduleCode(image, prepared, [], redirected(), target.memory);
+          known ??= moduleCode(
+            image,
+            prepared,
+            [],
+            [...bodiesAt(ledger, number).values()].map(redirectOf),
+            target.memory,
+          );
           return known;
         },
       };
