@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { trustOf } from '../build/build-trust.js';
 import { sourcesInDatabases } from '../build/database-sources.js';
 import { doubtAbout } from '../build/trusted-path.js';
-import { type HcrError, isHcrError } from '../core/failure.js';
+import { isHcrError } from '../core/failure.js';
 import { STB } from '../elf/constants.js';
 import { readObject } from '../link/read-object-unit.js';
 import { addedUnit } from './added-unit.js';
@@ -42,8 +42,7 @@ export class NewSources {
   missedBy(error: unknown, built: readonly UnitObject[]): WantedUnit[] {
     const { object, build, source } = this.options;
     const isGiven = source !== undefined || (object !== undefined && build === undefined);
-    if (!isHcrError(error) || isGiven) return [];
-    const symbol = missing(error);
+    const symbol = isGiven ? undefined : missing(error);
     if (symbol === undefined) return [];
     const asking = built.find((each) => this.asksFor(each, symbol))?.unit;
     const like = asking?.unit ?? asking?.added?.like;
@@ -59,7 +58,7 @@ export class NewSources {
 
   /** Those of the sources found that define the name. */
   defining(error: unknown, found: readonly UnitObject[]): readonly UnitObject[] {
-    const symbol = isHcrError(error) ? missing(error) : undefined;
+    const symbol = missing(error);
     return found.filter(({ object }) =>
       this.symbolsOf(object).some(
         ({ name, isDefined, binding }) => name === symbol && isDefined && binding !== STB.LOCAL,
@@ -94,8 +93,11 @@ export class NewSources {
   }
 }
 
-function missing({ failure }: HcrError): string | undefined {
-  return failure.code === 'unresolved-symbol' ? failure.symbol : undefined;
+/** The name that nothing in the process or the patch has, if that is what binding failed with. */
+function missing(error: unknown): string | undefined {
+  return isHcrError(error) && error.failure.code === 'unresolved-symbol'
+    ? error.failure.symbol
+    : undefined;
 }
 
 /** Whether the name that stands for a symbol in a source occurs in one. */
