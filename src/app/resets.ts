@@ -5,7 +5,9 @@
  */
 import type { Addr } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
+import type { ObjectFile } from '../elf/object-file.js';
 import type { Section } from '../elf/sections.js';
+import type { ElfSymbol } from '../elf/symbols.js';
 import { linkedBytes } from '../link/linked-bytes.js';
 import { MarkedData } from '../link/marked-data.js';
 import { isCode, datumKind, isAllocated, objectsIn } from '../link/object-unit.js';
@@ -30,16 +32,12 @@ export function withResets(
   const initialisers = new Initialisers(image, unit);
   const constructed = madeByInitialisers(unit.edited.unit);
   const resets: DataReset[] = [];
-  for (const section of object.sections) {
-    if (!isAllocated(section) || isCode(section) || datumKind(section) !== 'writable') continue;
+  for (const { section, symbol } of resettable(object, marked, object.sections)) {
     if (constructed.has(section) || hasDistances(image, object, section)) continue;
-    for (const symbol of objectsIn(object, section)) {
-      if (!marked.has('reset', section, symbol)) continue;
-      const live = unit.binder.liveVariable(section, symbol);
-      if (live === undefined || !initialisers.isEdited(section, symbol, live)) continue;
-      const fingerprint = initialisers.fingerprint(section, symbol);
-      resets.push({ section, symbol, address: live.address, fingerprint });
-    }
+    const live = unit.binder.liveVariable(section, symbol);
+    if (live === undefined || !initialisers.isEdited(section, symbol, live)) continue;
+    const fingerprint = initialisers.fingerprint(section, symbol);
+    resets.push({ section, symbol, address: live.address, fingerprint });
   }
   const sections = new Set(resets.map(({ section }) => section));
   const [problem] = unchecked ? [] : checkData(unit.wanted, unit.edited, unit.binder, sections);
@@ -47,12 +45,21 @@ export function withResets(
   return { ...unit, resets };
 }
 
+/** The variables with HCR_RESET in the sections of an object. */
+function* resettable(
+  object: ObjectFile,
+  marked: MarkedData,
+  sections: Iterable<Section>,
+): Generator<{ readonly section: Section; readonly symbol: ElfSymbol }> {
+  for (const section of sections) {
+    if (!isAllocated(section) || isCode(section) || datumKind(section) !== 'writable') continue;
+    for (const symbol of objectsIn(object, section))
+      if (marked.has('reset', section, symbol)) yield { section, symbol };
+  }
+}
+
 /** Whether it holds distances from itself, which mean something else in a copy. */
-function hasDistances(
-  { target }: ProcessImage,
-  object: PreparedUnit['edited']['unit']['object'],
-  section: Section,
-): boolean {
+function hasDistances({ target }: ProcessImage, object: ObjectFile, section: Section): boolean {
   const { relocations } = target.machine;
   return object
     .relocationsOf(section)
@@ -87,18 +94,13 @@ export function givenInitialisers(
     const marked = new MarkedData(object);
     if (marked.isEmpty) return [];
     const initialisers = new Initialisers(image, prepared);
-    const brought = [...layout.sections.keys()]
-      .filter((section) => !isCode(section) && datumKind(section) === 'writable')
-      .flatMap((section) =>
-        objectsIn(object, section)
-          .filter((symbol) => marked.has('reset', section, symbol))
-          .filter((symbol) => prepared.binder.liveVariable(section, symbol) === undefined)
-          .flatMap((symbol) => {
-            const address = linked.addressInSection(section, symbol.value);
-            const fingerprint = initialisers.fingerprint(section, symbol);
-            return address === undefined ? [] : [{ address, fingerprint, generation }];
-          }),
-      );
+    const brought = [...resettable(object, marked, layout.sections.keys())]
+      .filter(({ section, symbol }) => !prepared.binder.liveVariable(section, symbol))
+      .flatMap(({ section, symbol }) => {
+        const address = linked.addressInSection(section, symbol.value);
+        const fingerprint = initialisers.fingerprint(section, symbol);
+        return address === undefined ? [] : [{ address, fingerprint, generation }];
+      });
     const given = prepared.resets.map(({ address, fingerprint }) => ({
       address,
       fingerprint,
