@@ -1,5 +1,5 @@
 /** What there is to see of one function: its code, and the threads that wait in it. */
-import { type Addr, addr, offsetBy } from '../core/address.js';
+import { type Addr, addr, rangeAt } from '../core/address.js';
 import type { ThreadTrace } from '../core/thread-trace.js';
 import { unwind } from '../dwarf/unwind.js';
 import { type Body, bodiesAt } from '../patch/ledger.js';
@@ -35,7 +35,7 @@ export async function readFunctionDetail(
   const { target, store, original } = image;
   const listing = new CodeListing(image, await target.machine.loadDecoder());
   const start = addr(entry);
-  const own = { start, end: offsetBy(start, sizeBytes) };
+  const own = rangeAt(start, sizeBytes);
   const body = bodiesAt(store.ledger, store.ledger.current).get(start);
   const before = listing.live(start, sizeBytes, original, own);
   const now =

@@ -1,6 +1,6 @@
 /** The code that runs against the code that is to run, instruction by instruction, with names. */
 import type { Decoder } from '../arch/decoder.js';
-import { offsetBy } from '../core/address.js';
+import { rangeAt } from '../core/address.js';
 import { type Reference, constantOffset, resolveReferences } from '../link/resolve.js';
 import { isCode } from '../link/object-unit.js';
 import { type DiffLine, type DiffRow, diffLines } from '../core/line-diff.js';
@@ -40,7 +40,7 @@ class FunctionDiff {
     const start = body?.start ?? root.live.address;
     const memory = body === undefined ? image.original : image.target.memory;
     const { address, sizeBytes } = root.live;
-    const own = { start: address, end: offsetBy(address, sizeBytes) };
+    const own = rangeAt(address, sizeBytes);
     return this.listing.live(start, body?.sizeBytes ?? sizeBytes, memory, own);
   }
 

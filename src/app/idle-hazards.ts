@@ -2,7 +2,7 @@
  * Functions that hand each other data of a type whose layout changes. An old frame of one that
  * calls another would hand old data to new code, so no such frame may be left.
  */
-import { type Addr, type AddrRange, offsetBy, rangeAt, vaddr } from '../core/address.js';
+import { type Addr, type AddrRange, rangeAt, vaddr } from '../core/address.js';
 import { liveAddress } from '../elf/loaded-module.js';
 import {
   type Body,
@@ -29,7 +29,7 @@ export function idleHazards(
       const { entry, name, sizeBytes } = record;
       const body = bodies.get(entry);
       const start = body?.start ?? entry;
-      const whole = { start, end: offsetBy(start, body?.sizeBytes ?? sizeBytes) };
+      const whole = rangeAt(start, body?.sizeBytes ?? sizeBytes);
       return [whole, ...(body?.cold ?? coldParts(image, record))].map((range) => ({
         range,
         function: name,
@@ -77,5 +77,5 @@ function coldParts({ modules }: ProcessImage, { name, module: path }: EntryRecor
 export function liveRange(root: PatchRoot, bodies: ReadonlyMap<Addr, Body>): AddrRange {
   const body = bodies.get(root.live.address);
   const start = body?.start ?? root.live.address;
-  return { start, end: offsetBy(start, body?.sizeBytes ?? root.live.sizeBytes) };
+  return rangeAt(start, body?.sizeBytes ?? root.live.sizeBytes);
 }

@@ -1,5 +1,5 @@
 /** Room in the target for a further generation, from those that nothing refers to any more. */
-import { offsetBy } from '../core/address.js';
+import { rangeAt } from '../core/address.js';
 import { plainBytes } from '../patch/ledger-codec.js';
 import type { GenerationRecord, Ledger } from '../patch/ledger.js';
 import { forgetRetired, rangesOf, retire, supersededGenerations } from '../patch/retire.js';
@@ -68,10 +68,7 @@ function unreferenced(
       ...frameIndexes,
       ...lineTables,
     ]),
-    ...indexInUse(image).map(({ start, sizeBytes }) => ({
-      start,
-      end: offsetBy(start, sizeBytes),
-    })),
+    ...indexInUse(image).map(({ start, sizeBytes }) => rangeAt(start, sizeBytes)),
   ];
   const suspects = generations.map((generation) => ({
     number: generation.number,

@@ -1,7 +1,7 @@
 /** Keeps the source lines of new code in the target, so that whoever looks at a thread in it can name
  *  them, long after the object is gone. */
 import { normalize } from 'node:path';
-import { offsetBy } from '../core/address.js';
+import { rangeAt } from '../core/address.js';
 import type { LinkedPart } from '../link/link.js';
 import { type LinedCode, type LineRow, encodeLineTable } from '../link/line-table.js';
 import { isCode } from '../link/object-unit.js';
@@ -52,7 +52,7 @@ function linedCodeOf({ prepared, layout, image }: PlacedUnit): LinedCode[] {
     const start = image.addressInSection(section, 0);
     const rows = rowsOf(lines.get(section.index) ?? []);
     if (start === undefined || rows.length === 0) return [];
-    return [{ start, end: offsetBy(start, section.sizeBytes), rows }];
+    return [{ ...rangeAt(start, section.sizeBytes), rows }];
   });
 }
 

@@ -1,6 +1,13 @@
 /** What a generation puts on record: its bodies, its variables, and the entries it redirects. */
 import type { Decoder } from '../arch/decoder.js';
-import { type Addr, type AddrRange, contains, offsetBy, unrelocate } from '../core/address.js';
+import {
+  type Addr,
+  type AddrRange,
+  contains,
+  offsetBy,
+  rangeAt,
+  unrelocate,
+} from '../core/address.js';
 import type { Memory } from '../core/memory.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
@@ -63,7 +70,7 @@ export function coldParts(
     .filter(({ name }) => name === `${fn.name}.cold`)
     .flatMap((part) => {
       const start = linked.addressOf(part);
-      return start === undefined ? [] : [{ start, end: offsetBy(start, part.sizeBytes) }];
+      return start === undefined ? [] : [rangeAt(start, part.sizeBytes)];
     });
 }
 

@@ -1,5 +1,5 @@
 /** `hcr status`: what the ledger in the target says. The target is not stopped. */
-import { type Addr, addr, hex, offsetBy } from '../core/address.js';
+import { type Addr, hex, rangeAt } from '../core/address.js';
 import {
   type Body,
   type GenerationRecord,
@@ -82,7 +82,7 @@ function describeBody(body: Body): PatchedFunction {
 function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
   const places = [
     ...ledger.entries.map(({ entry, name, sizeBytes }) => ({
-      range: { start: entry, end: offsetBy(entry, sizeBytes) },
+      range: rangeAt(entry, sizeBytes),
       function: name,
       generation: 0,
     })),
@@ -90,7 +90,7 @@ function busyThreads(image: ProcessImage, ledger: Ledger): BusyThread[] {
       generation.blocks.length === 0
         ? []
         : generation.bodies.map((body) => ({
-            range: { start: body.start, end: addr(body.start + body.sizeBytes) },
+            range: rangeAt(body.start, body.sizeBytes),
             function: body.label ?? body.name,
             generation: generation.number,
           })),

@@ -8,7 +8,7 @@
  * still in memory; the one before is free as soon as no thread is in the search.
  */
 import type { Decoder } from '../arch/decoder.js';
-import { type Addr, addr, offsetBy } from '../core/address.js';
+import { type Addr, addr, offsetBy, rangeAt } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import {
   type CoveredRange,
@@ -217,7 +217,7 @@ class Planner {
     ];
     const hazards = unwinders.map(({ search, blocks }) => {
       const code = blocks.find(({ part }) => part === 'code');
-      const range = { start: search, end: offsetBy(search, code?.sizeBytes ?? 0) };
+      const range = rangeAt(search, code?.sizeBytes ?? 0);
       return { range, function: LOOKUP, why: 'overwritten' as const };
     });
     return { entries, unwinders, uploads, writes, hazards, taken };

@@ -1,7 +1,7 @@
 /** Gives a layout its addresses and applies its relocations: what `ld` does, into memory that is
  *  already in use. Pure: the result is bytes and where they go. */
 import type { Machine } from '../arch/arch.js';
-import { type Addr, type AddrRange, hex, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, hex, offsetBy, rangeAt } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PARTS, type Part } from '../core/part.js';
 import type { Section } from '../elf/sections.js';
@@ -91,7 +91,6 @@ class Linker {
     };
     const addressOf = (fn: ObjectFunction): Addr | undefined =>
       addressInSection(fn.section, fn.offset);
-    const indexStart = this.addressOf(layout.frameIndex);
     return {
       parts: PARTS.flatMap((part) => {
         const start = this.starts[part];
@@ -102,10 +101,10 @@ class Linker {
       addressOf,
       targetOf: (fn) => keeping.get(fn)?.start ?? addressOf(fn),
       addressInSection,
-      frameIndex: {
-        start: indexStart,
-        end: offsetBy(indexStart, frameIndexBytes(layout.frameIndex.count)),
-      },
+      frameIndex: rangeAt(
+        this.addressOf(layout.frameIndex),
+        frameIndexBytes(layout.frameIndex.count),
+      ),
     };
   }
 
@@ -136,15 +135,15 @@ class Linker {
       const placement = this.layout.sections.get(code.section);
       if (placement === undefined) return [];
       const start = offsetBy(this.addressOf(placement), code.offset);
-      const end = offsetBy(start, code.sizeBytes);
-      return [{ start, end, description: offsetBy(address, code.piece.offset) }];
+      const description = offsetBy(address, code.piece.offset);
+      return [{ ...rangeAt(start, code.sizeBytes), description }];
     });
     for (const { fn, frame } of keepingStubs) {
       const code = keeping.get(fn);
       if (code === undefined) continue;
       frames.content.writeStub(bytes, address, frame, code, littleEndian);
-      const end = offsetBy(code.start, code.sizeBytes);
-      ranges.push({ start: code.start, end, description: offsetBy(address, frame.offset) });
+      const description = offsetBy(address, frame.offset);
+      ranges.push({ ...rangeAt(code.start, code.sizeBytes), description });
     }
     const index = this.bytesAt(frameIndex, frameIndexBytes(frameIndex.count));
     index.set(encodeFrameIndex(ranges, littleEndian));

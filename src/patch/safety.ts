@@ -8,7 +8,7 @@
  * Stacks are looked at word by word: what points into a hazard counts as a return address. That
  * can take a dead word for a live one, which makes hcr wait; it never overlooks one.
  */
-import { type AddrRange, contains, offsetBy } from '../core/address.js';
+import { type AddrRange, contains, offsetBy, rangeAt } from '../core/address.js';
 import type { CodeWrite, EntryRecord } from './ledger.js';
 import { WordSearch } from './word-search.js';
 
@@ -44,7 +44,7 @@ export function hazardsOf(writes: readonly CodeWrite[], entries: readonly EntryR
     };
     hazards.push({ range, function: entry.name, why: 'overwritten' });
     if (entry.branchesBack) {
-      const body = { start: entry.entry, end: offsetBy(entry.entry, entry.sizeBytes) };
+      const body = rangeAt(entry.entry, entry.sizeBytes);
       hazards.push({ range: body, function: entry.name, why: 'branches-back' });
     }
   }

@@ -1,6 +1,6 @@
 /** Finds, reads and writes the ledger inside the target. */
 import { HcrError } from '../core/failure.js';
-import { type AddrRange, offsetBy } from '../core/address.js';
+import { type AddrRange, offsetBy, rangeAt } from '../core/address.js';
 import { EMPTY_LEDGER, type Ledger } from '../patch/ledger.js';
 import {
   SLOT_HEADER_BYTES,
@@ -110,5 +110,5 @@ function firstArea(ledger: Ledger): AddrRange {
   const area = ledger.areas[0];
   if (area === undefined)
     throw new HcrError({ code: 'unexpected', detail: 'a ledger without an area to live in' });
-  return { start: area.start, end: offsetBy(area.start, area.sizeBytes) };
+  return rangeAt(area.start, area.sizeBytes);
 }

@@ -7,7 +7,7 @@
  * ever writable and executable at once; hcr writes code through /proc/pid/mem.
  */
 import type { Machine } from '../arch/arch.js';
-import { type Addr, type AddrRange, addr, alignUp, offsetBy } from '../core/address.js';
+import { type Addr, type AddrRange, addr, alignUp, offsetBy, rangeAt } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { PARTS, type Part } from '../core/part.js';
 import type { Area } from '../patch/ledger.js';
@@ -129,7 +129,7 @@ function layOut(start: Addr, sizes: Readonly<Record<Part, number>>): Area {
   const parts = {} as Record<Part, AddrRange>;
   let at = offsetBy(start, LEDGER_BYTES);
   for (const part of PARTS) {
-    parts[part] = { start: at, end: offsetBy(at, sizes[part]) };
+    parts[part] = rangeAt(at, sizes[part]);
     at = parts[part].end;
   }
   return { start, sizeBytes: at - start, parts };

@@ -6,7 +6,7 @@
  * a thread that was made meanwhile has a stack that was mapped meanwhile, and only then it is read
  * again.
  */
-import { type AddrRange, addr, contains } from '../core/address.js';
+import { type AddrRange, addr, contains, rangeAt } from '../core/address.js';
 import type { StoppedPosition } from '../patch/busy-frames.js';
 import type { NativeBuffer } from './libc.js';
 import type { TargetProcess } from './process.js';
@@ -68,7 +68,7 @@ export class StackReader {
     const stacks = stack === undefined ? [] : [stack];
     const isAtHome = own !== undefined && contains(own, stackPointer);
     if (own !== undefined && !isAtHome) {
-      stacks.push({ start: own.start, end: addr(own.start + sizeOfStack(own)) });
+      stacks.push(rangeAt(own.start, sizeOfStack(own)));
     }
     return { ranges: stacks, isAtHome };
   }
@@ -127,7 +127,7 @@ function stackFrom(
   if (mapping === undefined) return undefined;
   const lowest = Math.floor((stackPointer - redZoneBytes) / WORD_BYTES) * WORD_BYTES;
   const start = addr(Math.max(mapping.start, lowest));
-  return { start, end: addr(start + sizeOfStack({ start, end: mapping.end })) };
+  return rangeAt(start, sizeOfStack({ start, end: mapping.end }));
 }
 
 function findInitialStack(mappings: readonly Mapping[]): Mapping | undefined {
