@@ -176,7 +176,7 @@ function unitFunctions({ wanted, live, binder, edited }: PreparedUnit): LiveSymb
     if (symbol !== undefined) functions.set(symbol.address, symbol);
   };
   for (const symbol of live.functions.values()) add(symbol);
-  for (const fn of edited.unit.functions) add(binder.liveEntry(fn));
+  for (const fn of edited.unit.functions) add(binder.counterparts.entryOf(fn));
   for (const { entry, name } of wanted.unit?.functions() ?? []) {
     if (entry === undefined) continue;
     const address = (entry + wanted.module.bias) as Addr;

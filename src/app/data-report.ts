@@ -5,7 +5,7 @@
 import type { VariableEntry } from '../dwarf/variables.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
-import { variableKey } from '../link/bind.js';
+import { variableKey } from '../link/live-counterparts.js';
 import type { InitialMemory } from '../link/initial-memory.js';
 import { MarkedData, isMark } from '../link/marked-data.js';
 import { datumKind, datumKindAt, isAllocated, isCode, objectsIn } from '../link/object-unit.js';
@@ -66,7 +66,7 @@ class UnitData {
     } as const;
     for (const { section, symbol } of this.variables()) {
       const datum = this.describe(section, symbol);
-      const live = binder.liveVariable(section, symbol);
+      const live = binder.counterparts.variableOf(section, symbol);
       if (live === undefined) {
         if (linked.sections.has(section)) lists.new.set(symbol, datum);
       } else if (this.unit.resets.some((reset) => reset.symbol === symbol)) {

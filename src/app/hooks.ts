@@ -50,7 +50,10 @@ export function findHooks(image: ProcessImage): ProgramHooks {
 /** What is to be said of hooks that an edit adds: who asks for them is the program that was started. */
 export function newHookNotes(image: ProcessImage, units: readonly PreparedUnit[]): string[] {
   const marked = units.flatMap(({ edited, binder }) =>
-    hooksIn(edited.unit).map((fn) => ({ name: fn.name, entry: binder.liveEntry(fn)?.address })),
+    hooksIn(edited.unit).map((fn) => ({
+      name: fn.name,
+      entry: binder.counterparts.entryOf(fn)?.address,
+    })),
   );
   if (marked.length === 0) return [];
   const { before, after } = findHooks(image);

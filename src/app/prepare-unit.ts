@@ -7,7 +7,8 @@ import type { Addr } from '../core/address.js';
 import { STB } from '../elf/constants.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
-import { type AddedSymbols, Binder } from '../link/bind.js';
+import { Binder } from '../link/bind.js';
+import type { AddedSymbols } from '../link/live-counterparts.js';
 import {
   type LiveUnit,
   type LiveVariable,
@@ -100,7 +101,7 @@ export function prepareUnit(
     names: options.names,
     threadFunctionName: machine.threadLocals.addressFunctionName,
     mustCopy: (fn): boolean =>
-      isRenewed(fn.name) || signatures.differences(fn, binder.liveEntry(fn)).length > 0,
+      isRenewed(fn.name) || signatures.differences(fn, binder.counterparts.entryOf(fn)).length > 0,
     sameConstant: (section, address): boolean => comparer.compareConstant(section, address),
   });
   const context = {
@@ -122,7 +123,7 @@ export function prepareUnit(
     bodies,
   });
   const isAdded = ({ fn, live: entry }: FunctionState): boolean =>
-    entry !== undefined && added.function(binder.functionKey(fn))?.address === entry.address;
+    entry !== undefined && added.function(binder.counterparts.keyOf(fn))?.address === entry.address;
   // What a new source shares with the program (inline functions) is the program's.
   const states =
     wanted.added === undefined

@@ -11,7 +11,7 @@ import {
 import type { Memory } from '../core/memory.js';
 import { STT } from '../elf/constants.js';
 import { type LoadedModule, fileAddress } from '../elf/loaded-module.js';
-import { variableKey } from '../link/bind.js';
+import { variableKey } from '../link/live-counterparts.js';
 import { isCompilerMade } from '../link/live-unit.js';
 import { type ObjectFunction, datumKind, isCode, objectsIn } from '../link/object-unit.js';
 import { fingerprintOf } from '../patch/fingerprint.js';
@@ -34,7 +34,7 @@ export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
   ): Body => {
     const source = root === undefined ? sourceOf(edited, fn) : root.source;
     return {
-      name: root === undefined ? binder.functionKey(fn) : fn.name,
+      name: root === undefined ? binder.counterparts.keyOf(fn) : fn.name,
       ...(root?.label === undefined ? {} : { label: root.label }),
       module: wanted.module.path,
       ...(source === undefined ? {} : { source }),
@@ -55,7 +55,7 @@ export function bodiesOf(image: ProcessImage, placed: PlacedUnit): Body[] {
     if (start === undefined || !layout.sections.has(fn.section)) continue;
     const root = prepared.roots.find((candidate) => candidate.fn === fn);
     if (root !== undefined) bodies.push(body(fn, root.live.address, start, root));
-    else if (binder.liveEntry(fn) === undefined && !isCompilerMade(fn.name))
+    else if (binder.counterparts.entryOf(fn) === undefined && !isCompilerMade(fn.name))
       bodies.push(body(fn, start, start, undefined));
   }
   return bodies;
@@ -88,7 +88,8 @@ export function variablesOf({ prepared, layout, image: linked }: PlacedUnit): Ne
       const start = linked.addressInSection(section, symbol.value);
       if (start === undefined) continue;
       const isCopy = layout.copied.has(section);
-      if (isCopy && prepared.binder.liveVariable(section, symbol) !== undefined) continue;
+      if (isCopy && prepared.binder.counterparts.variableOf(section, symbol) !== undefined)
+        continue;
       const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
       variables.push({ module: wanted.module.path, key, start, sizeBytes: symbol.sizeBytes });
     }

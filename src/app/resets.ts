@@ -34,7 +34,7 @@ export function withResets(
   const resets: DataReset[] = [];
   for (const { section, symbol } of resettable(object, marked, object.sections)) {
     if (constructed.has(section) || hasDistances(image, object, section)) continue;
-    const live = unit.binder.liveVariable(section, symbol);
+    const live = unit.binder.counterparts.variableOf(section, symbol);
     if (live === undefined || !initialisers.isEdited(section, symbol, live)) continue;
     const fingerprint = initialisers.fingerprint(section, symbol);
     resets.push({ section, symbol, address: live.address, fingerprint });
@@ -95,7 +95,7 @@ export function givenInitialisers(
     if (marked.isEmpty) return [];
     const initialisers = new Initialisers(image, prepared);
     const brought = [...resettable(object, marked, layout.sections.keys())]
-      .filter(({ section, symbol }) => !prepared.binder.liveVariable(section, symbol))
+      .filter(({ section, symbol }) => !prepared.binder.counterparts.variableOf(section, symbol))
       .flatMap(({ section, symbol }) => {
         const address = linked.addressInSection(section, symbol.value);
         const fingerprint = initialisers.fingerprint(section, symbol);

@@ -82,7 +82,7 @@ class VariableCheck {
   /** The variables that the unit itself defines, as far as the program has them. */
   section(section: Section): HcrError[] {
     return objectsIn(this.edited.unit.object, section).flatMap((symbol) => {
-      const live = this.binder.liveVariable(section, symbol);
+      const live = this.binder.counterparts.variableOf(section, symbol);
       if (live === undefined) return [];
       const die = this.edited.debugVariableAt(section, symbol.value)?.die();
       const scoped = this.edited.unit.scopedName(section, symbol.value);

@@ -5,38 +5,23 @@
  * - Writable data that exists live is bound to where it is: its value is the program's state.
  * - A function that exists live is bound to its original entry, for ever: pointers to it stay
  *   equal, and every call of it finds the newest body through the redirect.
- * - A section symbol stands for a whole section. It is bound to live data only when everything in
- *   that section is found live at the same distances; else the addend could point anywhere.
+ * - A section symbol is bound to live data only when that is the whole section (`live-sections.ts`).
  * - What only this compilation knows (clones, parts, string constants, switch tables, `CSWTCH.1`)
  *   is fresh: it is linked into the patch area.
  */
-import { type Addr, contains, offsetBy } from '../core/address.js';
+import { type Addr, offsetBy } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { STB, STT, STV } from '../elf/constants.js';
 import type { LoadedModule } from '../elf/loaded-module.js';
 import type { Section } from '../elf/sections.js';
 import type { ElfSymbol } from '../elf/symbols.js';
-import type { LiveSymbol, LiveSymbols } from './live-symbols.js';
+import { type CounterpartContext, LiveCounterparts } from './live-counterparts.js';
+import { LiveSections, type SameConstant } from './live-sections.js';
+import type { LiveSymbol } from './live-symbols.js';
 import type { NewNames } from './new-names.js';
 import type { ThreadBlock, ThreadLocal } from './thread-storage.js';
-import {
-  type LiveUnit,
-  type LiveVariable,
-  isCompilerConstant,
-  isCompilerMade,
-  isLocalAlias,
-  numberedLike,
-  numberedName,
-  sourceName,
-} from './live-unit.js';
-import {
-  type ObjectFunction,
-  type ObjectUnit,
-  datumKind,
-  isAllocated,
-  isCode,
-  objectsIn,
-} from './object-unit.js';
+import { isCompilerMade, isLocalAlias, sourceName } from './live-unit.js';
+import { type ObjectFunction, datumKind, isAllocated, isCode, objectsIn } from './object-unit.js';
 
 export type Binding =
   | {
@@ -66,19 +51,7 @@ export interface ThreadLocalBinding extends ThreadLocal {
   readonly liveDescriptor: Addr | undefined;
 }
 
-/** Functions and variables that earlier patches brought into the process. */
-export interface AddedSymbols {
-  function(key: string): { readonly address: Addr; readonly sizeBytes: number } | undefined;
-  variable(key: string): LiveVariable | undefined;
-  /** What a global name means that patches brought into other modules. */
-  elsewhere(name: string): Addr | undefined;
-}
-
-export interface BindingContext {
-  readonly unit: ObjectUnit;
-  readonly live: LiveUnit;
-  readonly symbols: LiveSymbols;
-  readonly added: AddedSymbols;
+export interface BindingContext extends CounterpartContext {
   /** What the other units of the patch bring. */
   readonly names?: NewNames | undefined;
   /** Name of the function that finds thread-local variables. */
@@ -86,26 +59,19 @@ export interface BindingContext {
   /** True for a function that must be linked anew although it exists live: its live version
    *  cannot be called the way the new code calls it. */
   mustCopy(fn: ObjectFunction): boolean;
-  /** Whether a constant has the same content as the live one at an address. */
-  sameConstant(section: Section, address: Addr): boolean;
-}
-
-/** Names a variable of the patched unit in the ledger. */
-export function variableKey(
-  unit: string,
-  symbol: ElfSymbol,
-  scopedName: string | undefined,
-): string {
-  return symbol.binding === STB.LOCAL ? `${unit}:${scopedName ?? symbol.name}` : symbol.name;
+  readonly sameConstant: SameConstant;
 }
 
 export class Binder {
+  readonly counterparts: LiveCounterparts;
   private readonly context: BindingContext;
-  private readonly sections = new Map<Section, Addr | undefined>();
+  private readonly sections: LiveSections;
   private readonly functionsBySection = new Map<Section, ObjectFunction[]>();
 
   constructor(context: BindingContext) {
     this.context = context;
+    this.counterparts = new LiveCounterparts(context);
+    this.sections = new LiveSections(context.unit, this.counterparts, context.sameConstant);
     for (const fn of context.unit.functions) {
       const list = this.functionsBySection.get(fn.section);
       if (list === undefined) this.functionsBySection.set(fn.section, [fn]);
@@ -131,45 +97,11 @@ export class Binder {
 
   /** Where calls of a function of this object go. */
   bindFunction(fn: ObjectFunction): Binding {
-    const live = this.liveEntry(fn);
+    const live = this.counterparts.entryOf(fn);
     if (live !== undefined && !this.context.mustCopy(fn)) {
       return { kind: 'live', address: live.address, name: fn.name, symbol: live };
     }
     return { kind: 'fresh', section: fn.section, offset: fn.offset };
-  }
-
-  /** The live function that this one is the new version of; an earlier patch may have added it. */
-  liveEntry(fn: ObjectFunction): LiveSymbol | undefined {
-    const { live, symbols } = this.context;
-    if (isCompilerMade(fn.name)) return undefined;
-    const found = fn.isLocal ? live.functions.get(fn.name) : symbols.inModule(fn.name, live.module);
-    if (found?.kind === 'function') return found;
-    const added = this.context.added.function(this.functionKey(fn));
-    return (
-      added && {
-        name: fn.name,
-        module: live.module,
-        kind: 'function',
-        blockOffset: undefined,
-        ...added,
-      }
-    );
-  }
-
-  /** The live function, clone or part that this one is the new version of. */
-  liveVersion(fn: ObjectFunction): LiveSymbol | undefined {
-    return this.liveEntry(fn) ?? this.context.live.functions.get(fn.name);
-  }
-
-  /** Whether a live function came from this unit, or was added to it by an earlier patch. */
-  ownsLive({ address, module }: LiveSymbol): boolean {
-    const isOriginal = contains(module.range, address);
-    return !isOriginal || this.context.live.owns(address);
-  }
-
-  /** Names a new function in the ledger. */
-  functionKey(fn: ObjectFunction): string {
-    return fn.isLocal ? `${this.context.live.name}:${fn.name}` : fn.name;
   }
 
   /**
@@ -317,27 +249,11 @@ export class Binder {
 
   private bindInData(section: Section, offset: number): Binding {
     if (!isAllocated(section)) return { kind: 'fresh', section, offset };
-    const kind = datumKind(section);
-    if (kind === 'thread-local') return this.bindThreadLocal(section, offset);
-    let base = this.sections.get(section);
-    if (!this.sections.has(section)) {
-      base = kind === 'writable' ? this.liveBase(section) : this.constantBase(section);
-      this.sections.set(section, base);
-    }
+    if (datumKind(section) === 'thread-local') return this.bindThreadLocal(section, offset);
+    const base = this.sections.baseOf(section);
     if (base === undefined) return { kind: 'fresh', section, offset };
     const name = objectsIn(this.context.unit.object, section)[0]?.name ?? section.name;
     return { kind: 'live', address: offsetBy(base, offset), name, symbol: undefined };
-  }
-
-  private constantBase(section: Section): Addr | undefined {
-    // It may lead back to itself; meanwhile it is one that is linked anew.
-    this.sections.set(section, undefined);
-    try {
-      return this.liveConstant(section);
-    } finally {
-      // Who asks again after a refusal is to be refused again.
-      this.sections.delete(section);
-    }
   }
 
   private bindThreadLocal(section: Section, offset: number): Binding {
@@ -345,84 +261,10 @@ export class Binder {
       (candidate) =>
         candidate.value <= offset && offset < candidate.value + Math.max(1, candidate.sizeBytes),
     );
-    const { live, symbols } = this.context;
+    const { live } = this.context;
     if (symbol === undefined) return this.threadLocal(section.name, live.module, undefined);
-    const variable = this.scopedVariable(section, symbol);
-    const found =
-      variable?.blockOffset ??
-      (symbol.binding === STB.LOCAL
-        ? this.numberedObject(section, symbol)?.blockOffset
-        : symbols.inModule(symbol.name, live.module)?.blockOffset);
+    const found = this.counterparts.blockOffsetOf(section, symbol);
     const start = found === undefined ? undefined : found + offset - symbol.value;
     return this.threadLocal(symbol.name, live.module, start);
-  }
-
-  /** Where the start of a writable section is, when all its variables live on; undefined when all
-   *  of them are new. */
-  private liveBase(section: Section): Addr | undefined {
-    const objects = objectsIn(this.context.unit.object, section);
-    const bases = objects.map((symbol) => {
-      const address = this.liveVariable(section, symbol)?.address;
-      return address === undefined ? undefined : offsetBy(address, -symbol.value);
-    });
-    const base = bases[0];
-    if (bases.every((candidate) => candidate === base)) return base;
-    throw new HcrError({
-      code: 'function-not-patchable',
-      function: section.name,
-      reason: `its variables ${objects.map((symbol) => symbol.name).join(', ')} share one section but are not at these distances in the program`,
-      advice: 'Compile the object with -ffunction-sections -fdata-sections.',
-    });
-  }
-
-  /** The live counterpart of a variable of the object. */
-  liveVariable(section: Section, symbol: ElfSymbol): LiveVariable | undefined {
-    const { live, symbols, added, unit } = this.context;
-    const key = variableKey(live.name, symbol, unit.scopedName(section, symbol.value));
-    const known = added.variable(key);
-    if (symbol.binding !== STB.LOCAL) return symbols.inModule(symbol.name, live.module) ?? known;
-    return this.scopedVariable(section, symbol) ?? this.numberedObject(section, symbol) ?? known;
-  }
-
-  private scopedVariable(section: Section, symbol: ElfSymbol) {
-    const scoped = this.context.unit.scopedName(section, symbol.value);
-    return scoped === undefined ? undefined : this.context.live.variables.get(scoped);
-  }
-
-  /** Without scopes: by name, and for numbered names by their order when both have as many. */
-  private numberedObject(section: Section, symbol: ElfSymbol): LiveSymbol | undefined {
-    const { live, unit } = this.context;
-    const numbered = numberedName(symbol.name);
-    if (numbered === undefined) return live.objects.get(symbol.name);
-    const scopesKnown =
-      live.variables.size > 0 && unit.scopedName(section, symbol.value) !== undefined;
-    if (scopesKnown) return undefined;
-    const ours = numberedLike(unit.object.symbols, numbered.base);
-    const theirs = numberedLike(live.objects.values(), numbered.base);
-    if (theirs.length === 0) return undefined;
-    if (ours.length !== theirs.length) {
-      throw new HcrError({
-        code: 'function-not-patchable',
-        function: numbered.base,
-        reason: `the program has ${theirs.length} static variables of that name and the new code ${ours.length}; without debug information they cannot be told apart`,
-        advice: 'Build with -g, or give the variables different names.',
-      });
-    }
-    return theirs[ours.findIndex((candidate) => candidate.index === symbol.index)];
-  }
-
-  /** A named constant keeps its address while its content is the same. */
-  private liveConstant(section: Section): Addr | undefined {
-    const { live, symbols, unit } = this.context;
-    const objects = objectsIn(unit.object, section);
-    const [symbol] = objects;
-    if (symbol === undefined || objects.length > 1 || symbol.value !== 0) return undefined;
-    if (isCompilerConstant(symbol.name)) return undefined;
-    const address =
-      symbol.binding === STB.LOCAL
-        ? (this.scopedVariable(section, symbol)?.address ?? live.objects.get(symbol.name)?.address)
-        : symbols.inModule(symbol.name, live.module)?.address;
-    if (address === undefined) return undefined;
-    return this.context.sameConstant(section, address) ? address : undefined;
   }
 }

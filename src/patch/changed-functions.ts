@@ -31,9 +31,9 @@ export interface DiffInput {
 export function compareFunctions(input: DiffInput): FunctionState[] {
   const states = new Map<ObjectFunction, FunctionState>();
   for (const fn of input.unit.functions) {
-    const live = input.binder.liveVersion(fn);
+    const live = input.binder.counterparts.versionOf(fn);
     // A weak function whose place a stronger one has is not in the program.
-    if (live !== undefined && fn.isReplaceable && !input.binder.ownsLive(live)) continue;
+    if (live !== undefined && fn.isReplaceable && !input.binder.counterparts.owns(live)) continue;
     states.set(fn, {
       fn,
       live,

@@ -21,7 +21,7 @@ export class LiveLabels {
    *  @returns undefined where the live function has no counterpart of it */
   placeIn(fn: ObjectFunction, offset: number): Addr | undefined {
     const { binder, decoder } = this.context;
-    const live = binder.liveVersion(fn);
+    const live = binder.counterparts.versionOf(fn);
     if (live === undefined) return undefined;
     const linear = offsetBy(live.address, offset);
     if (decoder === undefined) return live.sizeBytes === fn.sizeBytes ? linear : undefined;
