@@ -12,6 +12,7 @@ import { runProgram } from '../src/app/run.js';
 import { WatchSession } from '../src/app/watch.js';
 import { libc } from '../src/ptrace/libc.js';
 import { WAIT, stopReason } from '../src/ptrace/requests.js';
+import { startProgram } from '../src/ptrace/start-program.js';
 import { forkProcess, leave } from './forked-process.js';
 import { HCR_CLI } from './places.js';
 import { PART_NAMES, type Program } from './programs.js';
@@ -162,7 +163,7 @@ export function awaitCopy(pid: number): number {
 /** Starts the command, its output in a file. @returns its process id */
 export function startCommand(words: readonly string[], outcome: string): number {
   const script = `exec "$0" "$@" > ${outcome} 2>&1`;
-  const pid = libc().spawn(
+  const pid = startProgram(
     '/bin/sh',
     ['sh', '-c', script, process.execPath, HCR_CLI, ...words],
     process.env,

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { libc } from '../src/ptrace/libc.js';
 import { WAIT } from '../src/ptrace/requests.js';
+import { startProgram } from '../src/ptrace/start-program.js';
 import { type ThreadState, readThreadStates } from '../test/support/thread-states.js';
 import type { Program, Scratch } from './programs.js';
 
@@ -85,7 +86,7 @@ export class Target implements AsyncDisposable {
     // Whatever it computes, the harness comes first. Node's own spawn would wait for it, and take
     // the reports that are for an hcr in this process.
     const words = ['nice', '-n', '19', program.path, ...argumentsFor(file, shape)];
-    const pid = libc().spawn('nice', words, process.env);
+    const pid = startProgram('nice', words, process.env);
     if (pid < 0) throw new Error(`the target does not start: errno ${-pid}`);
     return await Target.adopt(pid, file, program, shape);
   }

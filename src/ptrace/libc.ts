@@ -23,9 +23,6 @@ export const ERRNO = {
   EINVAL: 22,
 } as const;
 
-/** On every machine hcr supports. */
-const O_CLOEXEC = 0o2000000;
-
 /** @see flock(2) */
 const LOCK = { EXCLUSIVE: 2, NON_BLOCKING: 4 } as const;
 
@@ -49,15 +46,6 @@ const PR_SET_TIMERSLACK = 29;
 /** `struct statx`, the same on every machine, and two flags. @see linux/stat.h, linux/fcntl.h */
 const STATX = { sizeBytes: 256, linksOffset: 16, links: 4, emptyPath: 0x1000 } as const;
 
-/** @see glibc's spawn.h */
-const SPAWN = {
-  attributesBytes: 512,
-  fileActionsBytes: 128,
-  signalSetBytes: 128,
-  setSignalDefaults: 4,
-  sigpipe: 13,
-} as const;
-
 /** @see glibc's bits/termios.h */
 const TERMINAL = { settingsBytes: 128, localModesOffset: 12, lines: 2 } as const;
 
@@ -75,7 +63,6 @@ export class Libc {
   private readonly getPolicy: ForeignFunction;
   private readonly setPolicy: ForeignFunction;
   private readonly statxCall: ForeignFunction;
-  private readonly spawnCall: ForeignFunction;
   private readonly syscallCall: ForeignFunction;
   private readonly fcntlCall: ForeignFunction;
   private readonly closeCall: ForeignFunction;
@@ -116,17 +103,14 @@ export class Libc {
     this.tgkillCall = library.bind('tgkill', 'int', ['int', 'int', 'int']);
     this.flockCall = library.bind('flock', 'int', ['int', 'int']);
     this.alarmCall = library.bind('alarm', 'int', ['int']);
-    this.spawnCall = library.bind('posix_spawnp', 'int', [
-      'address',
-      'address',
-      'address',
-      'address',
-      'address',
-      'address',
-    ]);
     this.emptyString = this.allocate(1);
     this.status = this.allocate(STATX.sizeBytes);
     this.vectors = this.allocate((1 + MAX_VECTORS) * VECTOR_BYTES);
+  }
+
+  /** A function of libc that is not called often. */
+  bind(...[symbol, returns, parameters]: Parameters<ForeignLibrary['bind']>): ForeignFunction {
+    return this.library.bind(symbol, returns, parameters);
   }
 
   /** Memory of hcr's own that foreign code may be pointed at. */
@@ -217,7 +201,7 @@ export class Libc {
   /** Whether the file is a terminal that does not wait for whole lines. @see termios(3), ICANON */
   readsSingleKeys(file: number): boolean {
     const settings = this.allocate(TERMINAL.settingsBytes);
-    if (this.library.bind('tcgetattr', 'int', ['int', 'address'])(file, settings.address) !== 0)
+    if (this.bind('tcgetattr', 'int', ['int', 'address'])(file, settings.address) !== 0)
       return false;
     return (settings.view.getUint32(TERMINAL.localModesOffset, true) & TERMINAL.lines) === 0;
   }
@@ -280,91 +264,6 @@ export class Libc {
   setSchedulingPolicy(policy: number, priority: number): number {
     this.status.view.setInt32(0, priority, true);
     return this.setPolicy(0, policy, this.status.address);
-  }
-
-  /**
-   * Starts a program with hcr's own input and outputs, and with the signal that Node ignores at its
-   * default. Node's own spawn is of no use for a tracee: libuv's waitpid
-   * would take its ptrace stops for exits.
-   * @param handed a file of hcr's that the program gets as another
-   * @returns its process id, or a negative errno. @see posix_spawn(3)
-   */
-  spawn(
-    file: string,
-    argv: readonly string[],
-    environment: Readonly<Record<string, string | undefined>>,
-    handed?: { readonly file: number; readonly as: number },
-  ): number {
-    const variables = Object.entries(environment).flatMap(([k, v]) =>
-      v === undefined ? [] : [`${k}=${v}`],
-    );
-    const attributes = this.allocate(SPAWN.attributesBytes);
-    const defaults = this.allocate(SPAWN.signalSetBytes);
-    defaults.view.setBigUint64(0, 1n << BigInt(SPAWN.sigpipe - 1), true);
-    this.bindSpawnAttribute('posix_spawnattr_init')(attributes.address, 0);
-    this.bindSpawnAttribute('posix_spawnattr_setsigdefault')(attributes.address, defaults.address);
-    this.bindSpawnAttribute('posix_spawnattr_setflags')(
-      attributes.address,
-      SPAWN.setSignalDefaults,
-    );
-    const path = this.stringTable([file]);
-    const words = this.stringTable(argv);
-    const variableTable = this.stringTable(variables);
-    const pid = this.allocate(8);
-    const pathAddress = Number(path.view.getBigUint64(0, true));
-    const error = this.spawnCall(
-      pid.address,
-      pathAddress,
-      this.fileActions(handed).address,
-      attributes.address,
-      words.address,
-      variableTable.address,
-    );
-    return error === 0 ? pid.bytes.readInt32LE(0) : -Math.abs(error);
-  }
-
-  /** Node closes its standard files in programs that it starts; duplicating one onto itself keeps
-   *  it open. @see posix_spawn_file_actions_adddup2(3) */
-  private fileActions(handed?: { readonly file: number; readonly as: number }): NativeBuffer {
-    const actions = this.allocate(SPAWN.fileActionsBytes);
-    this.library.bind('posix_spawn_file_actions_init', 'int', ['address'])(actions.address);
-    const duplicate = this.library.bind('posix_spawn_file_actions_adddup2', 'int', [
-      'address',
-      'int',
-      'int',
-    ]);
-    for (const file of [0, 1, 2]) duplicate(actions.address, file, file);
-    if (handed !== undefined) duplicate(actions.address, handed.file, handed.as);
-    return actions;
-  }
-
-  /** A pipe that programs started meanwhile do not get.
-   *  @throws Error when there are too many open files. @see pipe2(2) */
-  pipe(): { readonly reading: number; readonly writing: number } {
-    const ends = this.allocate(8);
-    const error = this.library.bind('pipe2', 'int', ['address', 'int'])(ends.address, O_CLOEXEC);
-    if (error < 0) throw new Error(`no pipe can be made: errno ${-error}`);
-    return { reading: ends.view.getInt32(0, true), writing: ends.view.getInt32(4, true) };
-  }
-
-  private bindSpawnAttribute(symbol: string): ForeignFunction {
-    return this.library.bind(symbol, 'int', ['address', 'address']);
-  }
-
-  /** A NULL-terminated array of C strings, all in one block. */
-  private stringTable(strings: readonly string[]): NativeBuffer {
-    const encoded = strings.map((text) => Buffer.from(`${text}\0`, 'utf8'));
-    const pointersBytes = (strings.length + 1) * 8;
-    const block = this.allocate(
-      pointersBytes + encoded.reduce((sum, bytes) => sum + bytes.length, 0),
-    );
-    let at = pointersBytes;
-    for (const [i, bytes] of encoded.entries()) {
-      block.view.setBigUint64(i * 8, BigInt(block.address + at), true);
-      block.bytes.set(bytes, at);
-      at += bytes.length;
-    }
-    return block;
   }
 }
 

@@ -12,6 +12,7 @@ import { libc } from './libc.js';
 import { TargetProcess } from './process.js';
 import { publishWrites } from './publish.js';
 import { WAIT } from './requests.js';
+import { startProgram } from './start-program.js';
 
 /** It ends when this many in a row were no faster than the best before them. */
 const NO_FASTER = 2;
@@ -26,7 +27,7 @@ let rehearsed = false;
 export async function rehearsePublication(): Promise<void> {
   if (rehearsed) return;
   const calls = libc();
-  const child = calls.spawn(STAND_IN[0], STAND_IN, process.env);
+  const child = startProgram(STAND_IN[0], STAND_IN, process.env);
   if (child <= 0) return;
   try {
     using target = TargetProcess.open(toPid(child));

@@ -3,34 +3,26 @@
  * instead of reaching it. Every other signal, stop and continue of job control passes as if nobody
  * looked.
  *
- * The program starts from a shell that waits for a line from hcr: so it is traced before its first
- * instruction, and no signal comes too early. Events are taken on SIGCHLD, which the kernel sends for
- * each.
+ * It is held until it is traced (`held-program.ts`). Events are taken on SIGCHLD, which the kernel
+ * sends for each.
  */
-import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Machine } from '../arch/arch.js';
-import { type Pid, type Tid, pid as toPid, tid as toTid } from '../core/address.js';
-import { HcrError, isHcrError } from '../core/failure.js';
+import { type Pid, type Tid, tid as toTid } from '../core/address.js';
+import { isHcrError } from '../core/failure.js';
 import { assertNotTraced, seizeFailure } from './attach-failure.js';
-import { machineOf } from './executable-header.js';
+import { CallRepairs } from './call-repairs.js';
 import { isFatal } from './fatal-signal.js';
-import { repairInterruptedCall } from './interrupted-call.js';
+import { HeldProgram } from './held-program.js';
 import { type Libc, libc } from './libc.js';
 import { hasEnded, listThreads, ownTracerPid, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 import type { Tracing } from './tracing.js';
 
-/** Waits for a line, which an hcr that was killed does not send: then nothing is started. */
-const START_SCRIPT = 'read -r go <&9 || exit 127; exec "$0" "$@" 9<&-';
-const START_FILE = 9;
 const OPTIONS = PTRACE_OPTION.TRACESYSGOOD | PTRACE_OPTION.TRACEEXEC | PTRACE_OPTION.TRACECLONE;
 /** SIGCHLD of several events may be one; a look now and then costs nothing. */
 const LOOK_MS = 250;
-/** Then one wait ends with EINTR: the program goes on also under a storm of ignored signals. */
-const MAX_REPAIRS = 2;
 const RETRY_MS = 5;
 const { SIGTSTP, SIGTTIN, SIGTTOU } = constants.signals;
 
@@ -74,10 +66,7 @@ export class Supervisor implements Tracing, Disposable {
   /** What they are to get instead. */
   private readonly settled = new Map<Tid, number>();
   private started = false;
-  /** How often in a row a thread's call was made again. */
-  private readonly repaired = new Map<Tid, number>();
-  /** Of what the process runs now. */
-  private machine: Machine | undefined;
+  private readonly repairs: CallRepairs;
   private ended = false;
 
   /** @param pid a child of hcr's that has stopped itself, or any process that runs */
@@ -87,6 +76,7 @@ export class Supervisor implements Tracing, Disposable {
     this.trigger = trigger;
     this.events = events;
     this.pid = pid;
+    this.repairs = new CallRepairs(pid);
     this.timer = setInterval(this.look, LOOK_MS);
     process.on('SIGCHLD', this.look);
   }
@@ -101,29 +91,16 @@ export class Supervisor implements Tracing, Disposable {
     trigger: number | undefined,
     events: SupervisorEvents,
   ): Supervisor {
-    const { reading, writing } = libc().pipe();
+    using program = new HeldProgram(command);
+    const supervisor = new Supervisor(program.pid, trigger, events);
     try {
-      const words = ['sh', '-c', START_SCRIPT, ...command];
-      const handed = { file: reading, as: START_FILE };
-      const child = libc().spawn('/bin/sh', words, process.env, handed);
-      if (child < 0)
-        throw new HcrError({
-          code: 'unexpected',
-          detail: `/bin/sh does not start (errno ${-child})`,
-        });
-      const supervisor = new Supervisor(toPid(child), trigger, events);
-      try {
-        supervisor.seize(toTid(child));
-      } catch (error) {
-        supervisor[Symbol.dispose]();
-        throw error;
-      }
-      writeSync(writing, '\n');
-      return supervisor;
-    } finally {
-      closeSync(reading);
-      closeSync(writing);
+      supervisor.seize(toTid(program.pid));
+    } catch (error) {
+      supervisor[Symbol.dispose]();
+      throw error;
     }
+    program.go();
+    return supervisor;
   }
 
   /** Traces a process that runs.
@@ -282,7 +259,7 @@ export class Supervisor implements Tracing, Disposable {
         return;
       case 'exec':
         this.forgetOtherThreads();
-        this.machine = undefined;
+        this.repairs.forgetProgram();
         tracee.continue();
         if (!this.started) {
           this.started = true;
@@ -314,15 +291,9 @@ export class Supervisor implements Tracing, Disposable {
     }
   }
 
-  /** A traced thread stops for signals that it ignores as well, and its waits would end with EINTR.
-   *  A call that is made again begins its timeout again: not without end. */
+  /** Until then it is the shell that starts the program. */
   private repair(tracee: Tracee): void {
-    if (this.started) this.machine ??= machineOf(this.pid);
-    const times = this.repaired.get(tracee.tid) ?? 0;
-    const isEnough = times >= MAX_REPAIRS;
-    if (this.machine === undefined || isEnough) this.repaired.delete(tracee.tid);
-    else if (repairInterruptedCall(tracee, this.machine.registers))
-      this.repaired.set(tracee.tid, times + 1);
+    if (this.started) this.repairs.repair(tracee);
   }
 
   private deliver(tracee: Tracee, signal: number): void {

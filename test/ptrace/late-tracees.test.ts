@@ -4,6 +4,7 @@ import { isHcrError } from '../../src/core/failure.js';
 import { libc } from '../../src/ptrace/libc.js';
 import { TargetProcess } from '../../src/ptrace/process.js';
 import { WAIT } from '../../src/ptrace/requests.js';
+import { startProgram } from '../../src/ptrace/start-program.js';
 import { StoppedWorld } from '../../src/ptrace/stopped-world.js';
 import { buildInline } from '../support/inline-program.js';
 import { readThreadStates } from '../support/thread-states.js';
@@ -26,7 +27,7 @@ describe('a thread that does not stop in time', () => {
   it('goes on untraced when it can, while hcr lives on', async () => {
     using program = await buildInline({ 'main.c': VFORK_C });
     // Node waits for its own children, and would take the report of the stop.
-    const child = libc().spawn(program.program, ['main'], process.env);
+    const child = startProgram(program.program, ['main'], process.env);
     try {
       await until('it waits', () => readThreadStates(child).some(({ state }) => state === 'D'));
       using target = TargetProcess.open(toPid(child));
