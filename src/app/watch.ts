@@ -1,12 +1,10 @@
 /**
  * Edit, save, live: what is saved is compiled and patched for as long as the program runs.
  *
- * What was saved together goes live together or not at all. What cannot go live waits: it is tried
- * again with the next save, and does not keep that from going live by itself where no unit is made of
- * both. Between reloads nothing is attached to the program.
+ * What was saved together goes live together or not at all. What cannot go live waits
+ * (`waiting-edits.ts`). Between reloads nothing is attached to the program.
  */
 import { databasesAbove } from '../build/database-sources.js';
-import { realPath } from '../build/file-kind.js';
 import { ObjectCache } from '../build/object-cache.js';
 import { pid as toPid } from '../core/address.js';
 import { EXIT } from '../core/exit-codes.js';
@@ -17,7 +15,7 @@ import { rehearsePublication } from '../ptrace/rehearse.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { findCommand } from './build-unit.js';
 import { buildSettingOf } from './build-setting.js';
-import { type ChangedUnits, UnitSearch } from './changed-units.js';
+import { UnitSearch } from './changed-units.js';
 import { KnownUnits } from './known-units.js';
 import { type WantedUnit, locateUnits } from './locate.js';
 import { ProcessImage } from './observe.js';
@@ -29,6 +27,7 @@ import { Saves } from './saves.js';
 import { Stopwatch } from './stopwatch.js';
 import { type UnitFiles, isOfSystem } from './unit-files.js';
 import { Turns } from './turns.js';
+import { WaitingEdits } from './waiting-edits.js';
 import type { WatchListener } from './watch-event.js';
 import { WatchedForks } from './watched-forks.js';
 
@@ -71,10 +70,7 @@ export class WatchSession implements Disposable {
   /** Files that say how the build compiles. */
   private databases: ReadonlySet<string> = new Set();
   private readonly saved = new Set<string>();
-  /** Saved before, and not live. */
-  private readonly waiting = new Set<string>();
-  /** What the compiler said of sources that do not compile. */
-  private readonly broken = new Map<string, HcrError>();
+  private readonly waiting = new WaitingEdits();
   private wantsEverything = false;
   private wantsRetry = false;
   private hasNewModules = false;
@@ -218,7 +214,7 @@ export class WatchSession implements Disposable {
     const edited = files.filter((file) => !this.databases.has(file));
     const fresh = everything ? await search.newer() : await search.madeOf(edited);
     if (everything) this.leaveOut(fresh.files);
-    const aside = await search.madeOf([...this.waiting]);
+    const aside = await search.madeOf(this.waiting.files);
     // A new source, or how the build compiles it, may be what others wait for.
     const strangers =
       aside.units.length > 0
@@ -235,9 +231,12 @@ export class WatchSession implements Disposable {
       this.listener({ kind: 'changed', files: [...fresh.files, ...strangers], units });
     }
     try {
-      const done = await this.makeLive(image, fresh, aside, [...notes, ...fresh.notes], stopwatch);
-      const forks = await this.forks.follow(done.units, everything);
-      this.listener({ kind: 'patched', report: done.report, waiting: [...this.waiting], forks });
+      for (const { source } of fresh.units) this.objects.forget(source);
+      const { report, units } = await this.waiting.makeLive(fresh, aside, (those) =>
+        this.patch(image, those, [...notes, ...fresh.notes], stopwatch),
+      );
+      const forks = await this.forks.follow(units, everything);
+      this.listener({ kind: 'patched', report, waiting: this.waiting.files, forks });
     } catch (error) {
       this.fail(error, fresh.files);
     }
@@ -263,39 +262,6 @@ export class WatchSession implements Disposable {
     const saved = this.saves.take();
     this.knownUnits.forget(saved);
     for (const file of saved) if (!found.includes(file)) this.saved.add(file);
-  }
-
-  /** @throws HcrError where neither all that is wanted nor what is fresh can go live */
-  private async makeLive(
-    image: ProcessImage,
-    fresh: ChangedUnits,
-    aside: ChangedUnits,
-    notes: readonly string[],
-    stopwatch: Stopwatch,
-  ): Promise<{ readonly report: PatchReport; readonly units: readonly UnitFiles[] }> {
-    for (const { source } of fresh.units) {
-      this.objects.forget(source);
-      this.broken.delete(source);
-    }
-    const others = aside.units.filter(
-      ({ source, module }) =>
-        !fresh.units.some((each) => each.source === source && each.module === module),
-    );
-    const isApart = others.length > 0 && others.length === aside.units.length;
-    try {
-      // The compiler would say the same again.
-      const [known] = others.flatMap(({ source }) => this.broken.get(source) ?? []);
-      if (known !== undefined) throw known;
-      const units = [...fresh.units, ...others];
-      const report = await this.patch(image, units, notes, stopwatch);
-      this.waiting.clear();
-      return { report, units };
-    } catch (error) {
-      if (!isApart || fresh.units.length === 0 || !isHcrError(error)) throw error;
-      const report = await this.patch(image, fresh.units, notes, stopwatch);
-      for (const file of fresh.files) this.waiting.delete(file);
-      return { report, units: fresh.units };
-    }
   }
 
   private patch(
@@ -330,9 +296,7 @@ export class WatchSession implements Disposable {
       this.end();
       return;
     }
-    for (const file of files) this.waiting.add(file);
-    if (failure.code === 'compile-failed' && failure.source !== undefined)
-      this.broken.set(realPath(failure.source), error);
+    this.waiting.add(files, error);
     if (failure.code === 'busy')
       this.retry = setTimeout(() => {
         this.wantsRetry = true;
