@@ -17,11 +17,7 @@ import { UnitSearch } from './changed-units.js';
 import type { WantedUnit } from './locate.js';
 import type { ProcessImage } from './observe.js';
 import type { PatchOptions } from './report.js';
-
-interface UnitObject {
-  readonly unit: WantedUnit;
-  readonly object: BuiltUnit;
-}
+import type { UnitObject } from './unit-builds.js';
 
 /** More files than this that mention a name are not all compiled for it. */
 const MAX_CANDIDATES = 8;

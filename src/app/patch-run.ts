@@ -1,21 +1,15 @@
-/** One attempt to patch some units: what it compiles, perhaps more than once, and makes of that. */
+/** One attempt to patch some units: what it makes of their objects, which may be compiled again. */
 import type { Decoder } from '../arch/decoder.js';
 import type { Compile } from '../build/compile.js';
-import { inParallel } from '../build/in-parallel.js';
-import { runUserBuild } from '../build/user-build.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { NewNames } from '../link/new-names.js';
 import { readObject } from '../link/read-object-unit.js';
-import { rehearsePublication } from '../ptrace/rehearse.js';
 import { compileText, earlierTexts } from '../build/earlier-source.js';
 import { type MatchDoubt, assertBuildMatches, isProvenBy } from './build-match.js';
-import { type BuiltUnit, type RefutedAnswers, buildUnit } from './build-unit.js';
 import { guessesFor } from './guess-flags.js';
-import { type BuildSetting, buildSettingOf } from './build-setting.js';
 import type { WantedUnit } from './locate.js';
 import { NewSources } from './new-sources.js';
 import type { ProcessImage } from './observe.js';
-import { readAhead } from './read-ahead.js';
 import { type PreparedUnit, prepareUnit } from './prepare-unit.js';
 import { withResets } from './resets.js';
 import type { Selection } from './select-roots.js';
@@ -23,6 +17,7 @@ import { publishGeneration } from './publish-generation.js';
 import type { PatchOptions, ReportProgress } from './report.js';
 import type { Stopwatch } from './stopwatch.js';
 import { firstThatFits } from './try-sources.js';
+import { UnitBuilds, type UnitObject } from './unit-builds.js';
 
 /**
  * Leaves out every optimisation of a caller by what the compiler saw of its callee, which then has
@@ -42,11 +37,6 @@ export interface PatchRequest {
   readonly compile?: Compile;
 }
 
-interface UnitObject {
-  readonly unit: WantedUnit;
-  readonly object: BuiltUnit;
-}
-
 /** One attempt to patch, which may have to compile a second time. */
 export class PatchRun {
   private readonly image: ProcessImage;
@@ -54,10 +44,7 @@ export class PatchRun {
   private readonly options: PatchOptions;
   private readonly watch: Stopwatch;
   private readonly onProgress: ReportProgress;
-  /** Flags found for units by comparing, where nothing records them. */
-  private readonly guessed = new Map<WantedUnit, readonly string[]>();
-  /** Answers of the build that are not of this program. */
-  private readonly refuted = new Map<WantedUnit, RefutedAnswers>();
+  private readonly builds: UnitBuilds;
   private decoding: Promise<Decoder> | undefined;
   /** Of the units that were prepared last. */
   private names = new NewNames<WantedUnit>();
@@ -74,6 +61,14 @@ export class PatchRun {
     this.options = options;
     this.watch = watch;
     this.onProgress = onProgress;
+    this.builds = new UnitBuilds({
+      image,
+      options,
+      watch,
+      onProgress,
+      compile: request.compile,
+      whileCompiling: () => void this.decoder(),
+    });
   }
 
   decoder(): Promise<Decoder> {
@@ -81,50 +76,10 @@ export class PatchRun {
     return this.decoding;
   }
 
-  build(units: readonly WantedUnit[], extraFlags: readonly string[]): Promise<UnitObject[]> {
-    const { options, onProgress } = this;
-    const buildsNothing = options.object !== undefined && options.build === undefined;
-    const setting = buildsNothing ? { roots: [] } : buildSettingOf(this.image);
-    return this.watch.time('build', async () => {
-      if (options.build !== undefined && extraFlags.length === 0) {
-        await runUserBuild(options.build, {
-          directory: process.cwd(),
-          ...(setting.user === undefined ? {} : { user: setting.user }),
-          onStart: (command) => {
-            onProgress({ stage: 'build', command });
-          },
-        });
-      }
-      const builds = inParallel(units, async (unit) => ({
-        unit,
-        object: await this.buildOne(unit, setting, extraFlags),
-      }));
-      // While the compiler runs; a second compilation comes when both are done.
-      void this.decoder();
-      const isCompiling = options.object === undefined && extraFlags.length === 0;
-      const rehearses = isCompiling && !options.dryRun;
-      const rehearsal = rehearses ? rehearsePublication() : undefined;
-      const both = Promise.all([builds, rehearsal]);
-      // It may fail before it is waited for.
-      both.catch(() => undefined);
-      if (isCompiling) await this.readAhead(units);
-      const [built] = await both;
-      return built;
-    });
-  }
-
-  /** Lets go of the thread between units: compilers end meanwhile, and others are to be started. */
-  private async readAhead(units: readonly WantedUnit[]): Promise<void> {
-    for (const unit of units) {
-      readAhead(this.image, unit);
-      await new Promise(setImmediate);
-    }
-  }
-
   /** Compiles what is asked for, and the sources that this needs and the program does not have. */
   async buildAndPrepare(): Promise<PreparedUnit[]> {
     const { image, options, request } = this;
-    let built = await this.build(request.units, []);
+    let built = await this.builds.build(request.units, []);
     const sources = new NewSources(image, options);
     for (;;) {
       try {
@@ -132,7 +87,7 @@ export class PatchRun {
       } catch (error) {
         const added = sources.missedBy(error, built);
         if (added.length === 0) throw error;
-        built = [...built, ...sources.defining(error, await this.build(added, []))];
+        built = [...built, ...sources.defining(error, await this.builds.build(added, []))];
       }
     }
   }
@@ -181,26 +136,30 @@ export class PatchRun {
     if (first === undefined) throw new HcrError({ code: 'unexpected', detail: 'no object' });
     const hasCounterpart = unit.added === undefined;
     if (!hasCounterpart || (selected !== 'changed' && 'again' in selected)) return prepare(first);
-    const { object, prepared, guessed } = await firstThatFits(first.object, this.refutedOf(unit), {
-      build: () => this.rebuild(unit),
-      judge: async (built) => {
-        const made = { unit, object: built };
-        const [best, nearest] = await this.nearest(made, prepare(made), prepare);
-        const { object } = best;
-        const doubt = await assertBuildMatches(
-          image,
-          nearest,
-          object,
-          this.options,
-          selected,
-          decoder,
-        );
-        return { object, prepared: nearest, doubt, guessed: this.guessed.get(unit) ?? [] };
+    const { object, prepared, guessed } = await firstThatFits(
+      first.object,
+      this.builds.refutedOf(unit),
+      {
+        build: () => this.builds.rebuild(unit),
+        judge: async (built) => {
+          const made = { unit, object: built };
+          const [best, nearest] = await this.nearest(made, prepare(made), prepare);
+          const { object } = best;
+          const doubt = await assertBuildMatches(
+            image,
+            nearest,
+            object,
+            this.options,
+            selected,
+            decoder,
+          );
+          return { object, prepared: nearest, doubt, guessed: this.builds.guessedFor(unit) };
+        },
+        isProven: ({ object, guessed }, doubt) =>
+          this.isProven({ unit, object }, guessed, doubt, decoder),
       },
-      isProven: ({ object, guessed }, doubt) =>
-        this.isProven({ unit, object }, guessed, doubt, decoder),
-    });
-    this.guessed.set(unit, guessed);
+    );
+    this.builds.guess(unit, guessed);
     objects.set(unit, { unit, object });
     return prepared;
   }
@@ -240,28 +199,6 @@ export class PatchRun {
     return names;
   }
 
-  private refutedOf(unit: WantedUnit): RefutedAnswers {
-    const known = this.refuted.get(unit) ?? new Map<string, string>();
-    this.refuted.set(unit, known);
-    return known;
-  }
-
-  private async rebuild(unit: WantedUnit): Promise<BuiltUnit> {
-    this.guessed.delete(unit);
-    return await this.buildOne(unit, buildSettingOf(this.image), []);
-  }
-
-  private buildOne(
-    unit: WantedUnit,
-    setting: BuildSetting,
-    extraFlags: readonly string[],
-  ): Promise<BuiltUnit> {
-    const { options, onProgress, request } = this;
-    const flags = [...extraFlags, ...(this.guessed.get(unit) ?? [])];
-    const refuted = this.refutedOf(unit);
-    return buildUnit(unit, options, setting, flags, onProgress, request.compile, refuted);
-  }
-
   /** The version whose code is nearest to the program's, where something that shapes code is on
    *  no record. */
   private async nearest(
@@ -275,14 +212,14 @@ export class PatchRun {
     for (const guess of guessesFor(object.object, prepared)) {
       if (!guess.worthTrying(made[1])) continue;
       const flags = [...chosen, ...guess.flags];
-      const [built] = await this.build([unit], flags);
+      const [built] = await this.builds.build([unit], flags);
       if (built === undefined) break;
       const other = prepareOne(built);
       if (!guess.isBetter(other, made[1])) continue;
       made = [built, other];
       chosen = flags;
     }
-    this.guessed.set(unit, chosen);
+    this.builds.guess(unit, chosen);
     return made;
   }
 
@@ -326,7 +263,7 @@ export class PatchRun {
     if (this.options.object !== undefined) return [...units];
     let built: UnitObject[];
     try {
-      built = await this.build(
+      built = await this.builds.build(
         units.map(({ wanted }) => wanted),
         flags,
       );
