@@ -33,6 +33,17 @@ const FIXED_LINES = 2;
 const LIST_HEADING = 2;
 const TITLE = 1;
 
+/** So many of the newest events are shown, on screens of so many lines and more. */
+const EVENT_LINES = [
+  { from: 40, shown: 6 },
+  { from: 24, shown: 2 },
+  { from: 16, shown: 1 },
+];
+
+function eventLinesOn(lines: number): number {
+  return EVENT_LINES.find(({ from }) => lines >= from)?.shown ?? 0;
+}
+
 export function layOutScreen(
   screenColumns: number,
   screenLines: number,
@@ -40,7 +51,7 @@ export function layOutScreen(
 ): Layout {
   const columns = Math.max(screenColumns, LEAST.columns);
   const lines = Math.max(screenLines, LEAST.lines);
-  const eventLines = !hasEvents || lines < 16 ? 0 : lines < 24 ? 1 : lines < 40 ? 2 : 6;
+  const eventLines = hasEvents ? eventLinesOn(lines) : 0;
   const events = eventLines === 0 ? 0 : eventLines + TITLE;
   const body = { columns, lines: lines - FIXED_LINES - events };
   const common = { columns, body, eventLines };
