@@ -46,7 +46,7 @@ export async function runCockpit(options: CockpitOptions): Promise<number> {
     initialCockpit(pid, screen.columns, screen.rows, { isGuarded, reloadsOnInterrupt }),
   );
   store.dispatch({ type: 'observed', ...seen, at: Date.now() });
-  return await new Cockpit(engine, store, screen, options).untilQuit();
+  return await new RunningCockpit(engine, store, screen, options).untilQuit();
 }
 
 /** Leaves what is typed from now on to others. Ink stops reading a little after it is taken down. */
@@ -66,7 +66,8 @@ function whatFailed(error: unknown): string | undefined {
   return error instanceof Error ? error.message : String(error);
 }
 
-class Cockpit {
+/** The cockpit from its first frame to the last; its state is the model's `Cockpit`. */
+class RunningCockpit {
   private readonly engine: Engine;
   private readonly store: Store;
   private readonly screen: Screen;
