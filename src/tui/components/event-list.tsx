@@ -9,13 +9,6 @@ import { clock } from '../../terminal/quantity.js';
 import { Line } from './line.js';
 import { Rule } from './rule.js';
 
-const STYLES: { readonly [T in LogEntry['tone']]: StyleName } = {
-  plain: 'plain',
-  good: 'good',
-  bad: 'bad',
-  warning: 'warning',
-};
-
 export function NewestEvents({
   log,
   columns,
@@ -92,7 +85,7 @@ function EventLine({
   readonly columns: number;
   readonly isSelected?: boolean;
 }): ReactNode {
-  const style = isSelected ? 'selected' : STYLES[entry?.tone ?? 'plain'];
+  const style: StyleName = isSelected ? 'selected' : (entry?.tone ?? 'plain');
   return (
     <Line
       columns={columns}
