@@ -1,6 +1,6 @@
 /** The lines of each tab of the detail. */
 import type { SourceRow } from './engine/source-texts.js';
-import type { Part } from './components/line.js';
+import { type Part, paragraph } from './components/line.js';
 import { type Diagnostic, diagnosticsFor } from './model/diagnostics.js';
 import type { FunctionRow } from './model/function-row.js';
 import { type Cockpit, selectedRow } from './model/state.js';
@@ -24,12 +24,12 @@ export function sourceLines(cockpit: Cockpit, columns: number): Lines {
   const inspection = cockpit.details.get(row.key);
   if (inspection === undefined) return say('…');
   const { source, failure } = inspection;
-  if (failure !== undefined) return wrap(failure, columns - 4).flatMap(say);
+  if (failure !== undefined) return paragraph(failure, columns, 'dim');
   if (source === undefined) return say(`${row.file} is not here.`);
   const isEdited = source.rows.some(({ op }) => op !== 'same');
   const lead =
     !source.isLiveKnown && cockpit.marks.has(row.key)
-      ? wrap(EDITED_BEFORE, columns - 4).flatMap(say)
+      ? paragraph(EDITED_BEFORE, columns, 'dim')
       : [];
   const isWide = isEdited && columns >= SIDE_BY_SIDE_COLUMNS;
   const said = diagnosticsOf(cockpit, row.file);
@@ -64,9 +64,7 @@ export function codeLines(cockpit: Cockpit, columns: number): Lines {
   const mark = cockpit.marks.get(row.key);
   if (mark?.kind === 'changed' && mark.diff.length > 0) {
     const isWide = columns >= SIDE_BY_SIDE_COLUMNS;
-    const lead: Part[][] = [
-      [{ text: '  What runs, and what the edited source makes:', style: 'dim' }],
-    ];
+    const lead = say('What runs, and what the edited source makes:');
     return [...lead, ...mark.diff.flatMap((each) => diffParts(each, columns, isWide))];
   }
   const inspection = cockpit.details.get(row.key);
@@ -91,21 +89,18 @@ function diffParts(
   isWide: boolean,
 ): Lines {
   const gutter = line === undefined ? '      ' : `${fit(String(line), 5, 'right')} `;
-  if (op === 'same') {
-    const half = isWide ? Math.floor(columns / 2) - 1 : 0;
+  const half = Math.floor(columns / 2) - 1;
+  if (op === 'same')
     return isWide
       ? [[{ text: fit(`${gutter}${old}`, half) }, { text: `  ${now}` }]]
       : [[{ text: `${gutter}  ${now}` }]];
-  }
-  if (isWide) {
-    const half = Math.floor(columns / 2) - 1;
+  if (isWide)
     return [
       [
         { text: fit(`${gutter}${op === 'added' ? '' : old}`, half), style: 'removed' },
-        { text: `${op === 'removed' ? ' ' : '+'} ${op === 'removed' ? '' : now}`, style: 'added' },
+        { text: op === 'removed' ? '  ' : `+ ${now}`, style: 'added' },
       ],
     ];
-  }
   const removed: Part[][] = op === 'added' ? [] : [[{ text: `      - ${old}`, style: 'removed' }]];
   const added: Part[][] = op === 'removed' ? [] : [[{ text: `${gutter}+ ${now}`, style: 'added' }]];
   return [...removed, ...added];

@@ -1,5 +1,4 @@
 /** New code has crashed and the program stands: where, how it came there, and what can be done. */
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { CRASH_CHOICES, type CrashChoice, type CrashReport } from '../../app/crash-report.js';
 import { codeOf } from '../../terminal/quantity.js';
@@ -8,8 +7,8 @@ import { CRASH_BINDINGS } from '../keymap.js';
 import type { Pane } from '../layout.js';
 import type { Crash } from '../model/state.js';
 import { fit, wrap } from '../text.js';
-import { Line, type Part } from './line.js';
-import { Rule } from './rule.js';
+import { type Part, paragraph } from './line.js';
+import { TitledLines } from './titled-lines.js';
 
 /** `rax 0x7fffffffffff`, and a gap. */
 const REGISTER_COLUMNS = 26;
@@ -31,9 +30,7 @@ export function CrashBody({
   const { columns } = pane;
   const { report } = crash;
   const head: Lines = [
-    ...wrap(describeCrash(report), columns - 4).map((text): Part[] => [
-      { text: `  ${text}`, style: 'title' },
-    ]),
+    ...paragraph(describeCrash(report), columns, 'title'),
     [{ text: `  ${liveNow(report)}`, style: 'warning' }],
   ];
   const choices = choiceLines(crash, value, columns);
@@ -42,17 +39,11 @@ export function CrashBody({
   const registers = registerLines(report, columns).slice(0, Math.max(room - frames.length, 0));
   const lines: Lines = [...head, ...frames, [], ...choices, [], ...registers];
   return (
-    <Box flexDirection="column">
-      <Rule
-        columns={columns}
-        title={[
-          { text: ` ${report.function} has crashed and the program stands `, style: 'alarm' },
-        ]}
-      />
-      {lines.slice(0, pane.lines - 1).map((parts, i) => (
-        <Line key={i} columns={columns} parts={parts} />
-      ))}
-    </Box>
+    <TitledLines
+      pane={pane}
+      title={[{ text: ` ${report.function} has crashed and the program stands `, style: 'alarm' }]}
+      lines={lines}
+    />
   );
 }
 
@@ -120,9 +111,7 @@ function choiceLine(choice: CrashChoice, report: CrashReport, columns: number): 
 }
 
 function problem(refusal: string | undefined, columns: number): Lines {
-  return refusal === undefined
-    ? []
-    : wrap(refusal, columns - 4).map((text) => [{ text: `  ${text}`, style: 'bad' }]);
+  return refusal === undefined ? [] : paragraph(refusal, columns, 'bad');
 }
 
 function registerLines({ registers }: CrashReport, columns: number): Lines {

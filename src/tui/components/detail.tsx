@@ -1,13 +1,12 @@
 /** What there is to see of the selected function, a tab at a time. */
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import type { Pane } from '../layout.js';
 import { type Cockpit, TABS, selectedRow } from '../model/state.js';
 import { codeLines, historyLines, sourceLines, threadLines } from '../detail-lines.js';
 import { useTheme } from '../theme.js';
 import { fit, widthOf } from '../text.js';
-import { Line, type Part } from './line.js';
-import { Rule } from './rule.js';
+import type { Part } from './line.js';
+import { TitledLines } from './titled-lines.js';
 
 /** Of the title, what the tabs and the number of lines take. */
 const TABS_COLUMNS = 48;
@@ -36,12 +35,12 @@ export function Detail({
   };
   const rest: Part[] = more > 0 ? [{ text: `  ${more} more, J`, style: 'dim' }] : [];
   return (
-    <Box flexDirection="column" width={pane.columns} height={pane.lines + 1}>
-      <Rule columns={pane.columns} title={[title, ...rest]} right={tabs} />
-      {shown.map((parts, i) => (
-        <Line key={i} columns={pane.columns} parts={parts} />
-      ))}
-    </Box>
+    <TitledLines
+      pane={{ columns: pane.columns, lines: pane.lines + 1 }}
+      title={[title, ...rest]}
+      right={tabs}
+      lines={shown}
+    />
   );
 }
 

@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import { type Binding, CRASH_BINDINGS, PROBLEM_BINDINGS, shownBindings } from '../keymap.js';
 import type { Cockpit } from '../model/state.js';
-import { Line, type Part, widthOfParts } from './line.js';
+import { END, Line, type Part, widthOfParts } from './line.js';
 
 export function Footer({
   cockpit,
@@ -11,12 +11,7 @@ export function Footer({
   readonly cockpit: Cockpit;
   readonly columns: number;
 }): ReactNode {
-  return (
-    <Line
-      columns={columns}
-      parts={[{ text: ' ' }, ...partsOf(cockpit, columns - 1), { text: '' }]}
-    />
-  );
+  return <Line columns={columns} parts={[{ text: ' ' }, ...partsOf(cockpit, columns - 1), END]} />;
 }
 
 function partsOf(cockpit: Cockpit, columns: number): Part[] {

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { count, formatMicros } from '../../terminal/quantity.js';
 import type { Cockpit } from '../model/state.js';
 import { type StyleName, type Theme, useTheme } from '../theme.js';
-import { Line, type Part, spread, widthOfParts } from './line.js';
+import { END, Line, type Part, spread, widthOfParts } from './line.js';
 
 const STATES: Readonly<Record<string, StyleName>> = {
   running: 'good',
@@ -36,9 +36,6 @@ export function Header({
   }
   return <Line columns={columns} parts={[...spread(left, right, columns), END]} />;
 }
-
-/** Takes no room: only the last part is padded. */
-const END: Part = { text: '' };
 
 function factsOf(cockpit: Cockpit, columns: number, theme: Theme): Part[] {
   const { overview, status, ended, crash, lastPatch } = cockpit;

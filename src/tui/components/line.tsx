@@ -1,7 +1,7 @@
 /** One line of the screen, made of parts with a look of their own. */
 import { Text } from 'ink';
 import type { ReactNode } from 'react';
-import { asciiCells, fit, widthOf } from '../text.js';
+import { asciiCells, fit, widthOf, wrap } from '../text.js';
 import { type StyleName, useTheme } from '../theme.js';
 
 export interface Part {
@@ -10,6 +10,9 @@ export interface Part {
 }
 
 const BLANK: readonly Part[] = [{ text: '' }];
+
+/** At the end of a line, so that the part before it is not padded. */
+export const END: Part = { text: '' };
 
 /** Cut or padded to exactly `columns`. */
 export function Line({
@@ -52,6 +55,13 @@ export function spread(
   return room < 1
     ? [...left, between(Math.max(columns - widthOfParts(left), 0))]
     : [...left, between(room), ...right];
+}
+
+/** A text as lines of a pane with so many columns, with a margin at both sides. */
+export function paragraph(text: string, columns: number, style?: StyleName): Part[][] {
+  return wrap(text, columns - 4).map((line) => [
+    { text: `  ${line}`, ...(style === undefined ? {} : { style }) },
+  ]);
 }
 
 export function widthOfParts(parts: readonly Part[]): number {

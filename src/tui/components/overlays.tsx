@@ -1,12 +1,11 @@
 /** What lies over the lists for a moment: all keys, a question, a refusal. */
-import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { HELP } from '../keymap.js';
 import type { Pane } from '../layout.js';
 import type { Cockpit, Problem } from '../model/state.js';
-import { fit, wrap } from '../text.js';
-import { Line, type Part } from './line.js';
-import { Rule } from './rule.js';
+import { fit } from '../text.js';
+import { type Part, paragraph } from './line.js';
+import { TitledLines } from './titled-lines.js';
 
 interface Content {
   readonly title: Part;
@@ -21,14 +20,7 @@ export function OverlayBody({
   readonly pane: Pane;
 }): ReactNode {
   const { title, lines } = contentOf(cockpit, pane);
-  return (
-    <Box flexDirection="column">
-      <Rule columns={pane.columns} title={[title]} />
-      {lines.slice(0, pane.lines - 1).map((parts, i) => (
-        <Line key={i} columns={pane.columns} parts={parts} />
-      ))}
-    </Box>
-  );
+  return <TitledLines pane={pane} title={[title]} lines={lines} />;
 }
 
 function contentOf(cockpit: Cockpit, pane: Pane): Content {
@@ -37,7 +29,7 @@ function contentOf(cockpit: Cockpit, pane: Pane): Content {
   if (overlay?.kind === 'confirm-quit') return quitting(cockpit, pane.columns);
   return problem === undefined
     ? { title: { text: '' }, lines: [] }
-    : refusal(problem, pane.columns - 4);
+    : refusal(problem, pane.columns);
 }
 
 /** In as many columns as the screen is too low for one. */
@@ -70,7 +62,7 @@ function quitting({ operation, crash, activity }: Cockpit, columns: number): Con
       : `${crash.report.function} has crashed, and the program stands at ${crash.report.signal}. When hcr quits, the signal is delivered, as it would have been without hcr.`;
   return {
     title: { text: 'quit?', style: 'warning' },
-    lines: wrap(text, columns - 4).map((line) => [{ text: `  ${line}` }]),
+    lines: paragraph(text, columns),
   };
 }
 
@@ -84,9 +76,9 @@ function refusal({ failure, message, hint, row }: Problem, columns: number): Con
       style: 'bad',
     },
     lines: [
-      ...said.flatMap((text) => wrap(text, columns)).map((text): Part[] => [{ text: `  ${text}` }]),
+      ...said.flatMap((text) => paragraph(text, columns)),
       [],
-      ...wrap(hint, columns).map((text): Part[] => [{ text: `  ${text}`, style: 'accent' }]),
+      ...paragraph(hint, columns, 'accent'),
     ],
   };
 }
