@@ -1,6 +1,6 @@
 /** Which key means what. The list of keys at the bottom and the help are made from it. */
 import type { Command } from './model/commands.js';
-import type { Cockpit } from './model/state.js';
+import type { Cockpit, Overlay } from './model/state.js';
 
 /** As Ink reports a key. */
 export interface PressedKey {
@@ -109,7 +109,7 @@ export function shownBindings(fits: (bindings: readonly Binding[]) => boolean): 
 }
 
 /** With a refusal on the screen. */
-export const PROBLEM_BINDINGS: readonly Binding[] = [
+const PROBLEM_BINDINGS: readonly Binding[] = [
   { command: 'reload-unchecked', keys: ['U'], help: 'try again unchecked', word: 'unchecked' },
   { command: 'reload-when-idle', keys: ['I'], help: 'wait until it is idle', word: 'when idle' },
   { command: 'edit', keys: ['e'], help: 'edit the source', word: 'edit' },
@@ -176,26 +176,31 @@ export function keyName(input: string, key: PressedKey): string {
   return LETTERS.get(input) ?? (key.ctrl ? `ctrl+${input}` : input);
 }
 
+/** Those that only what lies over the lists gives a meaning; they come before all others. */
+export function bindingsOver(overlay: Overlay | undefined): readonly Binding[] {
+  switch (overlay?.kind) {
+    case 'problem':
+      return PROBLEM_BINDINGS;
+    case 'crash':
+      return CRASH_BINDINGS;
+    default:
+      return [];
+  }
+}
+
 /** What a key means now; undefined for one that means nothing, or is text of a search. */
 export function commandFor(
   {
     isTyping,
     overlay,
-    problem,
     reloadsOnInterrupt,
-  }: Pick<Cockpit, 'isTyping' | 'overlay' | 'problem' | 'reloadsOnInterrupt'>,
+  }: Pick<Cockpit, 'isTyping' | 'overlay' | 'reloadsOnInterrupt'>,
   name: string,
 ): Command | undefined {
   if (name === 'ctrl+c' && reloadsOnInterrupt) return 'reload-all';
   if (overlay?.kind === 'confirm-quit')
     return name === 'y' || name === 'Y' || name === 'enter' ? 'accept' : 'clear';
   const isText = overlay?.kind === 'crash' ? overlay.value !== undefined : isTyping;
-  const first =
-    overlay?.kind === 'problem' && problem
-      ? PROBLEM_BINDINGS
-      : overlay?.kind === 'crash'
-        ? CRASH_BINDINGS
-        : [];
-  const bindings = isText ? TYPING : [...first, ...BINDINGS, ...ALWAYS];
+  const bindings = isText ? TYPING : [...bindingsOver(overlay), ...BINDINGS, ...ALWAYS];
   return bindings.find(({ keys }) => keys.includes(name))?.command;
 }

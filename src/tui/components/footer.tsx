@@ -1,6 +1,6 @@
 /** The last line: keys that mean something now, as many as there is room for. */
 import type { ReactNode } from 'react';
-import { type Binding, CRASH_BINDINGS, PROBLEM_BINDINGS, shownBindings } from '../keymap.js';
+import { type Binding, bindingsOver, shownBindings } from '../keymap.js';
 import type { Cockpit } from '../model/state.js';
 import { END, Line, type Part, widthOfParts } from './line.js';
 
@@ -39,8 +39,8 @@ function partsOf(cockpit: Cockpit, columns: number): Part[] {
       ['3', 'events'],
       ['4', 'output'],
     ]);
-  if (overlay?.kind === 'problem') return keys(worded(PROBLEM_BINDINGS));
-  if (overlay?.kind === 'crash') return keys(worded(CRASH_BINDINGS));
+  const over = bindingsOver(overlay);
+  if (over.length > 0) return keys(worded(over));
   const first: Hint[] = [];
   if (crash !== undefined) first.push(['!', 'crash']);
   else if (problem !== undefined) first.push(['!', 'refusal']);
