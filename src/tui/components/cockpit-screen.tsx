@@ -7,8 +7,8 @@ import { useObserving } from '../hooks/use-observing.js';
 import { useOutbox } from '../hooks/use-outbox.js';
 import { useReadySearch } from '../hooks/use-ready-search.js';
 import { useScreenSize } from '../hooks/use-screen-size.js';
-import { GAP_COLUMNS, LEAST, type Layout, layOutScreen } from '../layout.js';
-import type { Cockpit } from '../model/state.js';
+import { GAP_COLUMNS, LEAST, type Layout, type Pane, layOutScreen } from '../layout.js';
+import type { Cockpit, View } from '../model/state.js';
 import type { Outside } from '../perform.js';
 import type { Store } from '../store.js';
 import { wrap } from '../text.js';
@@ -87,32 +87,45 @@ function Body({
   if (overlay?.kind === 'crash' && crash !== undefined)
     return <CrashBody crash={crash} value={overlay.value} pane={body} />;
   if (overlay !== undefined) return <OverlayBody cockpit={cockpit} pane={body} />;
-  if (view === 'functions') {
-    if (isZoomed) return <Detail cockpit={cockpit} pane={detail} />;
+  if (view !== 'functions')
     return (
-      <Box flexDirection={isWide ? 'row' : 'column'}>
-        <Box flexDirection="column" width={list.columns}>
-          <ListRule cockpit={cockpit} columns={list.columns} />
-          <FunctionList cockpit={cockpit} pane={list} />
-        </Box>
-        {isWide ? <Gap lines={body.lines} /> : null}
-        <Detail cockpit={cockpit} pane={detail} />
+      <Box flexDirection="column">
+        <ListRule cockpit={cockpit} columns={columns} />
+        <WholeList view={view} cockpit={cockpit} pane={{ columns, lines: body.lines - 1 }} />
       </Box>
     );
-  }
-  const pane = { columns, lines: body.lines - 1 };
+  if (isZoomed) return <Detail cockpit={cockpit} pane={detail} />;
   return (
-    <Box flexDirection="column">
-      <ListRule cockpit={cockpit} columns={columns} />
-      {view === 'events' ? (
-        <EventList cockpit={cockpit} pane={pane} />
-      ) : view === 'output' ? (
-        <OutputView cockpit={cockpit} pane={pane} />
-      ) : (
-        <GenerationList cockpit={cockpit} pane={{ columns, lines: pane.lines - 1 }} />
-      )}
+    <Box flexDirection={isWide ? 'row' : 'column'}>
+      <Box flexDirection="column" width={list.columns}>
+        <ListRule cockpit={cockpit} columns={list.columns} />
+        <FunctionList cockpit={cockpit} pane={list} />
+      </Box>
+      {isWide ? <Gap lines={body.lines} /> : null}
+      <Detail cockpit={cockpit} pane={detail} />
     </Box>
   );
+}
+
+/** A list that has no detail beside it. */
+function WholeList({
+  view,
+  cockpit,
+  pane,
+}: {
+  readonly view: Exclude<View, 'functions'>;
+  readonly cockpit: Cockpit;
+  readonly pane: Pane;
+}): ReactNode {
+  switch (view) {
+    case 'events':
+      return <EventList cockpit={cockpit} pane={pane} />;
+    case 'output':
+      return <OutputView cockpit={cockpit} pane={pane} />;
+    case 'generations':
+      // Its headings take a line.
+      return <GenerationList cockpit={cockpit} pane={{ ...pane, lines: pane.lines - 1 }} />;
+  }
 }
 
 /** Between list and detail. */

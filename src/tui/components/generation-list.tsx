@@ -18,32 +18,10 @@ export function GenerationList({
 }): ReactNode {
   const { unicode } = useTheme();
   const { cursor, status, pauses } = cockpit;
+  const live = status?.generation;
   const generations = generationsOf(cockpit);
   const top = windowTop(cursor.generations, generations.length, pane.lines);
   const shown = generations.slice(top, top + pane.lines);
-  const describe = (generation: GenerationStatus | undefined): string => {
-    if (generation === undefined)
-      return columnsOf('0', '', 'the original program', '', status?.generation === 0);
-    const names = generation.functions.map(({ label, name }) => label ?? name);
-    const pause = pauses.get(generation.generation);
-    return columnsOf(
-      String(generation.generation),
-      clock(Date.parse(generation.publishedAt)),
-      names.join(', '),
-      pause === undefined ? '' : formatMicros(pause, { unicode }),
-      status?.generation === generation.generation,
-      generation.state === 'retired' ? 'retired' : undefined,
-    );
-  };
-  const columnsOf = (
-    number: string,
-    when: string,
-    what: string,
-    pause: string,
-    isLive: boolean,
-    state = isLive ? 'live' : '',
-  ): string =>
-    `${fit(number, 5, 'right')}  ${fit(when, 9)} ${fit(state, 8)} ${fit(pause, 8, 'right')}  ${what}`;
   return (
     <Box flexDirection="column" width={pane.columns}>
       <Line
@@ -53,15 +31,33 @@ export function GenerationList({
       />
       {shown.map((generation, i) => {
         const isSelected = top + i === cursor.generations;
+        const pause = generation && pauses.get(generation.generation);
+        const paused = pause === undefined ? '' : formatMicros(pause, { unicode });
         return (
           <Line
             key={generation?.generation ?? 0}
             columns={pane.columns}
             style={isSelected ? 'selected' : 'plain'}
-            parts={[{ text: `${isSelected ? '>' : ' '} ${describe(generation)}` }]}
+            parts={[{ text: `${isSelected ? '>' : ' '} ${cells(generation, live, paused)}` }]}
           />
         );
       })}
     </Box>
   );
+}
+
+/** @param generation undefined for the original program */
+function cells(
+  generation: GenerationStatus | undefined,
+  live: number | undefined,
+  pause: string,
+): string {
+  const number = generation?.generation ?? 0;
+  const when = generation === undefined ? '' : clock(Date.parse(generation.publishedAt));
+  const isRetired = generation?.state === 'retired';
+  const state = isRetired ? 'retired' : number === live ? 'live' : '';
+  const what =
+    generation?.functions.map(({ label, name }) => label ?? name).join(', ') ??
+    'the original program';
+  return `${fit(String(number), 5, 'right')}  ${fit(when, 9)} ${fit(state, 8)} ${fit(pause, 8, 'right')}  ${what}`;
 }
