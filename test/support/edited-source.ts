@@ -1,7 +1,15 @@
 /** Edits of a source that is not the test's own: the text comes back at the end, also that of a
  *  test that was killed. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -37,5 +45,26 @@ export class EditedSource implements Disposable {
 
   [Symbol.dispose](): void {
     if (existsSync(this.original)) renameSync(this.original, this.path);
+  }
+}
+
+/** One edit of many sources in a folder. */
+export class EditedFolder implements Disposable {
+  private readonly sources: readonly EditedSource[];
+
+  private constructor(sources: readonly EditedSource[]) {
+    this.sources = sources;
+  }
+
+  /** Of those that are named so. */
+  static async sed(folder: string, name: RegExp, script: string): Promise<EditedFolder> {
+    const names = readdirSync(folder).filter((each) => name.test(each));
+    const edited = new EditedFolder(names.map((each) => new EditedSource(join(folder, each))));
+    await run('sed', ['-i', script, ...edited.sources.map(({ path }) => path)]);
+    return edited;
+  }
+
+  [Symbol.dispose](): void {
+    for (const source of this.sources) source[Symbol.dispose]();
   }
 }
