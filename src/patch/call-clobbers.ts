@@ -24,10 +24,10 @@ import type { Decoder } from '../arch/decoder.js';
 import type { RegisterSet } from '../arch/register-set.js';
 import type { Addr } from '../core/address.js';
 import {
-  buildFlowGraph,
   type CodeSource,
   type FlowGraph,
   type FunctionCode,
+  flowGraphsOf,
   leavesFunction,
 } from './function-code.js';
 
@@ -50,17 +50,20 @@ export interface ClobberAnalysis {
   readonly graphOf: (fn: FunctionCode) => FlowGraph;
 }
 
+/** Kept with the source, which is one state and does not change. */
+const ANALYSES = new WeakMap<CodeSource, ClobberAnalysis>();
+
 export function analyzeClobbers(decoder: Decoder, source: CodeSource): ClobberAnalysis {
-  const graphs = new Map<Addr, FlowGraph>();
+  const known = ANALYSES.get(source) ?? newAnalysis(decoder, source);
+  ANALYSES.set(source, known);
+  return known;
+}
+
+function newAnalysis(decoder: Decoder, source: CodeSource): ClobberAnalysis {
+  const graphOf = flowGraphsOf(decoder, source);
   const effects = new Map<Addr, OwnEffects>();
   const results = new Map<Addr, CallClobbers>();
   const everything = { possible: decoder.callClobbered, assumed: decoder.callClobbered };
-
-  const graphOf = (fn: FunctionCode): FlowGraph => {
-    const graph = graphs.get(fn.entry) ?? buildFlowGraph(decoder, fn);
-    graphs.set(fn.entry, graph);
-    return graph;
-  };
 
   const effectsOf = (fn: FunctionCode): OwnEffects => {
     const own = effects.get(fn.entry) ?? ownEffects(decoder, graphOf(fn));

@@ -11,7 +11,7 @@ import type { Decoder } from '../arch/decoder.js';
 import type { RegisterSet } from '../arch/register-set.js';
 import type { Addr } from '../core/address.js';
 import { analyzeClobbers } from './call-clobbers.js';
-import { type CodeSource, buildFlowGraph } from './function-code.js';
+import type { CodeSource } from './function-code.js';
 import { registersCallersRely } from './relied-registers.js';
 import { mayEnterMisaligned, needsAlignedStack } from './stack-alignment.js';
 
@@ -35,10 +35,10 @@ export function callerContract(
   after: CodeSource,
   entry: Addr,
 ): CallerContract {
-  const possible = analyzeClobbers(decoder, after).clobbersOf(entry).possible;
+  const { clobbersOf, graphOf } = analyzeClobbers(decoder, after);
+  const { possible } = clobbersOf(entry);
   const body = after.functionAt(entry);
-  const needsAlignment =
-    body === undefined || needsAlignedStack(decoder, buildFlowGraph(decoder, body));
+  const needsAlignment = body === undefined || needsAlignedStack(decoder, graphOf(body));
   let contract = NO_CONTRACT;
   for (const source of before) {
     const extra = possible & ~analyzeClobbers(decoder, source).clobbersOf(entry).assumed;

@@ -46,6 +46,27 @@ export interface FlowGraph {
   at(address: Addr): Instruction | undefined;
 }
 
+/** Kept with the source, which is one state and does not change. */
+const GRAPHS = new WeakMap<CodeSource, (fn: FunctionCode) => FlowGraph>();
+
+/** The flow graphs of the functions of one code source; each is decoded once. */
+export function flowGraphsOf(
+  decoder: Decoder,
+  source: CodeSource,
+): (fn: FunctionCode) => FlowGraph {
+  let graphOf = GRAPHS.get(source);
+  if (graphOf === undefined) {
+    const graphs = new Map<Addr, FlowGraph>();
+    graphOf = (fn) => {
+      const graph = graphs.get(fn.entry) ?? buildFlowGraph(decoder, fn);
+      graphs.set(fn.entry, graph);
+      return graph;
+    };
+    GRAPHS.set(source, graphOf);
+  }
+  return graphOf;
+}
+
 export function buildFlowGraph(decoder: Decoder, fn: FunctionCode): FlowGraph {
   const instructions: Instruction[] = [];
   let complete = true;

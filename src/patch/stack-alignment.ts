@@ -23,12 +23,11 @@
 import type { Decoder, Instruction } from '../arch/decoder.js';
 import type { Addr } from '../core/address.js';
 import {
-  buildFlowGraph,
   type CodeSource,
   endOf,
   fallsThrough,
   type FlowGraph,
-  type FunctionCode,
+  flowGraphsOf,
   leavesFunction,
 } from './function-code.js';
 
@@ -54,19 +53,13 @@ export function mayEnterMisaligned(decoder: Decoder, source: CodeSource, entry: 
   /** Remainders with which each function may be entered. */
   const entered = new Map<Addr, Set<number>>();
   const callers = new Map<Addr, readonly FlowGraph[]>();
-  const graphs = new Map<Addr, FlowGraph>();
+  const graphOf = flowGraphsOf(decoder, source);
   const pending: Addr[] = [];
   const discover = (function_: Addr): void => {
     if (entered.has(function_)) return;
     entered.set(function_, new Set([conventional]));
     pending.push(function_);
   };
-  const graphOf = (fn: FunctionCode): FlowGraph => {
-    const graph = graphs.get(fn.entry) ?? buildFlowGraph(decoder, fn);
-    graphs.set(fn.entry, graph);
-    return graph;
-  };
-
   // Who may call it, directly or through others that are as lax.
   discover(entry);
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {

@@ -104,7 +104,7 @@ describe('the Lua interpreter', () => {
     await using target = await startTarget(join(source, 'src/lua'), [ROUNDS]);
     await target.waitForLine(/^right/);
     // In lcode.c gcc calls a function with arguments on a stack that is not aligned.
-    using _edits = await EditedFolder.sed(
+    using _ = await EditedFolder.sed(
       join(source, 'src'),
       /^l(?!code).*\.c$/,
       '/^[A-Za-z_].*) {$/s/$/ { volatile int edited_ = 1; edited_ += 1; }/',
