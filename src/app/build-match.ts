@@ -79,21 +79,16 @@ export async function assertBuildMatches(
   return await match.assert(decoder);
 }
 
-/**
- * Whether a source as it was before the edit, compiled by the command that is in doubt, gives the
- * program's code: then the command is the program's, whatever the edit changes.
- * @param doubt of the edited source
- */
-export function isProvenBy(
-  earlier: BuiltUnit,
-  doubt: MatchDoubt,
+/** Whether every function that can be compared is that of the program. @param least so many at least */
+export function givesTheProgram(
   image: ProcessImage,
   prepared: PreparedUnit,
+  built: BuiltUnit,
   options: PatchOptions,
+  least: number,
   decoder: Decoder,
 ): boolean {
-  const match = new BuildMatch(image, prepared, earlier, options, true);
-  return match.isProof(doubt.compared, decoder);
+  return new BuildMatch(image, prepared, built, options, true).givesTheProgram(least, decoder);
 }
 
 class BuildMatch {
@@ -151,8 +146,7 @@ class BuildMatch {
     };
   }
 
-  /** Whether every function that can be compared is that of the program, and they are so many. */
-  isProof(least: number, decoder: Decoder): boolean {
+  givesTheProgram(least: number, decoder: Decoder): boolean {
     const { voters, differing } = this.agreement(decoder, () => false).ofAnyLength;
     return differing === 0 && voters >= least;
   }

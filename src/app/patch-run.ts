@@ -4,8 +4,8 @@ import type { Compile } from '../build/compile.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { NewNames } from '../link/new-names.js';
 import { readObject } from '../link/read-object-unit.js';
-import { compileText, earlierTexts } from '../build/earlier-source.js';
-import { type MatchDoubt, assertBuildMatches, isProvenBy } from './build-match.js';
+import { assertBuildMatches } from './build-match.js';
+import { isProvenByEarlierVersion } from './earlier-version.js';
 import { guessesFor } from './guess-flags.js';
 import type { WantedUnit } from './locate.js';
 import { NewSources } from './new-sources.js';
@@ -155,35 +155,13 @@ export class PatchRun {
           );
           return { object, prepared: nearest, doubt, guessed: this.builds.guessedFor(unit) };
         },
-        isProven: ({ object, guessed }, doubt) =>
-          this.isProven({ unit, object }, guessed, doubt, decoder),
+        isProven: (attempt, doubt) =>
+          isProvenByEarlierVersion(image, attempt, doubt, this.options, decoder),
       },
     );
     this.builds.guess(unit, guessed);
     objects.set(unit, { unit, object });
     return prepared;
-  }
-
-  /** Whether the unit's source as it was before the edit, compiled the same way, gives its code. */
-  private async isProven(
-    { unit, object: { command } }: UnitObject,
-    guessed: readonly string[],
-    doubt: MatchDoubt,
-    decoder: Decoder,
-  ): Promise<boolean> {
-    if (command === undefined) return false;
-    const { image } = this;
-    const options = { ...this.options, unchecked: true };
-    for await (const text of earlierTexts(command, unit.module.writtenAtMs)) {
-      const compiled = await compileText(command, text, guessed);
-      if (compiled === undefined) continue;
-      const earlier = { bytes: compiled.bytes, what: command.source, command, notes: [] };
-      const prepared = preparedOrNothing(() =>
-        prepareUnit(image, unit, earlier, 'changed', options, decoder),
-      );
-      if (prepared && isProvenBy(earlier, doubt, image, prepared, options, decoder)) return true;
-    }
-    return false;
   }
 
   private namesOf(built: readonly UnitObject[]): NewNames<WantedUnit> {
@@ -296,16 +274,6 @@ function withoutAsked(
     if (all.size > has.length) open.set(wanted, all);
   }
   return open;
-}
-
-/** An earlier version may be one that cannot be linked. */
-function preparedOrNothing(prepare: () => PreparedUnit): PreparedUnit | undefined {
-  try {
-    return prepare();
-  } catch (error) {
-    if (!isHcrError(error)) throw error;
-    return undefined;
-  }
 }
 
 /** Whether new code calls functions whose edited versions the compiler saw and nobody patches. */
