@@ -45,7 +45,10 @@ function headline(report: PatchReport, verb: 'patch' | 'rollback'): string {
       ? count(reset, 'variable')
       : count(report.functions.length, 'function');
   if (!hasEffect(report)) {
-    return `Nothing to do: process ${pid} stays at generation ${generation}.`;
+    // A generation may have changed data only, which keeps what it holds.
+    return verb === 'rollback' && report.pauseMicros > 0
+      ? `Generation ${generation} of process ${pid} is live; no function differs.`
+      : `Nothing to do: process ${pid} stays at generation ${generation}.`;
   }
   if (report.dryRun) {
     const doing = verb === 'patch' ? 'patch' : 'roll back';

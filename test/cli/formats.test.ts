@@ -62,6 +62,13 @@ describe('formatPatch', () => {
     expect(text).toContain('Nothing to do: process 7 stays at generation 1.');
   });
 
+  it('says that a roll back over a generation that changed data only did happen', () => {
+    const report = patchReport({ generation: 0, functions: [] });
+    const text = formatPatch(report, 'rollback', PLAIN);
+    expect(text).toContain('Generation 0 of process 7 is live; no function differs.');
+    expect(text).toContain('It stood still');
+  });
+
   it('calls the entry itself the original code', () => {
     const back = patched('f1', { body: '0x555555555149', reason: 'rolled-back' });
     const text = formatPatch(patchReport({ generation: 0, functions: [back] }), 'rollback', PLAIN);
