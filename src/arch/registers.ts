@@ -38,4 +38,7 @@ export interface InterruptedSyscall {
   readonly repeatable: boolean;
   /** True when the kernel itself restarts it once the thread runs on. */
   readonly restartedByKernel: boolean;
+  /** False when it waits as long as it takes, or until a moment that stays the same when it is made
+   *  again. True when that is not known. */
+  readonly hasTimeout: boolean;
 }

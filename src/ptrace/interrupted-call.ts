@@ -8,7 +8,7 @@
  *
  * @see signal(7) "Interruption of system calls and library functions by stop signals"
  */
-import type { Registers } from '../arch/registers.js';
+import type { InterruptedSyscall, Registers } from '../arch/registers.js';
 import { isHcrError } from '../core/failure.js';
 import { ERRNO } from './libc.js';
 import type { StopReason } from './requests.js';
@@ -22,24 +22,30 @@ const BEFORE_RESTART: ReadonlySet<StopReason['kind']> = new Set([
 ]);
 
 /** Has a stopped thread make its interrupted call again, if only hcr interrupted it.
- *  @returns whether there was such a call */
+ *  @param mayRepeat asked whether this call should be
+ *  @returns whether it makes one again */
 export function repeatInterruptedCall(
   tracee: Tracee,
   registers: Uint8Array,
   machine: Registers,
+  mayRepeat: (call: InterruptedSyscall) => boolean = () => true,
 ): boolean {
   if (tracee.stop === undefined || !BEFORE_RESTART.has(tracee.stop.kind)) return false;
   const call = machine.interruptedSyscall(registers);
-  if (call?.errno !== ERRNO.EINTR || !call.repeatable) return false;
+  if (call?.errno !== ERRNO.EINTR || !call.repeatable || !mayRepeat(call)) return false;
   tracee.writeRegisters(machine.restartSyscall(registers));
   return true;
 }
 
 /** The same for a tracee of which nothing has been read yet, and which may be killed meanwhile. */
-export function repairInterruptedCall(tracee: Tracee, machine: Registers): boolean {
+export function repairInterruptedCall(
+  tracee: Tracee,
+  machine: Registers,
+  mayRepeat?: (call: InterruptedSyscall) => boolean,
+): boolean {
   if (tracee.stop === undefined || tracee.isGone()) return false;
   try {
-    return repeatInterruptedCall(tracee, tracee.readRegisters(), machine);
+    return repeatInterruptedCall(tracee, tracee.readRegisters(), machine, mayRepeat);
   } catch (error) {
     if (!isHcrError(error, 'target-exited')) throw error;
     return false;

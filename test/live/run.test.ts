@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { HCR_BACKENDS } from '../support/backends.js';
 import { buildFixture } from '../support/fixture.js';
 import { hcrCommand } from '../support/hcr.js';
+import { buildInline } from '../support/inline-program.js';
 import { childrenOf, executableOf } from '../support/process-tree.js';
 import { type Target, startTarget } from '../support/target.js';
 import { until } from '../support/until.js';
@@ -126,4 +127,47 @@ it('a command that is not there is said so', async () => {
   const { code } = await run.ended;
   expect(code).not.toBe(0);
   expect((await run.errorLines.rest()).join('\n')).toMatch(/no-such-program/);
+});
+
+/** A thread waits without a timeout while it gets two thousand signals that it ignores. */
+const STORM_C = `#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+static int epoll, fed[2], cut;
+static void *wait_for_input(void *unused)
+{
+    struct epoll_event event;
+    int found;
+    while ((found = epoll_wait(epoll, &event, 1, -1)) != 1)
+        cut += found < 0 && errno == EINTR;
+    return unused;
+}
+int main(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    pthread_t waiting;
+    epoll = epoll_create1(0);
+    if (pipe(fed) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fed[0], &event) < 0)
+        return 2;
+    pthread_create(&waiting, NULL, wait_for_input, NULL);
+    for (int i = 0; i < 2000; i++) {
+        pthread_kill(waiting, SIGWINCH);
+        usleep(100);
+    }
+    if (write(fed[1], "x", 1) != 1)
+        return 2;
+    pthread_join(waiting, NULL);
+    printf("cut %d times\\n", cut);
+    return 0;
+}
+`;
+
+it('a wait without a timeout is never cut short by signals that the program ignores', async () => {
+  using program = await buildInline({ 'main.c': STORM_C }, ['-g', '-pthread']);
+  await using run = await startRun(['--on', 'USR1', '--', program.program]);
+  await run.waitForLine(/^cut 0 times$/);
+  expect(await run.ended).toEqual({ code: 0, signal: null });
 });

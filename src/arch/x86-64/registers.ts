@@ -169,6 +169,43 @@ const REPEATABLE: ReadonlyMap<number, string> = new Map([
   [455, 'futex_wait'],
 ]);
 
+/** A timeout by reference: none is a null pointer. */
+const isNull =
+  (field: RegisterField) =>
+  (regs: Uint8Array): boolean =>
+    readRegister(regs, field) === 0n;
+/** A timeout as an `int` in milliseconds: less than 0 is none. */
+const isNegative =
+  (field: RegisterField) =>
+  (regs: Uint8Array): boolean =>
+    BigInt.asIntN(32, readRegister(regs, field)) < 0n;
+const always = (): boolean => true;
+
+/** Of calls that are repeatable: whether one waits for something that may never come, or until a
+ *  moment in absolute time. On a socket the timeout is an option that the registers do not show. */
+const WITHOUT_TIMEOUT: ReadonlyMap<number, (regs: Uint8Array) => boolean> = new Map([
+  [7, isNegative('rdx')], // poll
+  [23, isNull('r8')], // select
+  [34, always], // pause
+  [61, always], // wait4
+  [65, always], // semop
+  [69, always], // msgsnd
+  [70, always], // msgrcv
+  [128, isNull('rdx')], // rt_sigtimedwait
+  [130, always], // rt_sigsuspend
+  [208, isNull('r8')], // io_getevents
+  [220, isNull('r10')], // semtimedop
+  [232, isNegative('r10')], // epoll_wait
+  [242, always], // mq_timedsend
+  [243, always], // mq_timedreceive
+  [247, always], // waitid
+  [270, isNull('r8')], // pselect6
+  [271, isNull('rdx')], // ppoll
+  [281, isNegative('r10')], // epoll_pwait
+  [333, isNull('r8')], // io_pgetevents
+  [441, isNull('r10')], // epoll_pwait2
+]);
+
 function viewOf(regs: Uint8Array): DataView {
   if (regs.length < REGISTERS_BYTES) {
     throw new HcrError({
@@ -207,6 +244,7 @@ function interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined {
     errno,
     repeatable: number !== RESTART_SYSCALL && (restartedByKernel || REPEATABLE.has(number)),
     restartedByKernel,
+    hasTimeout: WITHOUT_TIMEOUT.get(number)?.(regs) !== true,
   };
 }
 

@@ -280,12 +280,27 @@ describe('interrupted calls', () => {
     [3, 'close', false],
     [16, 'ioctl', false],
   ])('%i (%s) that answered EINTR may be made again: %s', (number, _, repeatable) => {
-    expect(registers.interruptedSyscall(at(number, -4))).toEqual({
+    const regs = at(number, -4);
+    writeRegister(regs, 'r10', 50n);
+    expect(registers.interruptedSyscall(regs)).toEqual({
       number,
       errno: 4,
       repeatable,
       restartedByKernel: false,
+      hasTimeout: true,
     });
+  });
+
+  it.each([
+    { call: 'epoll_wait', number: 232, field: 'r10', none: 0xffff_ffffn, some: 50n },
+    { call: 'ppoll', number: 271, field: 'rdx', none: 0n, some: 0x7fff_0000n },
+    { call: 'semtimedop', number: 220, field: 'r10', none: 0n, some: 0x7fff_0000n },
+  ] as const)('$call has a timeout or none', ({ number, field, none, some }) => {
+    for (const value of [none, some]) {
+      const regs = at(number, -4);
+      writeRegister(regs, field, value);
+      expect(registers.interruptedSyscall(regs)?.hasTimeout).toBe(value === some);
+    }
   });
 
   it.each([512, 513, 514, 516])('with error %i are restarted by the kernel', (errno) => {
@@ -294,6 +309,7 @@ describe('interrupted calls', () => {
       errno,
       repeatable: true,
       restartedByKernel: true,
+      hasTimeout: true,
     });
   });
 
