@@ -44,9 +44,15 @@ interface Fields {
   readonly immediateOffset: number;
 }
 
-interface Details extends RegisterUses, Fields {
+interface Effects extends RegisterUses {
   readonly stack: StackEffect;
   readonly fixedAccessBytes: number;
+}
+
+/** What an instruction is asked about: who follows registers needs no fields, and the reverse. */
+interface Explainer {
+  effectsOf(bytes: Uint8Array, address: Addr): Effects;
+  fieldsOf(bytes: Uint8Array, address: Addr): Fields;
 }
 
 class DecodedInstruction implements Instruction {
@@ -55,8 +61,9 @@ class DecodedInstruction implements Instruction {
   readonly flow: Flow;
   readonly target: Addr | undefined;
   private readonly bytes: Uint8Array;
-  private readonly explain: (bytes: Uint8Array, address: Addr) => Details;
-  private known: Details | undefined;
+  private readonly explainer: Explainer;
+  private knownEffects: Effects | undefined;
+  private knownFields: Fields | undefined;
 
   /** @param bytes of this instruction alone; kept, so they must not change */
   constructor(
@@ -64,54 +71,59 @@ class DecodedInstruction implements Instruction {
     address: Addr,
     flow: Flow,
     target: Addr | undefined,
-    explain: (bytes: Uint8Array, address: Addr) => Details,
+    explainer: Explainer,
   ) {
     this.address = address;
     this.lengthBytes = bytes.length;
     this.flow = flow;
     this.target = target;
     this.bytes = bytes;
-    this.explain = explain;
+    this.explainer = explainer;
   }
 
-  private get details(): Details {
-    this.known ??= this.explain(this.bytes, this.address);
-    return this.known;
+  private get effects(): Effects {
+    this.knownEffects ??= this.explainer.effectsOf(this.bytes, this.address);
+    return this.knownEffects;
+  }
+
+  private get fields(): Fields {
+    this.knownFields ??= this.explainer.fieldsOf(this.bytes, this.address);
+    return this.knownFields;
   }
 
   get reads(): RegisterSet {
-    return this.details.reads;
+    return this.effects.reads;
   }
   get writes(): RegisterSet {
-    return this.details.writes;
+    return this.effects.writes;
   }
   get kills(): RegisterSet {
-    return this.details.kills;
+    return this.effects.kills;
   }
   get pcRelative(): boolean {
-    return this.details.pcRelative;
+    return this.fields.pcRelative;
   }
   get shape(): string {
-    return this.details.shape;
+    return this.fields.shape;
   }
   get displacementOffset(): number {
-    return this.details.displacementOffset;
+    return this.fields.displacementOffset;
   }
   get immediateOffset(): number {
-    return this.details.immediateOffset;
+    return this.fields.immediateOffset;
   }
   get stack(): StackEffect {
-    return this.details.stack;
+    return this.effects.stack;
   }
   get fixedAccessBytes(): number {
-    return this.details.fixedAccessBytes;
+    return this.effects.fixedAccessBytes;
   }
   get isPadding(): boolean {
     return paddingInstructionBytes(this.bytes, 0) === this.bytes.length;
   }
 }
 
-class IcedDecoder implements Decoder {
+class IcedDecoder implements Decoder, Explainer {
   readonly callClobbered = CALL_CLOBBERED;
   readonly returned = RETURNED;
   readonly passed = PASSED;
@@ -132,7 +144,6 @@ class IcedDecoder implements Decoder {
   decode(code: Uint8Array, address: Addr): readonly Instruction[] {
     const own = code.slice();
     const instructions: Instruction[] = [];
-    const explain = (bytes: Uint8Array, at: Addr): Details => this.explain(bytes, at);
     this.walk(own, address, (offset, lengthBytes) => {
       instructions.push(
         new DecodedInstruction(
@@ -140,7 +151,7 @@ class IcedDecoder implements Decoder {
           offsetBy(address, offset),
           this.flow(),
           this.target(),
-          explain,
+          this,
         ),
       );
     });
@@ -227,15 +238,25 @@ class IcedDecoder implements Decoder {
     return Number.isSafeInteger(target) ? (target as Addr) : undefined;
   }
 
-  private explain(bytes: Uint8Array, address: Addr): Details {
-    let details: Details | undefined;
-    this.walk(bytes, address, (_, __, decoder) => {
+  effectsOf(bytes: Uint8Array, address: Addr): Effects {
+    return this.onlyOne(bytes, address, () => {
       const uses = this.registerUses.usesOf(this.current);
       const stack = stackEffectOf(this.iced, this.current, (uses.writes & STACK_POINTER) !== NONE);
-      const fixedAccessBytes = this.fixedAccessBytes();
-      details = { ...uses, ...this.fields(bytes, decoder), stack, fixedAccessBytes };
+      return { ...uses, stack, fixedAccessBytes: this.fixedAccessBytes() };
     });
-    return details as Details;
+  }
+
+  fieldsOf(bytes: Uint8Array, address: Addr): Fields {
+    return this.onlyOne(bytes, address, (decoder) => this.fields(bytes, decoder));
+  }
+
+  /** @param bytes of one instruction */
+  private onlyOne<T>(bytes: Uint8Array, address: Addr, read: (decoder: Iced.Decoder) => T): T {
+    let result: T | undefined;
+    this.walk(bytes, address, (_, __, decoder) => {
+      result = read(decoder);
+    });
+    return result as T;
   }
 
   private fixedAccessBytes(): number {
