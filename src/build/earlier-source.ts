@@ -7,6 +7,8 @@
 import { writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isHcrError } from '../core/failure.js';
+import { runnerOf } from './build-trust.js';
+import type { BuildUser } from './build-user.js';
 import type { CompileCommand } from './compile-command.js';
 import { type CompiledObject, compileObject } from './compile.js';
 import { findProgram } from './find-program.js';
@@ -15,9 +17,12 @@ import { ScratchDirectory } from './scratch-directory.js';
 
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1 << 26;
-/** git neither asks anybody nor writes, and reads the repository of the source. */
+/** git neither asks anybody nor writes, and reads the repository of the source. It fetches nothing that
+ *  is missing there: no list of protocols in the repository's settings counts beside an empty one here. */
 const QUIETLY = {
   LC_ALL: 'C',
+  GIT_ALLOW_PROTOCOL: '',
+  GIT_NO_LAZY_FETCH: '1',
   GIT_OPTIONAL_LOCKS: '0',
   GIT_TERMINAL_PROMPT: '0',
   GIT_DIR: undefined,
@@ -25,8 +30,8 @@ const QUIETLY = {
   GIT_INDEX_FILE: undefined,
   GIT_OBJECT_DIRECTORY: undefined,
 };
-/** Nothing is fetched that the repository lacks, and no program started that its settings name. */
-const SETTINGS = ['-c', 'protocol.allow=never', '-c', 'core.fsmonitor=false'];
+/** A program that the settings of the repository may name. */
+const SETTINGS = ['-c', 'core.fsmonitor=false'];
 
 /**
  * What was committed last, and last before the program was linked. None where there is no git, no
@@ -38,7 +43,8 @@ export async function* earlierTexts(
   linkedMs: number,
 ): AsyncGenerator<string> {
   const program = findProgram('git', '/');
-  if (program === undefined) return;
+  const reader = readerOf(source, user);
+  if (program === undefined || reader === undefined) return;
   const ask = async (...words: readonly string[]): Promise<string | undefined> => {
     const { exitCode, stdout } = await runProgramToEnd({
       program,
@@ -47,7 +53,7 @@ export async function* earlierTexts(
       environment: QUIETLY,
       timeoutMs: TIMEOUT_MS,
       maxOutputBytes: MAX_BYTES,
-      ...(user === undefined ? {} : { user }),
+      ...reader,
     });
     return exitCode === 0 ? stdout : undefined;
   };
@@ -62,6 +68,21 @@ export async function* earlierTexts(
     seen.add(blob);
     const text = await ask('cat-file', 'blob', blob);
     if (text !== undefined) yield text;
+  }
+}
+
+/** With whose rights to read the repository: with no more than the owner of the source has. Undefined
+ *  where hcr cannot take them on. */
+function readerOf(
+  source: string,
+  user: BuildUser | undefined,
+): { readonly user?: BuildUser } | undefined {
+  try {
+    const runner = runnerOf(source, user);
+    return runner === undefined ? {} : { user: runner };
+  } catch (error) {
+    if (!isHcrError(error, 'build-user-denied')) throw error;
+    return undefined;
   }
 }
 

@@ -1,9 +1,10 @@
 /** What git has of a source, and what of a repository is not trusted. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { CompileCommand } from '../../src/build/compile-command.js';
 import { compileText, earlierTexts } from '../../src/build/earlier-source.js';
+import { DAEMON, IS_ROOT, giveTo } from '../support/as-user.js';
 import { TemporaryTree } from './temporary-tree.js';
 
 const HOUR_MS = 3_600_000;
@@ -63,6 +64,13 @@ describe('the texts that a source had', () => {
     expect(await textsOf(repository)).toEqual(['int one;\n']);
   });
 
+  it.runIf(IS_ROOT)('are read with the rights of their owner: root alone gets none', async () => {
+    using repository = new Repository({});
+    repository.commit('int one;\n', Date.now() - HOUR_MS);
+    giveTo(DAEMON, repository.path);
+    expect(await textsOf(repository)).toEqual(['int one;\n']);
+  });
+
   it('are none without a repository, and none of a file that git does not have', async () => {
     using folder = new Repository({ 'a.c': '' });
     expect(await textsOf(folder)).toEqual([]);
@@ -82,6 +90,24 @@ it('starts nothing that the settings of the repository name', async () => {
     repository.git('config', name, mark);
   repository.write('a.c', 'int edited;\n');
   expect(await textsOf(repository)).toEqual(['int one;\n']);
+  expect(existsSync(repository.at('ran'))).toBe(false);
+});
+
+it('fetches nothing that the repository lacks, whatever its settings allow', async () => {
+  using repository = new Repository({});
+  repository.commit('int one;\n', Date.now() - HOUR_MS);
+  const id = execFileSync('git', ['rev-parse', 'HEAD:./a.c'], { cwd: repository.path });
+  const [, folder = '', name = ''] = /^(..)(\S+)/.exec(id.toString()) ?? [];
+  rmSync(repository.at(`.git/objects/${folder}/${name}`));
+  for (const [setting, value] of [
+    ['core.repositoryformatversion', '1'],
+    ['extensions.partialClone', 'origin'],
+    ['remote.origin.promisor', 'true'],
+    ['remote.origin.url', `ext::touch ${repository.at('ran')}`],
+    ['protocol.ext.allow', 'always'],
+  ] as const)
+    repository.git('config', setting, value);
+  expect(await textsOf(repository)).toEqual([]);
   expect(existsSync(repository.at('ran'))).toBe(false);
 });
 
