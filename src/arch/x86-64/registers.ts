@@ -89,6 +89,25 @@ const RESTART_SYSCALL = 219;
 /** `syscall`, `sysenter` and `int $0x80` are two bytes each. */
 const SYSCALL_INSTRUCTION_BYTES = 2n;
 
+/** A timeout by reference: none is a null pointer. */
+const isNull =
+  (field: RegisterField) =>
+  (regs: Uint8Array): boolean =>
+    readRegister(regs, field) === 0n;
+/** A timeout as an `int` in milliseconds: less than 0 is none. */
+const isNegative =
+  (field: RegisterField) =>
+  (regs: Uint8Array): boolean =>
+    BigInt.asIntN(32, readRegister(regs, field)) < 0n;
+const always = (): boolean => true;
+
+interface RepeatableCall {
+  readonly name: string;
+  /** Whether it waits for what may never come, or until a moment in absolute time. Absent where the
+   *  registers do not show that: the timeout of a socket is an option of the socket. */
+  readonly isEndless?: (regs: Uint8Array) => boolean;
+}
+
 /**
  * Calls which, when they return EINTR, have neither taken nor given anything. Timeouts count again
  * from the start, as they would for a program that retries by itself; absolute ones are kept.
@@ -121,89 +140,52 @@ const SYSCALL_INSTRUCTION_BYTES = 2n;
  *   (FUSE, NFS) that may have done part of it.
  * - restart_syscall (219), see below.
  */
-const REPEATABLE: ReadonlyMap<number, string> = new Map([
-  [0, 'read'],
-  [1, 'write'],
-  [7, 'poll'],
-  [17, 'pread64'],
-  [18, 'pwrite64'],
-  [19, 'readv'],
-  [20, 'writev'],
-  [23, 'select'],
-  [34, 'pause'],
-  [35, 'nanosleep'],
-  [42, 'connect'],
-  [43, 'accept'],
-  [44, 'sendto'],
-  [45, 'recvfrom'],
-  [46, 'sendmsg'],
-  [47, 'recvmsg'],
-  [61, 'wait4'],
-  [65, 'semop'],
-  [69, 'msgsnd'],
-  [70, 'msgrcv'],
-  [128, 'rt_sigtimedwait'],
-  [130, 'rt_sigsuspend'],
-  [202, 'futex'],
-  [208, 'io_getevents'],
-  [220, 'semtimedop'],
-  [230, 'clock_nanosleep'],
-  [232, 'epoll_wait'],
-  [242, 'mq_timedsend'],
-  [243, 'mq_timedreceive'],
-  [247, 'waitid'],
-  [270, 'pselect6'],
-  [271, 'ppoll'],
-  [281, 'epoll_pwait'],
-  [288, 'accept4'],
-  [295, 'preadv'],
-  [296, 'pwritev'],
-  [299, 'recvmmsg'],
-  [307, 'sendmmsg'],
-  [327, 'preadv2'],
-  [328, 'pwritev2'],
-  [333, 'io_pgetevents'],
-  [426, 'io_uring_enter'],
-  [441, 'epoll_pwait2'],
-  [449, 'futex_waitv'],
-  [455, 'futex_wait'],
-]);
-
-/** A timeout by reference: none is a null pointer. */
-const isNull =
-  (field: RegisterField) =>
-  (regs: Uint8Array): boolean =>
-    readRegister(regs, field) === 0n;
-/** A timeout as an `int` in milliseconds: less than 0 is none. */
-const isNegative =
-  (field: RegisterField) =>
-  (regs: Uint8Array): boolean =>
-    BigInt.asIntN(32, readRegister(regs, field)) < 0n;
-const always = (): boolean => true;
-
-/** Of calls that are repeatable: whether one waits for something that may never come, or until a
- *  moment in absolute time. On a socket the timeout is an option that the registers do not show. */
-const WITHOUT_TIMEOUT: ReadonlyMap<number, (regs: Uint8Array) => boolean> = new Map([
-  [7, isNegative('rdx')], // poll
-  [23, isNull('r8')], // select
-  [34, always], // pause
-  [61, always], // wait4
-  [65, always], // semop
-  [69, always], // msgsnd
-  [70, always], // msgrcv
-  [128, isNull('rdx')], // rt_sigtimedwait
-  [130, always], // rt_sigsuspend
-  [208, isNull('r8')], // io_getevents
-  [220, isNull('r10')], // semtimedop
-  [232, isNegative('r10')], // epoll_wait
-  [242, always], // mq_timedsend
-  [243, always], // mq_timedreceive
-  [247, always], // waitid
-  [270, isNull('r8')], // pselect6
-  [271, isNull('rdx')], // ppoll
-  [281, isNegative('r10')], // epoll_pwait
-  [333, isNull('r8')], // io_pgetevents
-  [441, isNull('r10')], // epoll_pwait2
+const REPEATABLE: ReadonlyMap<number, RepeatableCall> = new Map<number, RepeatableCall>([
+  [0, { name: 'read' }],
+  [1, { name: 'write' }],
+  [7, { name: 'poll', isEndless: isNegative('rdx') }],
+  [17, { name: 'pread64' }],
+  [18, { name: 'pwrite64' }],
+  [19, { name: 'readv' }],
+  [20, { name: 'writev' }],
+  [23, { name: 'select', isEndless: isNull('r8') }],
+  [34, { name: 'pause', isEndless: always }],
+  [35, { name: 'nanosleep' }],
+  [42, { name: 'connect' }],
+  [43, { name: 'accept' }],
+  [44, { name: 'sendto' }],
+  [45, { name: 'recvfrom' }],
+  [46, { name: 'sendmsg' }],
+  [47, { name: 'recvmsg' }],
+  [61, { name: 'wait4', isEndless: always }],
+  [65, { name: 'semop', isEndless: always }],
+  [69, { name: 'msgsnd', isEndless: always }],
+  [70, { name: 'msgrcv', isEndless: always }],
+  [128, { name: 'rt_sigtimedwait', isEndless: isNull('rdx') }],
+  [130, { name: 'rt_sigsuspend', isEndless: always }],
+  [202, { name: 'futex' }],
+  [208, { name: 'io_getevents', isEndless: isNull('r8') }],
+  [220, { name: 'semtimedop', isEndless: isNull('r10') }],
+  [230, { name: 'clock_nanosleep' }],
+  [232, { name: 'epoll_wait', isEndless: isNegative('r10') }],
+  [242, { name: 'mq_timedsend', isEndless: always }],
+  [243, { name: 'mq_timedreceive', isEndless: always }],
+  [247, { name: 'waitid', isEndless: always }],
+  [270, { name: 'pselect6', isEndless: isNull('r8') }],
+  [271, { name: 'ppoll', isEndless: isNull('rdx') }],
+  [281, { name: 'epoll_pwait', isEndless: isNegative('r10') }],
+  [288, { name: 'accept4' }],
+  [295, { name: 'preadv' }],
+  [296, { name: 'pwritev' }],
+  [299, { name: 'recvmmsg' }],
+  [307, { name: 'sendmmsg' }],
+  [327, { name: 'preadv2' }],
+  [328, { name: 'pwritev2' }],
+  [333, { name: 'io_pgetevents', isEndless: isNull('r8') }],
+  [426, { name: 'io_uring_enter' }],
+  [441, { name: 'epoll_pwait2', isEndless: isNull('r10') }],
+  [449, { name: 'futex_waitv' }],
+  [455, { name: 'futex_wait' }],
 ]);
 
 function viewOf(regs: Uint8Array): DataView {
@@ -244,7 +226,7 @@ function interruptedSyscall(regs: Uint8Array): InterruptedSyscall | undefined {
     errno,
     repeatable: number !== RESTART_SYSCALL && (restartedByKernel || REPEATABLE.has(number)),
     restartedByKernel,
-    hasTimeout: WITHOUT_TIMEOUT.get(number)?.(regs) !== true,
+    hasTimeout: REPEATABLE.get(number)?.isEndless?.(regs) !== true,
   };
 }
 
