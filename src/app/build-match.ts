@@ -136,14 +136,9 @@ class BuildMatch {
       );
     }
     if (this.isVouchedFor()) return undefined;
-    const compared = agreement.ofAnyLength.voters;
-    if (await this.hasNewerHeader())
-      return this.bringsMacros ? { differing: differing.length, compared } : undefined;
-    return {
-      differing: differing.length,
-      compared,
-      refusal: this.otherMacros(difference, agreement),
-    };
+    const open = { differing: differing.length, compared: agreement.ofAnyLength.voters };
+    if (await this.hasNewerHeader()) return this.bringsMacros ? open : undefined;
+    return { ...open, refusal: this.otherMacros(difference, agreement) };
   }
 
   givesTheProgram(least: number, decoder: Decoder): boolean {
@@ -158,9 +153,9 @@ class BuildMatch {
   ): Promise<MatchDoubt | undefined> {
     const { voters, differing } = agreement.ofAnyLength;
     if (differing < 2 || differing * 2 <= voters || this.isVouchedFor()) return undefined;
-    if (!this.bringsMacros || voters < MIN_VOTERS || (await this.hasNewerHeader()))
-      return { differing, compared: voters };
-    return { differing, compared: voters, refusal: this.otherMacros(difference, agreement) };
+    const open = { differing, compared: voters };
+    if (!this.bringsMacros || voters < MIN_VOTERS || (await this.hasNewerHeader())) return open;
+    return { ...open, refusal: this.otherMacros(difference, agreement) };
   }
 
   private otherMacros(difference: ProducerDifference, agreement: Agreement): HcrError {
