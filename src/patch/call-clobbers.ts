@@ -27,7 +27,7 @@ import {
   type CodeSource,
   type FlowGraph,
   type FunctionCode,
-  flowGraphsOf,
+  flowGraphOf,
   leavesFunction,
 } from './function-code.js';
 
@@ -60,7 +60,7 @@ export function analyzeClobbers(decoder: Decoder, source: CodeSource): ClobberAn
 }
 
 function newAnalysis(decoder: Decoder, source: CodeSource): ClobberAnalysis {
-  const graphOf = flowGraphsOf(decoder, source);
+  const graphOf = (fn: FunctionCode): FlowGraph => flowGraphOf(decoder, source, fn);
   const effects = new Map<Addr, OwnEffects>();
   const results = new Map<Addr, CallClobbers>();
   const everything = { possible: decoder.callClobbered, assumed: decoder.callClobbered };

@@ -47,24 +47,15 @@ export interface FlowGraph {
 }
 
 /** Kept with the source, which is one state and does not change. */
-const GRAPHS = new WeakMap<CodeSource, (fn: FunctionCode) => FlowGraph>();
+const GRAPHS = new WeakMap<CodeSource, Map<Addr, FlowGraph>>();
 
-/** The flow graphs of the functions of one code source; each is decoded once. */
-export function flowGraphsOf(
-  decoder: Decoder,
-  source: CodeSource,
-): (fn: FunctionCode) => FlowGraph {
-  let graphOf = GRAPHS.get(source);
-  if (graphOf === undefined) {
-    const graphs = new Map<Addr, FlowGraph>();
-    graphOf = (fn) => {
-      const graph = graphs.get(fn.entry) ?? buildFlowGraph(decoder, fn);
-      graphs.set(fn.entry, graph);
-      return graph;
-    };
-    GRAPHS.set(source, graphOf);
-  }
-  return graphOf;
+/** The flow graph of a function of a code source; each is decoded once. */
+export function flowGraphOf(decoder: Decoder, source: CodeSource, fn: FunctionCode): FlowGraph {
+  const known = GRAPHS.get(source) ?? new Map<Addr, FlowGraph>();
+  GRAPHS.set(source, known);
+  const graph = known.get(fn.entry) ?? buildFlowGraph(decoder, fn);
+  known.set(fn.entry, graph);
+  return graph;
 }
 
 export function buildFlowGraph(decoder: Decoder, fn: FunctionCode): FlowGraph {

@@ -27,7 +27,8 @@ import {
   endOf,
   fallsThrough,
   type FlowGraph,
-  flowGraphsOf,
+  flowGraphOf,
+  type FunctionCode,
   leavesFunction,
 } from './function-code.js';
 
@@ -53,7 +54,7 @@ export function mayEnterMisaligned(decoder: Decoder, source: CodeSource, entry: 
   /** Remainders with which each function may be entered. */
   const entered = new Map<Addr, Set<number>>();
   const callers = new Map<Addr, readonly FlowGraph[]>();
-  const graphOf = flowGraphsOf(decoder, source);
+  const graphOf = (fn: FunctionCode): FlowGraph => flowGraphOf(decoder, source, fn);
   const pending: Addr[] = [];
   const discover = (function_: Addr): void => {
     if (entered.has(function_)) return;
