@@ -9,7 +9,7 @@ import { bodiesAt } from '../patch/ledger.js';
 import { assertNotTraced, assertProcFits } from '../ptrace/attach-failure.js';
 import { readHeader } from '../ptrace/executable-header.js';
 import { planArea, windowAround } from '../ptrace/patch-area.js';
-import { attachRefusal, hasMemory } from '../ptrace/process-conditions.js';
+import { attachRefusal, isKernelThread } from '../ptrace/process-conditions.js';
 import {
   type ProcessStatus,
   listThreads,
@@ -74,7 +74,7 @@ function unfitProcess(
       `Name the process: ${threadGroup}.`,
     );
   }
-  if (!hasMemory(pid)) {
+  if (isKernelThread(pid)) {
     return failed(
       'process',
       `${pid} (${name}) is a thread of the kernel`,

@@ -4,7 +4,7 @@ import type { Machine } from '../arch/arch.js';
 import { machineFor } from '../arch/select.js';
 import type { Pid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
-import { attachRefusal } from './process-conditions.js';
+import { attachRefusal, isKernelThread } from './process-conditions.js';
 
 const ELF_MAGIC = 0x7f454c46;
 const CLASS_64 = 2;
@@ -38,9 +38,7 @@ export function readHeader(pid: Pid): ExecutableHeader {
     file = openSync(`/proc/${pid}/exe`, 'r');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') {
-      throw new HcrError({ code: 'unsupported-machine', pid, machine: 'kernel' }, { cause: error });
-    }
+    if (code === 'ENOENT') throw withoutExecutable(pid, error);
     throw (
       attachRefusal(pid) ??
       new HcrError(
@@ -65,6 +63,14 @@ export function readHeader(pid: Pid): ExecutableHeader {
   const is64Bit = bytes[4] === CLASS_64;
   const name = MACHINE_NAMES[machine] ?? `machine ${machine}`;
   return { is64Bit, machine, description: is64Bit || machine === 3 ? name : `32-bit ${name}` };
+}
+
+/** A kernel thread never had one; of a process that ends it is gone before its number is.
+ *  @throws HcrError `no-such-process` */
+function withoutExecutable(pid: Pid, cause: unknown): HcrError {
+  return isKernelThread(pid)
+    ? new HcrError({ code: 'unsupported-machine', pid, machine: 'kernel' }, { cause })
+    : new HcrError({ code: 'no-such-process', pid }, { cause });
 }
 
 /** Undefined for a process whose machine hcr does not know, or which is gone. */

@@ -1,5 +1,8 @@
 /** The line of /proc/pid/stat, as far as hcr needs it. @see proc_pid_stat(5) */
 
+/** `PF_KTHREAD`. @see include/linux/sched.h of the kernel */
+const KERNEL_THREAD = 0x0020_0000;
+
 export interface ProcStat {
   /** The first 15 characters of what the process is called. */
   readonly name: string;
@@ -8,6 +11,8 @@ export interface ProcStat {
   readonly parent: number;
   /** Its process group: the job of a shell. */
   readonly group: number;
+  /** It never runs a program. One whose program is being torn down has as little memory, and is not. */
+  readonly isKernelThread: boolean;
   /** When it started, in clock ticks since the system did. */
   readonly startTicks: number;
 }
@@ -21,6 +26,7 @@ export function parseStat(text: string): ProcStat {
     state: fields[0] ?? '',
     parent: Number(fields[1]),
     group: Number(fields[2]),
+    isKernelThread: (Number(fields[6]) & KERNEL_THREAD) !== 0,
     startTicks: Number(fields[19]),
   };
 }

@@ -22,15 +22,16 @@ export function attachRefusal(pid: Pid): HcrError | undefined {
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT'
+    // The second is of a process that ends: its memory is gone before its number is.
+    return code === 'ENOENT' || code === 'ESRCH'
       ? new HcrError({ code: 'no-such-process', pid }, { cause: error })
       : seizeFailure(pid, ERRNO.EPERM);
   }
 }
 
-/** Kernel threads have no memory of their own, and nor have zombies. */
-export function hasMemory(pid: Pid): boolean {
-  return /^VmSize:/m.test(readProcFile(pid, 'status'));
+/** @throws HcrError `no-such-process` */
+export function isKernelThread(pid: Pid): boolean {
+  return parseStat(readProcFile(pid, 'stat')).isKernelThread;
 }
 
 /** As `Date.now()`, give or take a hundredth of a second. */

@@ -1,5 +1,5 @@
 /** Whole sessions of the cockpit, as a user at a terminal has them, with a real process. */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Fixture, buildFixture } from '../support/fixture.js';
 import { hcrCommand, readStatus, runHcr } from '../support/hcr.js';
@@ -233,7 +233,10 @@ describe('the terminal', () => {
 
   it('is the editor’s, with every key, until that ends', async () => {
     const [edited, typed] = [fixture.path('edited.txt'), fixture.path('typed.txt')];
-    const vi = editor('vi', `echo "$@" > ${edited}; read -r line; echo "$line" > ${typed}`);
+    // A file that is there is there with what it holds.
+    const write = (what: string, file: string): string =>
+      `echo "${what}" > ${file}.new; mv ${file}.new ${file}`;
+    const vi = editor('vi', `${write('$@', edited)}; read -r line; ${write('$line', typed)}`);
     await using terminal = await openCockpit({ VISUAL: vi });
     // The second time as well.
     for (const words of ['qrqr', 'uuqq']) {
@@ -243,10 +246,8 @@ describe('the terminal', () => {
       await until('the editor has read a line', () => existsSync(typed));
       expect(readFileSync(typed, 'utf8')).toBe(`${words}\n`);
       expect(readFileSync(edited, 'utf8')).toBe(`+2 ${fixture.path('f1.c')}\n`);
-      writeFileSync(edited, '');
       await terminal.shows(/> f1 .*original/);
-      for (const file of [edited, typed]) writeFileSync(file, '');
-      await fixture.run('rm', edited, typed);
+      for (const file of [edited, typed]) rmSync(file);
     }
     await terminal.press('q');
     await terminal.shows(/left with 0/);
