@@ -54,9 +54,18 @@ export class ProcessImage implements Disposable {
     const target = TargetProcess.open(toPid(processId), tracing);
     try {
       const modules = observeModules(target, known);
-      return new ProcessImage(target, new LedgerStore(target), modules, known === undefined, lock);
+      const image = new ProcessImage(
+        target,
+        new LedgerStore(target),
+        modules,
+        known === undefined,
+        lock,
+      );
+      target.assertAlive();
+      return image;
     } catch (error) {
       target[Symbol.dispose]();
+      target.assertAlive(error);
       throw error;
     }
   }

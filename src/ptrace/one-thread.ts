@@ -9,7 +9,7 @@ import type { Gadgets } from './gadgets.js';
 import { repairInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
 import type { TargetProcess } from './process.js';
-import { hasEnded, listThreads, readProcessStatus, readThreadStatus } from './procfs.js';
+import { hasThreadEnded, listThreads, readProcessStatus, readThreadStatus } from './procfs.js';
 import type { StopReason } from './requests.js';
 import { leaveRestartableSequence } from './restartable-sequence.js';
 import type { Tracee } from './tracee.js';
@@ -59,7 +59,7 @@ export function* threadsThatCanStop(pid: Pid): Generator<Tid> {
   for (const tid of listThreads(pid)) {
     const status = readThreadStatus(pid, tid);
     // One in an uninterruptible wait, such as for the child of vfork, would stop who knows when.
-    if (status === undefined || hasEnded(status) || status.state === 'D') continue;
+    if (status === undefined || status.state === 'D' || hasThreadEnded(pid, tid)) continue;
     if (status.seccomp === 0) yield tid;
     else filtered.push(tid);
   }

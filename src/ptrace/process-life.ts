@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Pid } from '../core/address.js';
-import { parseStat } from './proc-stat.js';
-import { hasEnded, idInProc } from './procfs.js';
+import { hasEnded, parseStat } from './proc-stat.js';
+import { idInProc } from './procfs.js';
 
 const LOOK_MS = 200;
 

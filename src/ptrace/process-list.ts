@@ -3,8 +3,8 @@
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pid as toPid } from '../core/address.js';
-import { type ProcStat, parseStat } from './proc-stat.js';
-import { hasEnded, idInProc } from './procfs.js';
+import { type ProcStat, hasEnded, parseStat } from './proc-stat.js';
+import { idInProc } from './procfs.js';
 
 /** A process that had not ended when it was looked at. */
 export interface Listed extends ProcStat {

@@ -9,7 +9,7 @@ import { hex, offsetBy, tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import { ERRNO, type Libc, MAX_VECTORS, type NativeBuffer } from './libc.js';
-import { hasEnded, readThreadStatus } from './procfs.js';
+import { hasThreadEnded } from './procfs.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -136,7 +136,7 @@ export class ProcessMemory implements Memory, Disposable {
 
   private programGone(cause?: unknown): HcrError {
     const { pid } = this;
-    return hasExited(pid)
+    return hasThreadEnded(pid, tid(pid))
       ? new HcrError({ code: 'target-exited', pid, how: 'its memory is gone' }, { cause })
       : new HcrError(
           { code: 'target-replaced', pid, detail: 'nothing was changed in it' },
@@ -150,7 +150,8 @@ export class ProcessMemory implements Memory, Disposable {
       this.memFile = openSync(`/proc/${this.pid}/mem`, 'r+');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT')
+      // The second is of a process that exits: its memory is gone before its number is.
+      if (code === 'ENOENT' || code === 'ESRCH')
         throw new HcrError({ code: 'no-such-process', pid: this.pid }, { cause: error });
       throw new HcrError(
         {
@@ -178,7 +179,7 @@ export class ProcessMemory implements Memory, Disposable {
     errno?: number,
     cause?: unknown,
   ): never {
-    if (errno === ERRNO.ESRCH || hasExited(this.pid)) {
+    if (errno === ERRNO.ESRCH || hasThreadEnded(this.pid, tid(this.pid))) {
       throw new HcrError(
         { code: 'target-exited', pid: this.pid, how: `hcr could not ${verb} its memory` },
         { cause },
@@ -209,8 +210,4 @@ function isAlive(memFile: number): boolean {
   } catch {
     return true;
   }
-}
-
-function hasExited(pid: Pid): boolean {
-  return hasEnded(readThreadStatus(pid, tid(pid)));
 }

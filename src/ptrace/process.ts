@@ -51,6 +51,15 @@ export class TargetProcess implements Disposable {
     return new TargetProcess(shown, libc(), machine, tracing ?? new MomentaryTracing(libc()));
   }
 
+  /** What /proc has told so far is not to be judged where this fails: it is not whole when a process
+   *  exits.
+   *  @throws HcrError `no-such-process` */
+  assertAlive(cause?: unknown): void {
+    const { pid } = this;
+    if (idInProc(pid) === undefined)
+      throw new HcrError({ code: 'no-such-process', pid }, { cause });
+  }
+
   /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */
   assertPatchable(): void {
     assertNotTraced(this.pid);

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync 
 import { type AddrRange, type Pid, type Tid, addr, pid as toPid, tid } from '../core/address.js';
 import { capabilitiesIn } from '../core/capabilities.js';
 import { HcrError } from '../core/failure.js';
+import { hasEnded, parseStat } from './proc-stat.js';
 
 export interface Mapping extends AddrRange {
   readonly readable: boolean;
@@ -149,7 +150,7 @@ export function isRunning(pid: Pid, thread: Tid): boolean {
  * @returns undefined when all its threads have ended, or there never was one
  */
 export function idInProc(pid: Pid): Pid | undefined {
-  const isAlive = (thread: Tid): boolean => !hasEnded(readThreadStatus(pid, thread));
+  const isAlive = (thread: Tid): boolean => !hasThreadEnded(pid, thread);
   if (isAlive(tid(pid))) return pid;
   const other = listThreads(pid).find(isAlive);
   return other === undefined ? undefined : toPid(other);
@@ -226,10 +227,13 @@ export function readThreadStatus(pid: Pid, thread: Tid): ProcessStatus | undefin
   }
 }
 
-/** True of a thread that is gone, or that has exited and still has a number; of a process, when
- *  its first thread has. */
-export function hasEnded(status: { readonly state: string } | undefined): boolean {
-  return status === undefined || status.state === 'Z' || status.state === 'X';
+/** True also of one that is gone. */
+export function hasThreadEnded(pid: Pid, thread: Tid): boolean {
+  try {
+    return hasEnded(parseStat(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')));
+  } catch {
+    return true;
+  }
 }
 
 /** Whether a set of signals holds one. */

@@ -30,7 +30,7 @@ import {
   threadsThatCanStop,
 } from './one-thread.js';
 import type { TargetProcess } from './process.js';
-import { type Mapping, hasEnded, listThreads, readThreadStatus } from './procfs.js';
+import { type Mapping, hasThreadEnded, listThreads } from './procfs.js';
 import { type PlannedCall, Sandbox } from './sandbox.js';
 import { stackFloor } from './stack-room.js';
 import { Tracee } from './tracee.js';
@@ -128,7 +128,7 @@ export class RemoteCalls implements Disposable {
     const { pid, machine, tracing } = target;
     const tracee = tracing.acquire(tid);
     if (!(tracee instanceof Tracee)) {
-      if (hasEnded(readThreadStatus(pid, tid))) return undefined;
+      if (hasThreadEnded(pid, tid)) return undefined;
       throw seizeFailure(pid, -tracee);
     }
     let taken = false;

@@ -18,7 +18,7 @@ import type { Registers } from '../arch/registers.js';
 import { seizeFailure } from './attach-failure.js';
 import { repairInterruptedCall, repeatInterruptedCall } from './interrupted-call.js';
 import type { Libc } from './libc.js';
-import { hasEnded, isRunning, listThreads, readThreadStatus } from './procfs.js';
+import { hasThreadEnded, isRunning, listThreads, readThreadStatus } from './procfs.js';
 import type { TargetProcess } from './process.js';
 import { ThreadCount } from './thread-count.js';
 import { Tracee } from './tracee.js';
@@ -115,7 +115,7 @@ export class StoppedWorld implements Disposable {
 
   /** An exiting thread and a leader that has exited cannot be seized and do not matter. */
   private hasEnded(tid: Tid): boolean {
-    return hasEnded(readThreadStatus(this.pid, tid));
+    return hasThreadEnded(this.pid, tid);
   }
 
   /**

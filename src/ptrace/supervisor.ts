@@ -15,7 +15,7 @@ import { CallRepairs } from './call-repairs.js';
 import { isFatal } from './fatal-signal.js';
 import { HeldProgram } from './held-program.js';
 import { type Libc, libc } from './libc.js';
-import { hasEnded, listThreads, ownTracerPid, readThreadStatus } from './procfs.js';
+import { hasThreadEnded, listThreads, ownTracerPid, readThreadStatus } from './procfs.js';
 import { PTRACE_OPTION, type StopReason } from './requests.js';
 import { type RegisterBuffer, Tracee, allocateRegisterBuffer } from './tracee.js';
 import type { Tracing } from './tracing.js';
@@ -127,7 +127,7 @@ export class Supervisor implements Tracing, Disposable {
   private seize(tid: Tid): boolean {
     const tracee = this.acquire(tid);
     if (tracee instanceof Tracee) return true;
-    if (!hasEnded(readThreadStatus(this.pid, tid))) throw seizeFailure(this.pid, -tracee);
+    if (!hasThreadEnded(this.pid, tid)) throw seizeFailure(this.pid, -tracee);
     return false;
   }
 

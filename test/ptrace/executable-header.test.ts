@@ -29,13 +29,6 @@ it('takes a process that has lost its executable because it ends for one that is
   }
 });
 
-it('tells a thread of the kernel by what the kernel says of it, not by what it lacks', () => {
-  // kthreadd and a shell, as Linux 6.1 shows them.
-  expect(parseStat('2 (kthreadd) S 0 0 0 0 -1 2129984 0 0').isKernelThread).toBe(true);
-  expect(parseStat('841 (sh (x) y) S 840 841 840 0 -1 4194304 120 0').isKernelThread).toBe(false);
-  expect(statOf(process.pid).isKernelThread).toBe(false);
-});
-
 function statOf(process: number): ReturnType<typeof parseStat> {
   return parseStat(readFileSync(`/proc/${process}/stat`, 'latin1'));
 }
