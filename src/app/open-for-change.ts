@@ -1,9 +1,10 @@
 /**
- * How every verb that changes a process begins: keep other hcrs out, observe it, and finish what a
- * killed hcr left.
+ * How every verb that changes a process begins: let its dynamic linker finish, keep other hcrs out,
+ * observe it, and finish what a killed hcr left.
  */
 import { pid as toPid } from '../core/address.js';
 import type { KnownModules } from '../ptrace/known-modules.js';
+import { untilLoaded } from '../ptrace/program-loading.js';
 import { TargetLock } from '../ptrace/target-lock.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { ProcessImage } from './observe.js';
@@ -28,6 +29,7 @@ export async function openForChange(
   known?: KnownModules,
 ): Promise<{ readonly image: ProcessImage; readonly notes: readonly string[] }> {
   onProgress({ stage: 'observe' });
+  await watch.time('observe', () => untilLoaded(pid, timeoutMs, tracing));
   const lock = dryRun ? undefined : await TargetLock.take(toPid(pid), timeoutMs);
   const image = await watch.time('observe', () => observeLocked(pid, tracing, known, lock));
   try {
