@@ -4,7 +4,7 @@ import type { Addr } from './address.js';
 export interface Memory {
   /** Owned bytes. @throws HcrError `target-exited`, or `unexpected` where nothing is mapped. */
   read(address: Addr, lengthBytes: number): Uint8Array;
-  /** As `read`; `undefined` where nothing readable is mapped. */
+  /** As `read`; `undefined` where nothing readable is mapped. @throws HcrError `target-exited` */
   tryRead(address: Addr, lengthBytes: number): Uint8Array | undefined;
 }
 

@@ -37,13 +37,16 @@ export class ProcessMemory implements Memory, Disposable {
   }
 
   /** Fills `result` from the target as far as memory is mapped there.
-   *  @returns bytes read */
+   *  @returns bytes read
+   *  @throws HcrError `target-exited` */
   readInto(address: Addr, result: Uint8Array): number {
     let done = 0;
     while (done < result.length) {
       const wanted = Math.min(result.length - done, CHUNK_BYTES);
       const got = this.libc.processVmReadv(this.pid, address + done, this.room(wanted), wanted);
       if (got === -ERRNO.EPERM) return this.readThroughFile(address, result);
+      // Not to be taken for memory that is not mapped.
+      if (got === -ERRNO.ESRCH) this.fail('read', address, result.length, ERRNO.ESRCH);
       if (got <= 0) break;
       result.set(this.chunk.bytes.subarray(0, got), done);
       done += got;

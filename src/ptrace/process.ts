@@ -1,13 +1,13 @@
 /** The process hcr works on, with what every step needs at hand. Dropping it closes its files. */
 import type { Machine } from '../arch/arch.js';
 import { machineFor } from '../arch/select.js';
-import type { Pid } from '../core/address.js';
+import { type Pid, tid } from '../core/address.js';
 import { HcrError } from '../core/failure.js';
 import { readHeader } from './executable-header.js';
 import { assertNotTraced, assertProcFits } from './attach-failure.js';
 import { type Libc, libc } from './libc.js';
 import { ProcessMemory } from './process-memory.js';
-import { type Mapping, idInProc, readMaps, readProcessStatus } from './procfs.js';
+import { type Mapping, hasThreadEnded, idInProc, readMaps, readProcessStatus } from './procfs.js';
 import { MomentaryTracing, type Tracing } from './tracing.js';
 
 export class TargetProcess implements Disposable {
@@ -52,12 +52,15 @@ export class TargetProcess implements Disposable {
   }
 
   /** What /proc has told so far is not to be judged where this fails: it is not whole when a process
-   *  exits.
-   *  @throws HcrError `no-such-process` */
+   *  exits, or the thread by whose id it was read.
+   *  @throws HcrError `target-exited` */
   assertAlive(cause?: unknown): void {
     const { pid } = this;
-    if (idInProc(pid) === undefined)
-      throw new HcrError({ code: 'no-such-process', pid }, { cause });
+    if (!hasThreadEnded(pid, tid(pid))) return;
+    throw new HcrError(
+      { code: 'target-exited', pid, how: 'it, or the thread by which /proc showed it' },
+      { cause },
+    );
   }
 
   /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */
@@ -66,8 +69,11 @@ export class TargetProcess implements Disposable {
     this.memory.prepareProtectedWrites();
   }
 
+  /** @throws HcrError `target-exited` */
   maps(): Mapping[] {
-    return readMaps(this.pid);
+    const mappings = readMaps(this.pid);
+    this.assertAlive();
+    return mappings;
   }
 
   [Symbol.dispose](): void {
