@@ -11,11 +11,13 @@ import { until } from '../support/until.js';
 import { buildLone, goOn, startLone } from './lone.js';
 import { Programs, openTarget } from './traced-program.js';
 
-/** Uses all that a function may use, says what it was called with, and sleeps when that is much. */
+/** Uses all that a function may use, says what it was called with, sleeps when that is much, and
+ *  returns when it may. */
 const CALLED = `
 #include <time.h>
 volatile unsigned long seen;
 volatile int wrong;
+volatile char is_held;
 void called(unsigned long argument)
 {
     struct timespec rest = {0, argument * 1000000};
@@ -33,6 +35,8 @@ void called(unsigned long argument)
     asm volatile("" : : : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15");
     if (argument >= 100 && nanosleep(&rest, 0) != 0)
         wrong++;
+    while (is_held)
+        continue;
     seen = argument;
 }
 `;
@@ -61,16 +65,21 @@ function wordAt(target: TargetProcess, name: string, sizeBytes: number): number 
   );
 }
 
-function stop(target: TargetProcess): Tracee {
+function hold(target: TargetProcess, isHeld: boolean): void {
+  target.memory.writeData(addr(addressOf('is_held')), Uint8Array.of(isHeld ? 1 : 0));
+}
+
+async function stop(target: TargetProcess): Promise<Tracee> {
   const [tid] = listThreads(target.pid);
   const tracee = tid && target.tracing.acquire(tid);
-  if (!(tracee instanceof Tracee) || !interruptAndWait(target, tracee))
-    throw new Error('the thread does not stop');
+  if (!(tracee instanceof Tracee)) throw new Error('there is no thread');
+  // Where others have the processors for a while, a thread that runs stops only when it runs again.
+  await until('the thread stands', () => interruptAndWait(target, tracee));
   return tracee;
 }
 
-function take(target: TargetProcess): FunctionCaller {
-  const caller = FunctionCaller.on(target, stop(target), target.maps());
+async function take(target: TargetProcess): Promise<FunctionCaller> {
+  const caller = FunctionCaller.on(target, await stop(target), target.maps());
   if (caller === undefined) throw new Error('the stack has no room');
   return caller;
 }
@@ -82,9 +91,9 @@ describe.each(['spin', 'nanosleep', 'read'] as const)('in a thread busy with %s'
     const program = await startLone(programs, shop, what);
     using target = openTarget(program.pid, 'koffi');
     // From now on the kernel goes on with its wait by what it remembers of it.
-    giveBack(target, stop(target));
+    giveBack(target, await stop(target));
     {
-      using caller = take(target);
+      using caller = await take(target);
       for (const argument of [7, 8, 120]) {
         const end = await caller.call(addr(addressOf('called')), argument, LATE);
         expect(end).toEqual({ kind: 'returned' });
@@ -100,13 +109,15 @@ describe.each(['spin', 'nanosleep', 'read'] as const)('in a thread busy with %s'
   it('a function that is left to itself finishes, and the thread notices nothing', async () => {
     const program = await startLone(programs, shop, what);
     using target = openTarget(program.pid, 'koffi');
-    giveBack(target, stop(target));
+    giveBack(target, await stop(target));
     {
-      using caller = take(target);
+      using caller = await take(target);
+      hold(target, true);
       const end = await caller.call(addr(addressOf('called')), 300, performance.now());
       expect(end).toEqual({ kind: 'overdue' });
       expect(caller.canGoOn).toBe(false);
     }
+    hold(target, false);
     await until('it has finished', () => wordAt(target, 'seen', 8) === 300);
     expect(wordAt(target, 'wrong', 4)).toBe(0);
     goOn(program, what, target);

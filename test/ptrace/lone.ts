@@ -37,13 +37,15 @@ export function buildLone(shop: Workshop, ...more: readonly string[]): void {
   );
 }
 
-/** Starts it and waits until the kernel says that it is where it should be. */
+/** Starts it and waits until the kernel says that it is where it should be.
+ *  @param sleepSeconds each of its sleeps: it runs a little between two of them */
 export async function startLone(
   programs: Programs,
   shop: Workshop,
   what: Occupation,
+  sleepSeconds = 1,
 ): Promise<Lone> {
-  const program = await programs.start(shop.path('lone'), what);
+  const program = await programs.start(shop.path('lone'), what, String(sleepSeconds));
   const [, where, done, arrived] = await program.lines.waitFor(/ready (\S+) (\S+) (\S+)/);
   using target = openTarget(program.pid, 'koffi');
   await until(`lone is in ${what}`, () => {
@@ -54,10 +56,12 @@ export async function startLone(
   return { ...program, where: Number(where), done: Number(done) };
 }
 
-/** Lets it come to its end. A sleep ends by itself. */
+/** Lets it come to its end. A sleep ends by itself, and is then the last. */
 export function goOn(program: Lone, what: Occupation, target: TargetProcess): void {
-  if (what === 'read') program.say('x');
-  if (what !== 'spin') return;
+  if (what === 'read') {
+    program.say('x');
+    return;
+  }
   const pointer = new Uint8Array(8);
   new DataView(pointer.buffer).setBigUint64(0, BigInt(program.done), true);
   target.memory.writeData(addr(program.where), pointer);

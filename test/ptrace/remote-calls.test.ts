@@ -49,7 +49,7 @@ async function complaints(program: Lone): Promise<string[]> {
 /** How its parent learns that it has ended, if it does: a tracer that does not wait for a thread
  *  that died in its hands keeps it from its parent. */
 function endOf(program: TracedProgram): Promise<string> {
-  const patience = new Promise<string>((resolve) => setTimeout(() => resolve('a zombie'), 3000));
+  const patience = new Promise<string>((resolve) => setTimeout(() => resolve('a zombie'), 20_000));
   return Promise.race([program.ended, patience]);
 }
 
@@ -72,7 +72,7 @@ describe.each(BACKENDS)('a system call made through %s', (backend) => {
     });
 
     it('leaves every byte of its memory, and its signal mask, as they were', async () => {
-      const program = await startLone(programs, shop, what);
+      const program = await startLone(programs, shop, what, 600);
       using target = openTarget(program.pid, backend);
       const before = snapshotMemory(program.pid);
       const [state] = readThreadStates(program.pid);

@@ -1,7 +1,7 @@
-/* usage: lone spin|nanosleep|read. One thread with something to lose. Says
+/* usage: lone spin|nanosleep SECONDS|read. One thread with something to lose. Says
    "ready WHERE DONE ARRIVED", goes there, and prints what has changed when it comes back. "spin"
    sets the byte at ARRIVED and jumps to where the pointer at WHERE leads, again and again, until
-   that is DONE. */
+   that is DONE; "nanosleep" sleeps again and again until then. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -38,7 +38,7 @@ static double now(void) {
 }
 
 int main(int argc, char **argv) {
-  const char *what = argv[argc - 1];
+  const char *what = argv[1];
   stack_t stack = {.ss_sp = alternate, .ss_size = ALT}, altstack;
   sigset_t set, mask;
   char byte = 0;
@@ -62,9 +62,12 @@ int main(int argc, char **argv) {
     if ((in.flags & 0x8d5) != (out.flags & 0x8d5)) puts("flags");
     if (red_zone[0] != 0x1111 || red_zone[1] != 0x2222) puts("red zone");
   } else if (!strcmp(what, "nanosleep")) {
-    double start = now();
-    if (nanosleep(&(struct timespec){.tv_sec = 1}, 0)) printf("errno %d\n", errno);
-    if (now() - start < 1.0) puts("woke up too early");
+    int seconds = atoi(argv[argc - 1]);
+    do {
+      double start = now();
+      if (nanosleep(&(struct timespec){.tv_sec = seconds}, 0)) printf("errno %d\n", errno);
+      if (now() - start < seconds) puts("woke up too early");
+    } while (where != (void *)done);
   } else if (!strcmp(what, "read")) {
     if (read(0, &byte, 1) != 1) printf("errno %d\n", errno);
     if (byte != 'x') puts("wrong byte");

@@ -2,13 +2,16 @@
  * for lines: "move" has a thread move the only pointer to one page about, until the end. */
 #include <emmintrin.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -20,6 +23,8 @@ static char *memory;
 char *volatile in_global;
 static void *in_heap;
 static char **slots;
+/* Threads that hold their pointers. */
+static atomic_int holding;
 
 struct __attribute__((packed)) packed {
     uint32_t before;
@@ -36,6 +41,7 @@ static void *block_with_pointer_on_stack(void *argument)
     char *volatile on_stack = page(STACK);
 
     (void)argument;
+    holding++;
     for (;;)
         pause();
     return on_stack;
@@ -46,8 +52,8 @@ static void *spin_with_register(void *argument)
     register char *in_register __asm__("r14") = page(REGISTER);
 
     (void)argument;
-    for (;;)
-        __asm__ volatile("pause" : "+r"(in_register));
+    __asm__ volatile("lock incl %1\n1: pause\n jmp 1b" : "+r"(in_register), "+m"(holding));
+    return in_register;
 }
 
 static void *spin_with_vector(void *argument)
@@ -55,7 +61,7 @@ static void *spin_with_vector(void *argument)
     __m128i vector = _mm_set_epi64x((long long)page(VECTOR), 0);
 
     (void)argument;
-    __asm__ volatile("1: pause; jmp 1b" ::"x"(vector));
+    __asm__ volatile("lock incl %0\n1: pause\n jmp 1b" : "+m"(holding) : "x"(vector));
     return NULL;
 }
 
@@ -104,6 +110,8 @@ int main(void)
     start(block_with_pointer_on_stack);
     start(spin_with_register);
     start(spin_with_vector);
+    while (holding < 3)
+        sched_yield();
 
     getcontext(&coroutine);
     coroutine.uc_stack.ss_sp = malloc(65536);
@@ -133,11 +141,10 @@ int main(void)
         shared[3] = page(SHARED);
         _exit(0);
     }
-    sleep(0);
+    wait(NULL);
     memset(&event, 0, sizeof event);
     memset(&expiry, 0, sizeof expiry);
 
-    usleep(100000);
     printf("memory %lu\n", (unsigned long)memory);
     fflush(stdout);
     for (char line[80]; fgets(line, sizeof line, stdin) != NULL;) {
