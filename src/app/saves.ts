@@ -36,6 +36,7 @@ export class Saves implements Disposable {
   private readonly unfinished = new Map<string, number>();
   private sinceMs: number | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private immediate: NodeJS.Immediate | undefined;
 
   /** @param onBatch files that have another content than before */
   constructor(onBatch: (files: readonly string[]) => void) {
@@ -93,23 +94,31 @@ export class Saves implements Disposable {
     this.sinceMs ??= performance.now();
     const isMany = this.touched.size + this.changed.size >= MANY;
     const left = this.sinceMs + MAX_WAIT_MS - performance.now();
+    this.settleIn(Math.max(0, Math.min(left, isMany ? QUIET_OF_MANY_MS : QUIET_MS)));
+  }
+
+  private settleIn(ms: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(
-      () => {
-        this.settle();
-      },
-      Math.max(0, Math.min(left, isMany ? QUIET_OF_MANY_MS : QUIET_MS)),
-    );
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this.git.isWriting([...this.touched, ...this.changed])) this.settleIn(QUIET_MS);
+      else this.settleAfterEvents();
+    }, ms);
+  }
+
+  /** hcr had other things to do, or was not let run: then timers come before the events of what was
+   *  written up to now. With such events it is not quiet. */
+  private settleAfterEvents(): void {
+    clearImmediate(this.immediate);
+    this.immediate = setImmediate(() => {
+      const isLate = performance.now() > (this.sinceMs ?? 0) + MAX_WAIT_MS;
+      if (this.timer === undefined || isLate) this.settle();
+    });
   }
 
   /** It is quiet: what differs is handed on, what is not finished waited for. */
   private settle(): void {
-    if (this.git.isWriting([...this.touched, ...this.changed])) {
-      this.timer = setTimeout(() => {
-        this.settle();
-      }, QUIET_MS);
-      return;
-    }
+    clearTimeout(this.timer);
     const now = performance.now();
     for (const file of this.touched) {
       if (this.isUnfinished(file, now)) continue;
@@ -117,9 +126,7 @@ export class Saves implements Disposable {
       if (this.versions.look(file) === 'changed') this.changed.add(file);
     }
     if (this.touched.size > 0) {
-      this.timer = setTimeout(() => {
-        this.settle();
-      }, QUIET_MS);
+      this.settleIn(QUIET_MS);
       return;
     }
     this.sinceMs = undefined;
@@ -149,6 +156,7 @@ export class Saves implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.timer);
+    clearImmediate(this.immediate);
     this.watch[Symbol.dispose]();
   }
 }

@@ -44,6 +44,25 @@ describe('saves', () => {
     ]);
   });
 
+  it('that come one after the other while hcr has no time are one batch', async () => {
+    tree = new TemporaryTree(Object.fromEntries(FILES.map((name) => [name, 'int before;\n'])));
+    const batches: (readonly string[])[] = [];
+    using saves = new Saves((files) => {
+      batches.push(files);
+    });
+    saves.follow(FILES.map((name) => tree.at(name)));
+    // Events are read once between two of these, and no timer comes in between.
+    await new Promise(setImmediate);
+    tree.write('one.c', 'int after;\n');
+    await new Promise(setImmediate);
+    for (const name of ['two.c', 'three.c']) tree.write(name, 'int after;\n');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    await until('they are told of', () => batches.flat().length >= FILES.length);
+    expect(batches.map((files) => [...files].sort())).toEqual([
+      FILES.map((name) => tree.at(name)).sort(),
+    ]);
+  });
+
   it('are told of although a git that was killed has left its lock', async () => {
     tree = new TemporaryTree({ 'one.c': 'int before;\n', '.git/index.lock': '' });
     utimesSync(tree.at('.git/index.lock'), 0, 0);
