@@ -95,9 +95,10 @@ function isPlainStop({ kind }: StopReason): boolean {
 
 function waitFor(libc: Libc, tracee: Tracee, deadlineMs: number): StopReason | undefined {
   for (let round = 0; ; round++) {
+    // The clock first: where hcr itself was not let run, the thread has stopped meanwhile.
+    const isLate = performance.now() > deadlineMs;
     const stop = tracee.poll();
-    if (stop !== undefined) return stop;
-    if (performance.now() > deadlineMs) return undefined;
+    if (stop !== undefined || isLate) return stop;
     if (round < 1000) libc.yieldProcessor();
     else libc.sleepMicros(NAP_MICROS);
   }

@@ -247,7 +247,9 @@ export class StoppedWorld implements Disposable {
     for (const tracee of waiting) {
       for (let round = 0; tracee.stop === undefined && tracee.poll() === undefined; round++) {
         if (round < SPINS) continue;
-        if (isOver(tracee.tid)) return waiting.filter((each) => each.stop === undefined);
+        // Where hcr itself was not let run, they have stopped meanwhile.
+        if (isOver(tracee.tid))
+          return waiting.filter((each) => each.stop === undefined && each.poll() === undefined);
         // The leader of a dying process reports when the deaths of all others have been taken, and
         // a thread in exec stops only then. Those that stood still have died as well.
         if (round % TAKE_DEATHS_ROUNDS === 0) {
