@@ -7,7 +7,8 @@ import { UnwindTables } from '../../src/app/unwind-tables.js';
 import type { ThreadTrace } from '../../src/core/thread-trace.js';
 import { StoppedWorld } from '../../src/ptrace/stopped-world.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
-import { startTarget } from '../support/target.js';
+import { type Target, startTarget } from '../support/target.js';
+import { until } from '../support/until.js';
 
 let shop: Workshop;
 beforeAll(() => {
@@ -88,6 +89,11 @@ function tracesOf(pid: number): { readonly traces: ThreadTrace[]; readonly certa
   }
 }
 
+/** Each says so just before it is: it sleeps once it stands where it stays. */
+async function allStuck(target: Target): Promise<void> {
+  await until('all are stuck', () => target.threads.every(({ state }) => state === 'S'));
+}
+
 const withoutParameters = (name: string | undefined): string => (name ?? '').replace(/\(.*/, '');
 
 describe.each([
@@ -97,7 +103,9 @@ describe.each([
   it('have the frames that gdb finds, by name and line', async () => {
     await using target = await startTarget(build(level, flag));
     await target.waitForLine(/ready/);
+    await allStuck(target);
     const { traces, certain } = tracesOf(target.pid);
+    await allStuck(target);
     const expected = framesByGdb(target.pid);
     expect(traces).toHaveLength(9);
     for (const { tid, frames, end } of traces) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attachFunctions } from '../../src/app/attach.js';
 import { diagnose } from '../../src/app/doctor.js';
@@ -260,8 +260,12 @@ describe('diagnose of a process that cannot be patched', () => {
 
   const kernelThread = readdirSync('/proc').find((name) => {
     if (!/^\d+$/.test(name)) return false;
-    const file = `/proc/${name}/status`;
-    return existsSync(file) && /^Kthread:\s+1$/m.test(readFileSync(file, 'utf8'));
+    try {
+      return /^Kthread:\s+1$/m.test(readFileSync(`/proc/${name}/status`, 'utf8'));
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
   });
   it.skipIf(kernelThread === undefined)(
     'knows a thread of the kernel (skipped where none shows)',

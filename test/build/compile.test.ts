@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { compileObject } from '../../src/build/compile.js';
@@ -9,7 +8,9 @@ import type { CompileCommand } from '../../src/build/compile-command.js';
 import { compilerVersion } from '../../src/build/compiler-version.js';
 import { findProgram } from '../../src/build/find-program.js';
 import { readGivenObject, runUserBuild } from '../../src/build/user-build.js';
+import { until } from '../support/until.js';
 import { TemporaryTree } from './temporary-tree.js';
+import { TimeOnRequest, pidIn } from './time-on-request.js';
 
 const GCC = findProgram('gcc', '/') ?? '';
 
@@ -150,10 +151,12 @@ describe('compileObject', () => {
   it('ends a compiler that takes too long, and what it started', async () => {
     using tree = sources({ 'a.c': '' });
     const cc = fakeCompiler(tree, `sleep 300 & echo $! > ${tree.at('child')}; wait`);
-    await expect(
-      compileObject(command(tree, 'a.c', { cc }), { extraFlags: [], timeoutMs: 300 }),
-    ).rejects.toThrow(/did not finish within/);
-    await expectGone(readFileSync(tree.at('child'), 'utf8').trim());
+    using time = new TimeOnRequest();
+    const attempt = compileObject(command(tree, 'a.c', { cc }), { extraFlags: [], timeoutMs: 300 });
+    const child = await until('it has started something', () => pidIn(tree.at('child')));
+    time.pass(300);
+    await expect(attempt).rejects.toThrow(/did not finish within/);
+    await untilGone(child);
   });
 
   it('does not wait for a daemon that keeps the pipe open', async () => {
@@ -171,17 +174,15 @@ describe('compileObject', () => {
   });
 });
 
-async function expectGone(pid: string): Promise<void> {
-  const alive = (): boolean => {
+async function untilGone(pid: number): Promise<void> {
+  await until(`process ${pid} has ended`, () => {
     try {
       // A zombie that its new parent has not fetched yet is as good as gone.
-      return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
     } catch {
-      return false;
+      return true;
     }
-  };
-  for (let tries = 0; tries < 100 && alive(); tries += 1) await sleep(50);
-  expect(alive()).toBe(false);
+  });
 }
 
 describe('when hcr ends', () => {
@@ -207,12 +208,11 @@ describe('when hcr ends', () => {
     );
     const driver = spawn(process.execPath, [tree.at('driver.js')], { stdio: 'inherit' });
     const ended = once(driver, 'exit');
-    for (let tries = 0; tries < 200 && !existsSync(tree.at('pid')); tries += 1) await sleep(50);
-    const compiler = readFileSync(tree.at('pid'), 'utf8').trim();
+    const compiler = await until('it compiles', () => pidIn(tree.at('pid')));
     expect(readdirSync(scratch.path)).toHaveLength(1);
     driver.kill('SIGTERM');
     expect(await ended).toEqual([143, null]);
-    await expectGone(compiler);
+    await untilGone(compiler);
   });
 });
 
