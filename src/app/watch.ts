@@ -11,6 +11,7 @@ import { EXIT } from '../core/exit-codes.js';
 import { HcrError, isHcrError } from '../core/failure.js';
 import { KnownModules } from '../ptrace/known-modules.js';
 import { ProcessLife } from '../ptrace/process-life.js';
+import { idInProc } from '../ptrace/procfs.js';
 import { rehearsePublication } from '../ptrace/rehearse.js';
 import type { Tracing } from '../ptrace/tracing.js';
 import { findCommand } from './build-unit.js';
@@ -77,6 +78,7 @@ export class WatchSession implements Disposable {
   private work: Promise<void> | undefined;
   private retry: NodeJS.Timeout | undefined;
   private isOver = false;
+  private hasEnded = false;
 
   /**
    * Watches from now on; what was edited since the program was built goes live first.
@@ -86,7 +88,10 @@ export class WatchSession implements Disposable {
     this.pid = pid;
     this.options = options;
     this.turns = options.turns ?? new Turns();
-    this.listener = listener;
+    this.listener = (event) => {
+      // A compiler that still runs then is of no interest.
+      if (!this.hasEnded) listener(event);
+    };
     this.forks = new WatchedForks(pid, {
       options: options.patch,
       modules: this.knownModules,
@@ -95,12 +100,12 @@ export class WatchSession implements Disposable {
     });
     this.objects = new ObjectCache({
       onStart: (source, command) => {
-        listener({ kind: 'compiling', source, command });
+        this.listener({ kind: 'compiling', source, command });
       },
       onEnd: (source, durationMs, inputs) => {
         this.knownUnits.learn(source, inputs);
         this.saves.follow(inputs.filter((file) => !isOfSystem(file)));
-        listener({ kind: 'compiled', source, durationMs });
+        this.listener({ kind: 'compiled', source, durationMs });
       },
     });
     this.saves = new Saves((files) => {
@@ -154,6 +159,7 @@ export class WatchSession implements Disposable {
     if (this.isOver) return;
     this[Symbol.dispose]();
     this.listener({ kind: 'ended', pid: this.pid });
+    this.hasEnded = true;
   }
 
   private wake(): void {
@@ -292,16 +298,19 @@ export class WatchSession implements Disposable {
         ? thrown
         : new HcrError({ code: 'unexpected', detail: String(thrown) }, { cause: thrown });
     const { failure } = error;
-    if (failure.code === 'target-exited' || failure.code === 'no-such-process') {
+    const isGone = failure.code === 'target-exited' || failure.code === 'no-such-process';
+    if (isGone && idInProc(toPid(this.pid)) === undefined) {
       this.end();
       return;
     }
     this.waiting.add(files, error);
-    if (failure.code === 'busy')
+    if (!this.isOver && (isGone || failure.code === 'busy'))
       this.retry = setTimeout(() => {
         this.wantsRetry = true;
         this.wake();
       }, BUSY_RETRY_MS);
+    // Its threads end one by one, the first of them perhaps without the others.
+    if (isGone) return;
     const isFault = error.exitCode === EXIT.compileFailed || error.exitCode === EXIT.unexpected;
     this.listener({ kind: isFault ? 'failed' : 'refused', error, files });
   }

@@ -27,6 +27,7 @@ export class FolderWatch implements Disposable {
   private readonly onLook: () => void;
   private readonly folders = new Map<string, Watched>();
   private timer: NodeJS.Timeout | undefined;
+  private isOver = false;
 
   /**
    * @param onEvent something happened to what has this path
@@ -38,8 +39,10 @@ export class FolderWatch implements Disposable {
     this.lookIn(LOOK_MS);
   }
 
-  /** Watches these and no others. Folders that are not there are watched as soon as they are. */
+  /** Watches these and no others, and none once it is disposed of. Folders that are not there are
+   *  watched as soon as they are. */
   set(folders: Iterable<string>): void {
+    if (this.isOver) return;
     const wanted = new Set(folders);
     for (const [folder, watched] of this.folders) {
       if (wanted.has(folder)) continue;
@@ -85,6 +88,7 @@ export class FolderWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.isOver = true;
     clearTimeout(this.timer);
     for (const watched of this.folders.values()) this.close(watched);
     this.folders.clear();
