@@ -2,15 +2,15 @@
  * Inflates what is compressed with Zstandard, which Node's zlib knows only since version 22.
  *
  * The library is made for data that can be trusted: it never writes outside the room it is given,
- * but a few hostile bytes can keep it busy for hours. So it runs against the clock, with many
- * times what honest data of that size takes.
+ * but a few hostile bytes can keep it busy for hours. So it gets many times the processor's time that
+ * honest data of that size takes, and no more.
  *
  * @see RFC 8878
  */
 import { createRequire } from 'node:module';
-import { runInNewContext } from 'node:vm';
 import type * as Fzstd from 'fzstd';
 import { ByteReader } from '../core/byte-reader.js';
+import { withinProcessorTime } from '../core/processor-time.js';
 
 const MAGIC = 0xfd2fb528;
 
@@ -35,8 +35,8 @@ export function inflateZstd(deflated: Uint8Array, sizeBytes: number, what: strin
   library ??= createRequire(import.meta.url)('fzstd') as typeof Fzstd;
   const { decompress } = library;
   const inflated = new Uint8Array(sizeBytes);
-  const timeout = Math.ceil(LEAST_MS + sizeBytes * MS_PER_BYTE);
-  runInNewContext('run()', { run: () => decompress(deflated, inflated) }, { timeout });
+  const run = (): Uint8Array => decompress(deflated, inflated);
+  withinProcessorTime(run, LEAST_MS + sizeBytes * MS_PER_BYTE);
   return inflated;
 }
 
