@@ -3,7 +3,7 @@
  * (programs/target.c): what is tested is what the kernel makes of the bytes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InjectionFrame } from '../../../src/arch/injection.js';
@@ -76,17 +76,6 @@ interface Session {
   readonly frame: InjectionFrame;
 }
 
-/** Waits until the thread sleeps in its call, or spins on its registers. */
-async function atRest(tid: string, what: string): Promise<void> {
-  const wanted = what === 'registers' ? 'R' : 'S';
-  for (let ms = 0; ms < 5000; ms += 20) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    const stat = readFileSync(`/proc/${tid}/stat`, 'latin1');
-    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith(wanted) && ms >= 40) return;
-  }
-  throw new Error(`thread ${tid} never came to ${what}`);
-}
-
 /** Stops the target and has the tracer install a frame and the first call's registers. */
 async function inject(what: string, when: Death): Promise<Session> {
   const target = start('target', what);
@@ -94,8 +83,8 @@ async function inject(what: string, when: Death): Promise<Session> {
     ' ',
   );
   expect(ready).toBe('ready');
-  await atRest(tid, what);
-  const tracer = start('tracer', tid, when);
+  // The thread sleeps in its call, or spins on its registers.
+  const tracer = start('tracer', tid, what === 'registers' ? 'R' : 'S', when);
   const regs = await heard(tracer, 'registers');
   const frame = injection.buildFrame({
     registers: regs,

@@ -1,6 +1,7 @@
 /* A thread with something to lose: every register, its signal mask, its alternate signal stack and
    its red zone, or a system call that it is in.
-   usage: target registers|CALL. Says "ready TID SYSCALL_GADGET SIGRETURN_GADGET", ends on a line. */
+   usage: target registers|CALL. Says "ready TID SYSCALL_GADGET SIGRETURN_GADGET", goes there once it is
+   traced, ends on a line. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,18 @@ asm("syscall_gadget: syscall\n ret\n"
 extern char again[];
 #include "enter.h"
 
+/* Then the thread is called "resting". */
+static void await_tracer(void) {
+  char path[64], line[128];
+  sprintf(path, "/proc/self/task/%d/status", gettid());
+  for (int tracer = 0; tracer == 0;) {
+    FILE *file = fopen(path, "r");
+    while (fgets(line, sizeof line, file) && sscanf(line, "TracerPid: %d", &tracer) != 1) continue;
+    fclose(file);
+  }
+  prctl(PR_SET_NAME, "resting");
+}
+
 static void *run(void *unused) {
   stack_t stack = {.ss_sp = alternate, .ss_size = ALT};
   sigaltstack(&stack, 0);
@@ -53,6 +66,7 @@ static void *run(void *unused) {
   sigprocmask(SIG_SETMASK, &set, 0);
   printf("ready %d %p %p\n", gettid(), (void *)syscall_gadget, (void *)sigreturn_gadget);
   fflush(stdout);
+  await_tracer();
   long result = 0;
   struct timespec delay = {2, 0};
   struct sembuf op = {0, -1, 0};
@@ -65,7 +79,6 @@ static void *run(void *unused) {
     unsigned char *p = (void *)&in;
     for (unsigned long i = 0; i < sizeof in; i++) p[i] = i * 7 + (i >> 6) + 1;
     in.flags = 0x202 | 0x8d5;
-    where = again;
     enter();
     for (int i = 0; i < 16; i++) if (i != 4 && in.general[i] != out.general[i]) printf("general %d\n", i);
     if (memcmp(in.vector, out.vector, VECTOR_BYTES)) puts("vectors");
@@ -108,6 +121,7 @@ static void *run(void *unused) {
 
 int main(int argc, char **argv) {
   what = argv[1];
+  where = again;
   prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
   if (pipe(pipes)) return 1;
   pthread_t thread;

@@ -1,5 +1,6 @@
-/* Stops one thread, says what it holds, installs what it is told, and dies at a chosen moment.
-   usage: tracer TID now|entry|exit|live */
+/* Waits until a thread rests, stops it, says what it holds, installs what it is told, and dies at a
+   chosen moment.
+   usage: tracer TID S|R now|entry|exit|live: rest is to sleep or to run */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
@@ -49,10 +50,23 @@ static void wait_stop(void) {
   if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status)) die("wait");
 }
 
+/* Whether it has said that it goes there, and is. */
+static int rests(char state) {
+  char path[64], line[512];
+  sprintf(path, "/proc/%d/stat", tid);
+  FILE *file = fopen(path, "r");
+  if (!file || !fgets(line, sizeof line, file)) die("stat");
+  fclose(file);
+  return strstr(line, "(resting)") && strrchr(line, ')')[2] == state;
+}
+
 int main(int argc, char **argv) {
   tid = atoi(argv[1]);
-  const char *when = argv[2];
+  const char *when = argv[3];
   if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD)) die("seize");
+  /* Only now the thread goes where it will rest. */
+  do usleep(20000);
+  while (!rests(argv[2][0]));
   if (ptrace(PTRACE_INTERRUPT, tid, 0, 0)) die("interrupt");
   wait_stop();
   say("registers", get(NT_PRSTATUS));
