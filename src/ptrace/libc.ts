@@ -24,7 +24,7 @@ export const ERRNO = {
 } as const;
 
 /** @see flock(2) */
-const LOCK = { EXCLUSIVE: 2, NON_BLOCKING: 4 } as const;
+const LOCK = { SHARED: 1, EXCLUSIVE: 2, NON_BLOCKING: 4 } as const;
 
 /** Bytes whose address the target's kernel can be told. Never moved, never collected while held. */
 export interface NativeBuffer {
@@ -229,10 +229,11 @@ export class Libc {
     return this.tgkillCall(pid, tid, signal);
   }
 
-  /** Takes a lock on an open file that ends with this process, if nobody else has it.
+  /** Takes a lock on an open file that ends with this process, if nobody has one that excludes it.
    *  @returns 0, or a negative errno. @see flock(2) */
-  tryLock(file: number): number {
-    return this.flockCall(file, LOCK.EXCLUSIVE | LOCK.NON_BLOCKING);
+  tryLock(file: number, kind: 'exclusive' | 'shared'): number {
+    const operation = kind === 'exclusive' ? LOCK.EXCLUSIVE : LOCK.SHARED;
+    return this.flockCall(file, operation | LOCK.NON_BLOCKING);
   }
 
   /** Has the kernel end this process by SIGALRM after so many seconds; 0 takes that back.

@@ -27,7 +27,7 @@ export class TargetLock implements Disposable {
   }
 
   /**
-   * @param timeoutMs how long to wait for another hcr
+   * @param timeoutMs how long to wait for another hcr; a moment in any case, for one that only looks
    * @returns undefined when the process is not there or may not be written to: observing it tells why
    * @throws HcrError `busy` when another hcr is still at it
    */
@@ -39,9 +39,9 @@ export class TargetLock implements Disposable {
       return undefined;
     }
     const start = performance.now();
-    while (libc().tryLock(file) < 0) {
+    for (let look = 0; libc().tryLock(file, 'exclusive') < 0; look++) {
       const waitedMs = Math.round(performance.now() - start);
-      if (waitedMs >= timeoutMs) {
+      if (waitedMs >= timeoutMs && look > 0) {
         closeSync(file);
         throw new HcrError({
           code: 'busy',
@@ -60,7 +60,8 @@ export class TargetLock implements Disposable {
     try {
       const file = openMemory(pid);
       try {
-        return libc().tryLock(file) < 0;
+        // Others may look at the same time.
+        return libc().tryLock(file, 'shared') < 0;
       } finally {
         closeSync(file);
       }
