@@ -210,7 +210,7 @@ describe('the compile command that diagnose shows', () => {
 describe('diagnose of a process that has been patched', () => {
   it('tells the generation and where the new code is', async () => {
     await using run = await started(LOOP, '-g', '-O1', '-fno-inline', '-pthread');
-    run.program.run('sed', '-i', 's/return x;/return x + 1;/', 'main.c');
+    run.program.edit('main.c', 'return x;', 'return x + 1;');
     await attachFunctions(run.target.pid, ['f'], OPTIONS, () => undefined);
     const report = await diagnose(run.target.pid);
     expect(condition(report, 'record').detail).toMatch(/^generation 1 is live, 1 function/);
@@ -338,7 +338,7 @@ int main(void) { char c; puts("ready"); fflush(stdout);
       const report = await diagnose(pid);
       expectWellFormed(report);
       expect(condition(report, 'seccomp').state).toBe(state);
-      run.program.run('sed', '-i', 's/ready/edited/', 'main.c');
+      run.program.edit('main.c', 'ready', 'edited');
       const attached = attachFunctions(pid, ['main'], OPTIONS, () => undefined);
       if (state === 'warning') expect((await attached).generation).toBe(1);
       else await expect(attached).rejects.toMatchObject({ code: 'unsupported-target' });

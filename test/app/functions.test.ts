@@ -307,13 +307,10 @@ describe('listFunctions on other builds', () => {
   it('shows which functions run new code, of which generation, and those that a patch added', async () => {
     await using run = await started(['-g', '-O1', '-fno-inline']);
     const { program, target } = run;
-    const source = readFileSync(program.path('main.c'), 'utf8');
-    writeFileSync(
-      program.path('main.c'),
-      source.replace(
-        'int f(int x) { return x; }',
-        'static int added(int x) { return x * 7; }\n\nint f(int x) { return added(x); }',
-      ),
+    program.edit(
+      'main.c',
+      'int f(int x) { return x; }',
+      'static int added(int x) { return x * 7; }\n\nint f(int x) { return added(x); }',
     );
     const options = { dryRun: false, unchecked: false, timeoutMs: 5000 };
     await attachFunctions(target.pid, ['f'], options, () => undefined);

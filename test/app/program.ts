@@ -1,8 +1,9 @@
 /** Small programs, compiled for one test into a folder of its own. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeAfter } from '../support/write-after.js';
 
 export class Program implements Disposable {
   readonly directory: string;
@@ -21,6 +22,13 @@ export class Program implements Disposable {
   gcc(output: string, ...args: readonly string[]): string {
     this.run('gcc', '-o', output, ...args);
     return this.path(output);
+  }
+
+  /** Edits a source of `app`, which has been built. @throws when the text is not there */
+  edit(name: string, from: string, to: string): void {
+    const text = readFileSync(this.path(name), 'utf8');
+    if (!text.includes(from)) throw new Error(`${name} does not hold this text: ${from}`);
+    writeAfter(this.path(name), text.replace(from, to), this.path('app'));
   }
 
   run(command: string, ...args: readonly string[]): string {
