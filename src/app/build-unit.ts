@@ -50,7 +50,9 @@ export async function buildUnit(
   const build = (more: RefutedAnswers): Promise<BuiltUnit> =>
     buildUnit(wanted, options, setting, extraFlags, onProgress, compile, more);
   try {
-    const { bytes, diagnostics } = await compile(command, { extraFlags, onStart });
+    const { signal } = options;
+    const aborting = signal === undefined ? {} : { signal };
+    const { bytes, diagnostics } = await compile(command, { extraFlags, onStart, ...aborting });
     const warnings =
       diagnostics.trim() === '' ? [] : [`The compiler warned:\n${diagnostics.trim()}`];
     return { bytes, what: command.source, command, notes: warnings };

@@ -202,6 +202,8 @@ export interface PatchOptions {
   readonly timeoutMs: number;
   /** Wait until no thread is in any of the functions, old bodies included. */
   readonly whenIdle?: boolean;
+  /** Ends the compilers that run, when nobody wants their objects any more. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunOptions {

@@ -53,6 +53,8 @@ class Run {
   private reloading = false;
   private again = false;
   private readonly undo: (() => void)[] = [];
+  /** The program has ended: nobody wants what is compiled. */
+  private readonly aborted = new AbortController();
 
   constructor(
     command: readonly string[],
@@ -72,6 +74,7 @@ class Run {
       onTrigger: () => void this.reload(),
       onExit: (exit) => {
         for (const undo of this.undo) undo();
+        this.aborted.abort();
         this.watch?.[Symbol.dispose]();
         this.guard?.end();
         listener({ kind: 'exited', ...describeExit(exit) });
@@ -160,12 +163,13 @@ class Run {
       this.guard?.noteReload(report);
     } catch (error) {
       if (!(error instanceof HcrError)) throw error;
-      this.listener({ kind: 'refused', error });
+      if (!this.aborted.signal.aborted) this.listener({ kind: 'refused', error });
     }
   }
 
   private patch(): Promise<PatchReport> {
-    const { functions, patch } = this.options;
+    const { functions } = this.options;
+    const patch = { ...this.options.patch, signal: this.aborted.signal };
     const { pid } = this.supervisor;
     const quietly = (): void => undefined;
     return functions.length > 0

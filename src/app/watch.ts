@@ -78,7 +78,8 @@ export class WatchSession implements Disposable {
   private work: Promise<void> | undefined;
   private retry: NodeJS.Timeout | undefined;
   private isOver = false;
-  private hasEnded = false;
+  /** Nobody wants to know what comes of what still runs. */
+  private readonly aborted = new AbortController();
 
   /**
    * Watches from now on; what was edited since the program was built goes live first.
@@ -86,14 +87,14 @@ export class WatchSession implements Disposable {
    */
   constructor(pid: number, options: WatchOptions, listener: WatchListener) {
     this.pid = pid;
-    this.options = options;
+    const patch = { ...options.patch, signal: this.aborted.signal };
+    this.options = { ...options, patch };
     this.turns = options.turns ?? new Turns();
     this.listener = (event) => {
-      // A compiler that still runs then is of no interest.
-      if (!this.hasEnded) listener(event);
+      if (!this.aborted.signal.aborted) listener(event);
     };
     this.forks = new WatchedForks(pid, {
-      options: options.patch,
+      options: patch,
       modules: this.knownModules,
       units: this.knownUnits,
       patch: (...what) => this.patch(...what),
@@ -140,11 +141,19 @@ export class WatchSession implements Disposable {
   /** Ends the watch; resolves when the reload that runs, if any, is done. The program is left as it
    *  is. */
   async stop(): Promise<void> {
-    this[Symbol.dispose]();
+    this.close();
     await this.work;
   }
 
+  /** Ends the watch, and the compilers that run for it. Nothing is told any more; code that is about
+   *  to go live still does. */
   [Symbol.dispose](): void {
+    this.close();
+    this.aborted.abort();
+  }
+
+  private close(): void {
+    if (this.isOver) return;
     this.isOver = true;
     // What a reload that still runs reads of them stays open until that is done.
     void (this.work ?? Promise.resolve()).finally(() => {
@@ -157,9 +166,8 @@ export class WatchSession implements Disposable {
 
   private end(): void {
     if (this.isOver) return;
-    this[Symbol.dispose]();
     this.listener({ kind: 'ended', pid: this.pid });
-    this.hasEnded = true;
+    this[Symbol.dispose]();
   }
 
   private wake(): void {

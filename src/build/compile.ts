@@ -17,6 +17,8 @@ export interface CompileOptions {
   readonly onStart?: (command: string) => void;
   /** Default: ten minutes. */
   readonly timeoutMs?: number;
+  /** Ends the compiler, which then has failed. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a source becomes an object: {@link compileObject}, or something that keeps what it made. */
@@ -127,6 +129,7 @@ export async function compileObject(
     directory,
     environment: environmentIn(scratch.path),
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(user === undefined ? {} : { user }),
   });
   const limits = { maxBytes: MAX_OBJECT_BYTES, ...(user && { madeBy: user.uid }) };

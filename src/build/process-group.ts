@@ -3,6 +3,7 @@
  * everything it started: when it takes too long, and when hcr ends.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { HcrError } from '../core/failure.js';
@@ -17,6 +18,8 @@ export interface ProgramRun {
   readonly timeoutMs?: number;
   /** Of what is kept of each stream. */
   readonly maxOutputBytes?: number;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
   /** With whose rights, when not with those of hcr. */
   readonly user?: BuildUser;
 }
@@ -120,8 +123,18 @@ export function runProgramToEnd(run: ProgramRun): Promise<ProgramOutcome> {
       if (running.size === 0) process.on('exit', endAllGroups);
       running.add(leader);
     }
+    const abort = (): void => {
+      if (leader !== undefined) endGroup(leader);
+    };
+    if (run.signal !== undefined) {
+      // One for each program that runs at a time.
+      setMaxListeners(0, run.signal);
+      run.signal.addEventListener('abort', abort);
+      if (run.signal.aborted) abort();
+    }
     const settle = (): void => {
       clearTimeout(timer);
+      run.signal?.removeEventListener('abort', abort);
       if (leader !== undefined) running.delete(leader);
       if (running.size === 0) process.off('exit', endAllGroups);
     };

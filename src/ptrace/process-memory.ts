@@ -10,6 +10,7 @@ import { HcrError } from '../core/failure.js';
 import type { Memory } from '../core/memory.js';
 import { ERRNO, type Libc, MAX_VECTORS, type NativeBuffer } from './libc.js';
 import { hasThreadEnded } from './procfs.js';
+import { vanished } from './vanished.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -134,17 +135,15 @@ export class ProcessMemory implements Memory, Disposable {
    * @throws HcrError `target-replaced`, `target-exited`
    */
   assertSameProgram(): void {
-    if (this.memFile !== undefined && !isAlive(this.memFile)) throw this.programGone();
+    if (this.isOfNoProgram()) throw this.programGone();
+  }
+
+  private isOfNoProgram(): boolean {
+    return this.memFile !== undefined && !isAlive(this.memFile);
   }
 
   private programGone(cause?: unknown): HcrError {
-    const { pid } = this;
-    return hasThreadEnded(pid, tid(pid))
-      ? new HcrError({ code: 'target-exited', pid, how: 'its memory is gone' }, { cause })
-      : new HcrError(
-          { code: 'target-replaced', pid, detail: 'nothing was changed in it' },
-          { cause },
-        );
+    return vanished(this.libc, this.pid, 'its memory is gone', cause);
   }
 
   private openFile(): number {
@@ -182,13 +181,8 @@ export class ProcessMemory implements Memory, Disposable {
     errno?: number,
     cause?: unknown,
   ): never {
-    if (errno === ERRNO.ESRCH || hasThreadEnded(this.pid, tid(this.pid))) {
-      throw new HcrError(
-        { code: 'target-exited', pid: this.pid, how: `hcr could not ${verb} its memory` },
-        { cause },
-      );
-    }
-    if (this.memFile !== undefined && !isAlive(this.memFile)) throw this.programGone(cause);
+    if (errno === ERRNO.ESRCH || hasThreadEnded(this.pid, tid(this.pid)) || this.isOfNoProgram())
+      throw this.programGone(cause);
     throw new HcrError(
       {
         code: 'unexpected',

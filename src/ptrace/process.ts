@@ -9,6 +9,7 @@ import { type Libc, libc } from './libc.js';
 import { ProcessMemory } from './process-memory.js';
 import { type Mapping, hasThreadEnded, idInProc, readMaps, readProcessStatus } from './procfs.js';
 import { MomentaryTracing, type Tracing } from './tracing.js';
+import { vanished } from './vanished.js';
 
 export class TargetProcess implements Disposable {
   /** By which /proc shows it: that of another thread when the first has exited. */
@@ -53,14 +54,10 @@ export class TargetProcess implements Disposable {
 
   /** What /proc has told so far is not to be judged where this fails: it is not whole when a process
    *  exits, or the thread by whose id it was read.
-   *  @throws HcrError `target-exited` */
+   *  @throws HcrError `target-exited`, `target-replaced` */
   assertAlive(cause?: unknown): void {
-    const { pid } = this;
-    if (!hasThreadEnded(pid, tid(pid))) return;
-    throw new HcrError(
-      { code: 'target-exited', pid, how: 'it, or the thread by which /proc showed it' },
-      { cause },
-    );
+    const { pid, libc } = this;
+    if (hasThreadEnded(pid, tid(pid))) throw vanished(libc, pid, 'as hcr read its state', cause);
   }
 
   /** @throws HcrError `already-traced`, `no-such-process`, `unsupported-target` */
@@ -69,7 +66,7 @@ export class TargetProcess implements Disposable {
     this.memory.prepareProtectedWrites();
   }
 
-  /** @throws HcrError `target-exited` */
+  /** @throws HcrError `target-exited`, `target-replaced` */
   maps(): Mapping[] {
     const mappings = readMaps(this.pid);
     this.assertAlive();

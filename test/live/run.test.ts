@@ -1,4 +1,5 @@
 /** `hcr run`: the program is started by hcr and keeps its terminal, signals and exit code. */
+import { existsSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { HCR_BACKENDS } from '../support/backends.js';
 import { buildFixture } from '../support/fixture.js';
@@ -120,6 +121,28 @@ it('the death of hcr leaves the program alive', async () => {
     process.kill(pid, 'SIGQUIT');
   }
   await until('the program has ended', () => executableOf(pid) === undefined);
+});
+
+it('the end of the program is the end of hcr, and of what it still compiles', async () => {
+  using fixture = await buildFixture('demo');
+  writeFileSync(fixture.path('slow-cc'), '#!/bin/sh\nsleep 600\n', { mode: 0o755 });
+  const words = ['--on', 'SIGINT', '--func', 'f1', '--cc', fixture.path('slow-cc'), '--json'];
+  await using run = await startRun([...words, '--', fixture.program]);
+  await run.waitForLine(/^tick/);
+  const pid = await programOf(run, fixture.program);
+  fixture.edit('f1.c', 'return 1', 'return 2');
+  process.kill(pid, 'SIGINT');
+  await run.errorLines.waitFor(/"event":"reloading"/);
+  const compiler = await until('the compiler runs', () =>
+    childrenOf(run.pid).find((child) => child !== pid),
+  );
+  process.kill(pid, 'SIGKILL');
+  expect(await run.ended).toEqual({ code: 128 + 9, signal: null });
+  expect(JSON.parse((await run.errorLines.rest()).at(-1) ?? '')).toMatchObject({
+    event: 'exited',
+    signal: 'SIGKILL',
+  });
+  await until('the compiler has ended', () => !existsSync(`/proc/${compiler}`));
 });
 
 it('a command that is not there is said so', async () => {
