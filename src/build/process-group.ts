@@ -120,7 +120,8 @@ export function runProgramToEnd(run: ProgramRun): Promise<ProgramOutcome> {
             if (leader !== undefined) endGroup(leader);
           }, run.timeoutMs);
     if (leader !== undefined) {
-      if (running.size === 0) process.on('exit', endAllGroups);
+      // Before the folders in which they work are removed.
+      if (running.size === 0) process.prependListener('exit', endAllGroups);
       running.add(leader);
     }
     const abort = (): void => {

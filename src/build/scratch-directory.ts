@@ -8,6 +8,8 @@ import { type BuildUser, asBuildUser, ownUid } from './build-user.js';
 import { isSafeFolder } from './trusted-path.js';
 
 const READABLE_BY_ALL = 0o755;
+/** What was killed may put another file there while its end is under way: about half a second in all. */
+const UNTIL_DEAD = { maxRetries: 10, retryDelay: 10 };
 const existing = new Set<ScratchDirectory>();
 
 function removeAll(): void {
@@ -50,7 +52,7 @@ export class ScratchDirectory implements Disposable {
   /** By the user to whom it belongs: he could put a link to files of others in its way. */
   remove(): void {
     if (this.user === undefined) {
-      rmSync(this.path, { recursive: true, force: true });
+      rmSync(this.path, { recursive: true, force: true, ...UNTIL_DEAD });
       return;
     }
     const { program, args, environment } = asBuildUser(this.user, {

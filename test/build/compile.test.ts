@@ -188,7 +188,9 @@ async function untilGone(pid: number): Promise<void> {
 describe('when hcr ends', () => {
   it('the compiler ends with it and its folder goes', async () => {
     using tree = sources({ 'a.c': '' });
-    const cc = fakeCompiler(tree, `echo $$ > ${tree.at('pid')}; sleep 300`);
+    // Compilers make temporary files up to their last moment.
+    const writes = 'while :; do i=$((i + 1)); : > "$TMPDIR/$i"; done';
+    const cc = fakeCompiler(tree, `echo $$ > ${tree.at('pid')}; ${writes}`);
     const src = new URL('../../src/', import.meta.url).pathname;
     const roots = [`${src}build/compile.ts`, `${src}cli/exit-on-signal.ts`];
     ts.createProgram(roots, {
