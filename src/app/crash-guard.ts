@@ -214,7 +214,6 @@ export class CrashGuard {
    *  @returns false when there is no more to wait for */
   private async awaitGoodEdit({ site, report }: ExaminedCrash): Promise<boolean> {
     const source = site.body.source ?? report.source;
-    this.options.tell({ kind: 'awaiting-edit', source: source ?? site.body.name });
     const entry = hex(site.body.entry);
     return await new Promise((resolve) => {
       const end = (isLive: boolean): void => {
@@ -231,6 +230,8 @@ export class CrashGuard {
       };
       const saves = this.options.follow(source);
       this.over.signal.addEventListener('abort', giveUp, { once: true });
+      // Whoever hears of it may save at once.
+      this.options.tell({ kind: 'awaiting-edit', source: source ?? site.body.name });
     });
   }
 
