@@ -112,6 +112,10 @@ export const CXX_SCENARIOS: readonly Scenario[] = [
     edits: [{ file: 'templates.cpp', from: 'value + value;', to: 'value + value + value;' }],
     old: is('template', (x) => `${x * 2}abab${x}`),
     new: is('template', (x) => `${x * 3}ababab${x}`),
+    mixed: (now) =>
+      [`${xOf(now) * 2}ababab${xOf(now)}`, `${xOf(now) * 3}abab${xOf(now)}`].includes(
+        now['template'] ?? '',
+      ),
   },
   {
     claim: 'a method of a template changes',
@@ -166,6 +170,11 @@ export const CXX_SCENARIOS: readonly Scenario[] = [
     edits: [{ file: 'lambdas.cpp', from: 'return a < b;', to: 'return a > b;' }],
     old: is('lambda', (x) => [1, 2, 3, x].sort().join('')),
     new: is('lambda', (x) => [1, 2, 3, x].sort().reverse().join('')),
+    // Some were compared by the old one.
+    mixed: (now) =>
+      Array.from(now['lambda'] ?? '', Number)
+        .sort()
+        .join('') === [1, 2, 3, xOf(now)].sort().join(''),
   },
   {
     claim: 'a lambda that was kept runs its new body',

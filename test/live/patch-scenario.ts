@@ -13,26 +13,30 @@ export function makeEdits(fixture: Fixture, scenario: Scenario): void {
 /** More than the program prints while hcr works. */
 const MAX_LINES = 2000;
 
-/** Reads lines that are right by the `old` rule until one is by the `new`; any other fails. */
+/** Reads lines that are right by the `old` rule until one is by the `new`; any other fails, but for
+ *  one between them that is right by the `mixed` one. */
 export async function readUntilNew(
   target: Target,
   last: Tick,
-  rules: { readonly old: Rule; readonly new: Rule },
+  rules: Pick<Scenario, 'old' | 'new' | 'mixed'>,
 ): Promise<Tick> {
   let previous = last;
+  let wasMixed = false;
   for (let line = 0; line < MAX_LINES; line++) {
     const tick = await nextTick(target);
-    if (rules.new(tick, previous) && !rules.old(tick, previous)) return tick;
-    expect(tick, `after ${JSON.stringify(previous)}`).toSatisfy((now: Tick) =>
-      rules.old(now, previous),
-    );
+    const isOld = rules.old(tick, previous);
+    if (rules.new(tick, previous) && (!isOld || wasMixed)) return tick;
+    const isMixed = !isOld && rules.mixed?.(tick, previous) === true;
+    expect(!wasMixed && (isOld || isMixed), JSON.stringify([previous, tick])).toBe(true);
+    wasMixed = isMixed;
     previous = tick;
   }
   throw new Error(`the new code never ran; the last line was ${JSON.stringify(previous)}`);
 }
 
 /** Reads lines that are right by the `old` or the `new` rule of each scenario, in whatever mixture,
- *  until one is right by a rule that only a line of a finished patch can be. */
+ *  until one is right by a rule that only a line of a finished patch can be. Calls are mixed in one
+ *  line at most. */
 export async function readUntilAll(
   target: Target,
   scenarios: readonly Scenario[],
@@ -40,16 +44,19 @@ export async function readUntilAll(
 ): Promise<Tick> {
   let previous = await nextTick(target);
   let missing = scenarios;
+  let wasMixed = false;
   for (let line = 0; line < MAX_LINES; line++) {
     const tick = await nextTick(target);
     const before = previous;
-    const wrong = scenarios.filter(
+    const odd = scenarios.filter(
       (scenario) => !scenario.old(tick, before) && !scenario.new(tick, before),
     );
+    const wrong = odd.filter(({ mixed }) => wasMixed || mixed?.(tick, before) !== true);
     expect(
       wrong.map(({ claim }) => claim),
       JSON.stringify([before, tick]),
     ).toEqual([]);
+    wasMixed ||= odd.length > 0;
     missing = scenarios.filter((scenario) => !scenario[version](tick, before));
     if (missing.length === 0) return tick;
     previous = tick;
