@@ -144,7 +144,7 @@ it('the AFTER hooks are called with the old number when a change does not come a
   const main = await compileEdited(shared, 'main.c', '-O2 -g', edits);
   const refusal = await refusalOf([
     ...['attach', target.pid, '--func', 'main', '--object', main],
-    ...['--when-idle', '--timeout', '500'],
+    ...['--when-idle', '--timeout', '3000'],
   ]);
   expect(refusal.code).toBe('busy');
   expect(await readHooks(target, 4)).toEqual([
@@ -156,7 +156,8 @@ it('the AFTER hooks are called with the old number when a change does not come a
 it.each(['epoll', 'nanosleep'])(
   'a hook finishes and its thread, in %s, goes on when hcr is killed in the middle of it',
   async (how) => {
-    const env = { ...process.env, HOOK_MS: '600' };
+    using tree = new TemporaryTree({});
+    const env = { ...process.env, HOOK_AWAITS: tree.at('go') };
     await using target = await startTarget(shared.program, [how], { env });
     await readTo(target, 1);
     const [command = '', ...words] = hcrCommand([
@@ -171,6 +172,7 @@ it.each(['epoll', 'nanosleep'])(
     await target.waitForLine(/^hook save begins 1/);
     hcr.kill('SIGKILL');
     await once(hcr, 'exit');
+    tree.write('go', '');
     await target.waitForLine(/^hook save 1 main answer=1/);
     await readTo(target, 1);
     await attach(target.pid, ['answer'], ['--object', object]);
@@ -179,13 +181,15 @@ it.each(['epoll', 'nanosleep'])(
 );
 
 it('a hook that takes too long is left to itself, and the patch refused', async () => {
-  const env = { ...process.env, HOOK_MS: '1500' };
+  using tree = new TemporaryTree({});
+  const env = { ...process.env, HOOK_AWAITS: tree.at('go') };
   await using target = await startTarget(shared.program, ['poll'], { env });
   await readTo(target, 1);
   const refusal = await refusalOf([
     ...['attach', target.pid, '--func', 'answer', '--object', object, '--timeout', '400'],
   ]);
   expect(refusal).toMatchObject({ code: 'hook-failed', exitCode: 4, error: { hook: 'save' } });
+  tree.write('go', '');
   await target.waitForLine(/^hook save 1 main/);
   await readTo(target, 1);
   expect((await readStatus(target.pid)).generation).toBe(0);
@@ -200,7 +204,7 @@ const EDITED_DATA = [
 ] as const;
 
 async function readData(target: Target): Promise<Readonly<Record<string, string>>> {
-  target.lines.skipArrived();
+  await target.lines.skipBegun();
   const [line] = await target.waitForLine(/^data .*/);
   return fieldsOf(line);
 }
