@@ -34,7 +34,7 @@ async function compileVersion(fixture: Fixture, bonus: number): Promise<string> 
 }
 
 async function readRound(target: Target, bonuses: readonly number[]): Promise<void> {
-  target.lines.skipArrived();
+  await target.lines.skipBegun();
   for (let line = 0; line < 4; line++) {
     const tick = await nextTick(target);
     expect(tick).toSatisfy((now: Tick) => bonuses.some((bonus) => isRight(now, bonus)));

@@ -68,7 +68,7 @@ it(`patches ${GENERATIONS} times in a row and goes back to the original program`
   expect(growth / 150).toBeLessThan(4096);
 
   expect((await rollBack(target.pid, ['--to', '0'])).generation).toBe(0);
-  target.lines.skipArrived();
+  await target.lines.skipBegun();
   expect((await nextTick(target))['string_constant']).toBe('as-it-was');
   expect((await readStatus(target.pid)).functions).toEqual([]);
   expect(await target.stop()).toEqual({ code: 0, signal: null });
@@ -86,7 +86,7 @@ it.each(HCR_BACKENDS)(
     }
     const goTo = async (generation: number, more: readonly string[]): Promise<void> => {
       expect((await rollBack(target.pid, more, { env })).generation).toBe(generation);
-      target.lines.skipArrived();
+      await target.lines.skipBegun();
       const result = generation + 1;
       expect(lineThatSays(result).exec((await target.lines.next()) ?? '')).not.toBeNull();
       const status = await readStatus(target.pid, { env });

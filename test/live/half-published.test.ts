@@ -19,7 +19,7 @@ void show(void) { printf("v%d%d%d%d", one(), two(), three(), four()); }
 const MAX_WRITES = 50;
 
 async function shown(target: Target): Promise<string> {
-  target.lines.skipArrived();
+  await target.lines.skipBegun();
   const [, versions = ''] = await target.waitForLine(/^v(\d{4})$/);
   return versions;
 }

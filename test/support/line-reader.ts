@@ -60,6 +60,12 @@ export class LineReader implements AsyncIterable<string> {
     this.unread.length = 0;
   }
 
+  /** Forgets besides the line that was under way: of the next one no part was computed before. */
+  async skipBegun(): Promise<void> {
+    this.skipArrived();
+    await this.next();
+  }
+
   /** All lines that are left, to the end of the stream. */
   async rest(): Promise<string[]> {
     const lines: string[] = [];
