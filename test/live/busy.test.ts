@@ -22,6 +22,7 @@ beforeEach(() => {
 async function startWaiting(): Promise<Target> {
   const target = await startTarget(fixture.program, ['input']);
   await target.waitForLine(/^call 1 begins/);
+  await target.untilAsleep();
   fixture.edit('waits.c', 'int answer = 1;\n    char', 'int answer = 2;\n    char');
   return target;
 }

@@ -38,7 +38,7 @@ describe.each(HCR_BACKENDS)('through $name', ({ env }) => {
     const settled = await nextTick(target);
     await waitForTurns(target, Math.max(...waitsOf(settled).map(({ turns }) => turns)) + 1);
     expect(
-      target.threads.every(({ state, tracerPid }) => 'RS'.includes(state) && tracerPid === 0),
+      target.threads.every(({ state, tracerPid }) => 'RSD'.includes(state) && tracerPid === 0),
     ).toBe(true);
     await assertSawNothing(target);
   });

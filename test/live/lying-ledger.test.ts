@@ -80,6 +80,7 @@ beforeAll(async () => {
     await fixture.run('gcc', '-O2', '-g', `-DVERSION=${version}`, '-c', '-o', object, 'work.c');
   }
   target = await startTarget(fixture.program);
+  await nextTick(target);
   await attachVersion(1);
   first = new LedgerPages().read();
   await attachVersion(2);

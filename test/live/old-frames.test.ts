@@ -9,11 +9,13 @@ describe.each(['-O0', '-O1', '-O2', '-O3', '-Os'])('built with %s', (level) => {
     using fixture = await buildFixture('old-frame', { cflags: `${level} -g` });
     await using target = await startTarget(fixture.program, ['input']);
     await target.waitForLine(/^call 1 begins/);
+    await target.untilAsleep();
     fixture.edit('waits.c', 'int answer = 1;\n    char', 'int answer = 2;\n    char');
     await attach(target.pid, ['waits_for_input']);
     target.write('\n');
     expect(await target.lines.next()).toBe('call 1 returned 1');
     expect(await target.lines.next()).toBe('call 2 begins');
+    await target.untilAsleep();
 
     // The frame of call 2 is in the new body now: go back under it.
     await rollBack(target.pid);

@@ -229,6 +229,8 @@ void show(void) { printf("%d %s %d", helped(getchar()), text(helped(2)), twice(h
     'square.h': 'static inline int square(int x) { return x * x; }\n',
   });
   await using target = await program.start();
+  // In getchar.
+  await target.untilAsleep();
   program.edit('square.h', 'x * x', 'x * x * 3');
   program.edit('show.c', 'old text', 'new text');
   program.edit('show.c', 'return x * 2', 'return x * 2 + 1');
@@ -258,6 +260,7 @@ void show(void) { printf("old %d", 5); puts(""); }
 `,
     });
     await using target = await program.start();
+    await target.waitForLine(/^old 5$/);
     program.edit('show.c', '"old %d", 5', '"new %d", 6');
     const changes = await changesDuring(target.pid, async () => {
       const report = await reload(target.pid, ['--dry-run', '--diff']);

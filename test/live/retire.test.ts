@@ -56,6 +56,9 @@ it.each([
   using fixture = await buildFixture('retire', { cflags, ldflags });
   await using target = await startTarget(fixture.program);
   const { pid } = target;
+  // One thread between two lines, the other in waits().
+  await nextTick(target);
+  await target.untilAsleep();
   let kept = 'v0';
   const patch = async (version: number): Promise<void> => {
     const object = await compileVersion(fixture, version, cflags);
@@ -73,6 +76,7 @@ it.each([
   await patch(2);
   target.write('\n');
   expect(await waitedTick(target)).toEqual({ waited: '0' });
+  await target.untilAsleep();
 
   const { memory } = await readStatus(pid);
   for (let version = 3; version <= 16; version++) await patch(version);
@@ -124,7 +128,7 @@ it(`the record of ${GENERATIONS} generations of three functions finds room in th
   const objects: string[] = [];
   for (const version of [1, 2, 3])
     objects.push(await compileVersion(fixture, version, '-O2 -g', 1024));
-  const options = { dryRun: false, unchecked: false, timeoutMs: 5000 };
+  const options = { dryRun: false, unchecked: false, timeoutMs: 60_000 };
   let reservedBytes: number | undefined;
   for (let generation = 1; generation <= GENERATIONS; generation++) {
     const index = (generation - 1) % objects.length;

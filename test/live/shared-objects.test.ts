@@ -115,6 +115,7 @@ describe('of several libraries', () => {
   it('one that dlopen loaded for itself is not seen by the others', async () => {
     using fixture = new Fixture('shared-objects');
     await using target = await start(fixture, pie);
+    await readLine(target, 'plugin', 1);
     fixture.edit(
       'first.c',
       '#define EXTRA 0',

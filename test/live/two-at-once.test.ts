@@ -4,6 +4,7 @@ import { buildFixture } from '../support/fixture.js';
 import { attach, readStatus, refusalOf } from '../support/hcr.js';
 import { holdLock } from '../support/lock-holder.js';
 import { startTarget } from '../support/target.js';
+import { nextTick } from '../support/ticks.js';
 import { compileChurn, waitForTurns } from './threads-fixture.js';
 
 describe('two hcrs at the same time', () => {
@@ -29,6 +30,7 @@ describe('two hcrs at the same time', () => {
     using fixture = await buildFixture('threads');
     const [version] = await compileChurn(fixture, [2]);
     await using target = await startTarget(fixture.program, ['1']);
+    await nextTick(target);
     const letGo = await holdLock(target.pid);
     const args = ['attach', target.pid, '--func', 'churn', '--object', version?.path ?? ''];
     const refusal = await refusalOf([...args, '--timeout', '100']);

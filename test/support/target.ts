@@ -4,6 +4,10 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { LineReader } from './line-reader.js';
 import { type ThreadState, readThreadStates } from './thread-states.js';
+import { until } from './until.js';
+
+/** Only a program that hangs comes near it. */
+const PATIENCE_MS = 10_000;
 
 export interface Ending {
   readonly code: number | null;
@@ -44,6 +48,14 @@ export class Target implements AsyncDisposable {
     return readThreadStates(this.pid);
   }
 
+  /** Returns when all its threads wait in system calls: a line that tells of a wait is printed before
+   *  that begins. */
+  async untilAsleep(): Promise<void> {
+    await until(`process ${this.pid} sleeps`, () =>
+      this.threads.every(({ state }) => state === 'S'),
+    );
+  }
+
   /** Reads its output until a line matches. */
   waitForLine(pattern: RegExp): Promise<RegExpExecArray> {
     return this.lines.waitFor(pattern);
@@ -69,7 +81,7 @@ export class Target implements AsyncDisposable {
     // SIGKILL comes last, so that a program which cleans up after itself can.
     this.kill(this.endSignal);
     this.kill('SIGCONT');
-    const timer = setTimeout(() => this.kill('SIGKILL'), 2000);
+    const timer = setTimeout(() => this.kill('SIGKILL'), PATIENCE_MS);
     await this.ended;
     clearTimeout(timer);
   }
