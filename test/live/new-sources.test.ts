@@ -165,6 +165,8 @@ __attribute__((noipa)) int right(int x) { return x + count; }
 
   it('keeps a saved file waiting until the file is saved that defines what it calls', async () => {
     await using watch = await startWatch(target.pid);
+    // All sources are newer than the program.
+    expect(functionsOf(await watch.outcome())).toEqual([]);
     program.write('left.c', LEFT_CALLS.replaceAll('area', 'late'));
     const refused = await watch.outcome();
     expect(refused).toMatchObject({ event: 'refused', error: { code: 'unresolved-symbol' } });
