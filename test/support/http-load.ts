@@ -35,15 +35,18 @@ export class HttpLoad implements Disposable {
     }
   }
 
-  /** The answers to requests that are made from now on. */
-  async next(count: number): Promise<readonly HttpAnswer[]> {
+  /** The answers to requests that are made from now on, at least so many, until they are enough. */
+  async next(
+    count: number,
+    areEnough: (answers: readonly HttpAnswer[]) => boolean = () => true,
+  ): Promise<readonly HttpAnswer[]> {
     const after = this.requests;
     const answers: HttpAnswer[] = [];
     return await new Promise((resolve, reject) => {
       const listen = (answer: HttpAnswer, request: number): void => {
         if (this.failures.length > 0) reject(new Error(this.failures.join('\n')));
         if (request > after) answers.push(answer);
-        if (answers.length < count) return;
+        if (answers.length < count || !areEnough(answers)) return;
         this.listeners.delete(listen);
         resolve(answers);
       };

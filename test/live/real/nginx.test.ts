@@ -56,6 +56,17 @@ class Server implements AsyncDisposable {
     this.load = new HttpLoad(folder.at('socket'));
   }
 
+  /** Each worker with the statuses of its answers, to at least so many requests from now on. A worker
+   *  that gets no processor for a while is waited for. */
+  async answers(count: number): Promise<Record<string, number[]>> {
+    const { workers } = this;
+    return statusesByWorker(
+      await this.load.next(count, (answers) =>
+        workers.every((pid) => answers.some(({ headers }) => headers['worker'] === String(pid))),
+      ),
+    );
+  }
+
   /** Returns when each worker has clients. */
   static async start(): Promise<Server> {
     const folder = new TemporaryTree({ 'pages/index.html': PAGE });
@@ -107,11 +118,11 @@ describe('nginx, of whose requests none fails,', () => {
     using edited = new EditedSource(join(source, 'src/http/modules/ngx_http_static_module.c'));
     edited.replace('r->headers_out.status = NGX_HTTP_OK;', 'r->headers_out.status = 202;');
     await attach(first, ['ngx_http_static_handler'], CFLAGS);
-    expect(statusesByWorker(await load.next(ENOUGH))).toEqual({ [first]: [202], [second]: [200] });
+    expect(await server.answers(ENOUGH)).toEqual({ [first]: [202], [second]: [200] });
     await attach(second, ['ngx_http_static_handler'], CFLAGS);
-    expect(statusesByWorker(await load.next(ENOUGH))).toEqual({ [first]: [202], [second]: [202] });
+    expect(await server.answers(ENOUGH)).toEqual({ [first]: [202], [second]: [202] });
     for (const worker of workers) await rollBack(worker);
-    expect(statusesByWorker(await load.next(ENOUGH))).toEqual({ [first]: [200], [second]: [200] });
+    expect(await server.answers(ENOUGH)).toEqual({ [first]: [200], [second]: [200] });
     expect(load.failures).toEqual([]);
     expect(load.connections).toBe(load.clients);
     expect(server.workers).toEqual(workers);
@@ -130,15 +141,15 @@ describe('nginx, of whose requests none fails,', () => {
         // An earlier test's edit that was undone makes a file newer than the program.
         if (functionsOf(patched).length === 0) patched = await watch.outcome();
         expect(functionsOf(patched)).toEqual(['ngx_http_static_handler']);
-        expect((patched['forks'] as { pid: number }[]).map((fork) => fork.pid).sort()).toEqual(
-          workers,
-        );
-        const answers = statusesByWorker(await load.next(SOME));
+        expect(
+          (patched['forks'] as { pid: number }[]).map((fork) => fork.pid).sort((a, b) => a - b),
+        ).toEqual(workers);
+        const answers = await server.answers(SOME);
         expect(answers).toEqual({ [first]: [status], [second]: [status] });
       }
     }
     await watch.until('patched');
-    expect(statusesByWorker(await load.next(ENOUGH))).toEqual({ [first]: [200], [second]: [200] });
+    expect(await server.answers(ENOUGH)).toEqual({ [first]: [200], [second]: [200] });
     expect(load.failures).toEqual([]);
     expect(load.connections).toBe(load.clients);
     expect(server.workers).toEqual(workers);
