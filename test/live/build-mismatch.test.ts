@@ -154,7 +154,7 @@ describe('a big edit with the right flags', () => {
     using program = await buildInline(FILES);
     await using target = await program.start();
     const [before] = await target.waitForLine(/^\d+$/);
-    program.write('work.h', '#define OFFSET (i + 2)\n');
+    program.edit('work.h', 'OFFSET 1', 'OFFSET (i + 2)');
     expect((await reload(target.pid)).functions.map(({ name }) => name)).toEqual(
       expect.arrayContaining(Array.from({ length: 6 }, (_, i) => `work${i}`)),
     );

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashReport } from '../../src/app/crash-report.js';
 import { type Fixture, buildFixture } from '../support/fixture.js';
 import { hcrCommand } from '../support/hcr.js';
-import { descendantsOf, executableOf } from '../support/process-tree.js';
+import { descendantsOf, executableOf, killIfThere } from '../support/process-tree.js';
 import { type Target, startTarget } from '../support/target.js';
 import { readThreadStates } from '../support/thread-states.js';
 import { until } from '../support/until.js';
@@ -86,7 +86,7 @@ class GuardedRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (executableOf(this.pid) === fixture.program) process.kill(this.pid, 'SIGKILL');
+    if (executableOf(this.pid) === fixture.program) killIfThere(this.pid);
     await this.run[Symbol.asyncDispose]();
   }
 }

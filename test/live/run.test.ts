@@ -5,7 +5,7 @@ import { HCR_BACKENDS } from '../support/backends.js';
 import { buildFixture } from '../support/fixture.js';
 import { hcrCommand } from '../support/hcr.js';
 import { buildInline } from '../support/inline-program.js';
-import { childrenOf, executableOf } from '../support/process-tree.js';
+import { childrenOf, executableOf, killIfThere } from '../support/process-tree.js';
 import { type Target, startTarget } from '../support/target.js';
 import { until } from '../support/until.js';
 
@@ -20,7 +20,7 @@ async function startRun(
   return Object.assign(run, {
     // A test that fails half way leaves the program: it goes first.
     [Symbol.asyncDispose]: async () => {
-      for (const pid of run.isAlive ? childrenOf(run.pid) : []) process.kill(pid, 'SIGKILL');
+      for (const pid of run.isAlive ? childrenOf(run.pid) : []) killIfThere(pid);
       await endHcr();
     },
   });

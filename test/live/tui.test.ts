@@ -108,8 +108,7 @@ describe('a session', () => {
     await terminal.press('Escape');
     fixture.edit('f1.c', 'return 2', 'return 3;');
     await target.waitForLine(/= 3$/);
-    const screen = await terminal.shows(/patched g1/);
-    expect(screen).not.toContain('> error');
+    await terminal.shows(/^(?![^]*> error)[^]*patched g1/);
   });
 
   it('fits the terminal when that changes its size', async () => {
@@ -170,7 +169,7 @@ describe('a crash of new code while it guards', () => {
     await terminal.press('r');
     await terminal.shows(/generation 2/);
     program.write('number 6\n');
-    await terminal.shows(/number has crashed/);
+    await terminal.shows(/number has crashed and the program stands/);
     await terminal.press('t');
     await terminal.shows(/waiting for an edit/);
     built.edit('work.c', 'return n + *(volatile int *)24;', 'return n + 100;');
@@ -219,14 +218,14 @@ describe('the terminal', () => {
     await terminal.shows(/> f1 .*original/);
     await terminal.press('C-z');
     await terminal.shows(/Stopped/);
-    await terminal.press(`stty -a > ${after}; echo looked`, 'Enter');
+    await terminal.press(`stty -a > ${after}; echo loo''ked`, 'Enter');
     await terminal.shows(/\nlooked/);
     expect(readFileSync(after, 'utf8')).toBe(readFileSync(before, 'utf8'));
     await terminal.press('fg', 'Enter');
     await terminal.shows(/> f1 .*original/);
     await terminal.press('q');
     await terminal.shows(/fg\n[\s\S]*ready>/);
-    await terminal.press(`stty -a > ${after}; echo again`, 'Enter');
+    await terminal.press(`stty -a > ${after}; echo aga''in`, 'Enter');
     await terminal.shows(/\nagain/);
     expect(readFileSync(after, 'utf8')).toBe(readFileSync(before, 'utf8'));
   });

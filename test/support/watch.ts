@@ -1,7 +1,7 @@
 /** `hcr watch` and `hcr run --watch` as an editor sees them: one JSON object a line. */
 import type { LineReader } from './line-reader.js';
 import { hcrCommand } from './hcr.js';
-import { childrenOf } from './process-tree.js';
+import { childrenOf, killIfThere } from './process-tree.js';
 import { type Target, startTarget } from './target.js';
 
 export type Event = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -51,7 +51,7 @@ export class Watch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.endsProgram && this.process.isAlive)
-      for (const pid of childrenOf(this.process.pid)) process.kill(pid, 'SIGKILL');
+      for (const pid of childrenOf(this.process.pid)) killIfThere(pid);
     await this.process[Symbol.asyncDispose]();
   }
 }
