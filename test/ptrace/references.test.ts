@@ -4,6 +4,7 @@ import type { Suspect } from '../../src/ptrace/pointer-search.js';
 import { findUnreferenced } from '../../src/ptrace/references.js';
 import { Workshop } from '../arch/x86-64/build-with-gcc.js';
 import { readThreadStates } from '../support/thread-states.js';
+import { until } from '../support/until.js';
 import {
   BACKENDS,
   Programs,
@@ -59,13 +60,21 @@ async function startProgram(): Promise<{
   return { program, memory, suspects: suspectsOf(memory) };
 }
 
+/** It answers with none where it cannot tell, as when a thread has no processor to stop on. */
+function whatCanBeTold(...search: Parameters<typeof findUnreferenced>): Promise<Set<number>> {
+  return until('it can be told', () => {
+    const found = findUnreferenced(...search);
+    return found.size > 0 && found;
+  });
+}
+
 const ALL_UNUSED = Array.from({ length: PLACES_AND_UNUSED - MOVING }, (_, i) => MOVING + i);
 
 describe.each(BACKENDS)('memory of a process, through %s', (backend) => {
   it('is unreferenced where no pointer leads, and referenced from wherever one may be', async () => {
     const { program, suspects } = await startProgram();
     using target = openTarget(program.pid, backend);
-    const found = findUnreferenced(target, suspects, LIMITS);
+    const found = await whatCanBeTold(target, suspects, LIMITS);
     expect(PLACES.filter((_, number) => found.has(number))).toEqual([]);
     expect([...found].sort((a, b) => a - b)).toEqual(ALL_UNUSED);
     for (const { state, tracerPid } of readThreadStates(program.pid)) {
@@ -93,7 +102,7 @@ describe('the search', () => {
       .maps()
       .filter(({ path, writable }) => writable && path === '[heap]')
       .map(({ start, end }) => ({ start, end }));
-    const found = findUnreferenced(target, suspects, { ...LIMITS, except });
+    const found = await whatCanBeTold(target, suspects, { ...LIMITS, except });
     expect(PLACES.filter((_, number) => found.has(number))).toEqual([
       'the heap, into the middle',
       'the heap, behind the end',
