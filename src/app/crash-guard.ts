@@ -35,7 +35,9 @@ import type { PatchReport } from './report.js';
 import { rollBack } from './rollback.js';
 import type { Turns } from './turns.js';
 
-const STOP_MS = 1000;
+/** Threads that have no processor for long do not keep a crash from being dealt with: without that
+ *  the program ends. */
+const STOP_MS = 10_000;
 
 export interface CrashGuardOptions extends CrashHandling {
   /** Makes edits of a source live from now on; undefined when that is done all the time. */

@@ -11,13 +11,15 @@
  */
 import { type AddrRange, offsetBy } from '../core/address.js';
 import { isHcrError } from '../core/failure.js';
-import { findPointerKeepers, readKeptPointers } from './kernel-pointers.js';
+import { type PointerKeepers, findPointerKeepers, readKeptPointers } from './kernel-pointers.js';
 import { memoryInUse } from './memory-in-use.js';
 import { PointerSearch, SearchBuffer, type Suspect, subtract } from './pointer-search.js';
 import type { TargetProcess } from './process.js';
 import { StoppedWorld } from './stopped-world.js';
 
-const STOP_MS = 1000;
+const STOP_MS = 300;
+/** A thread of a busy machine may wait for a processor that long; more often it need not stop in vain. */
+const ATTEMPTS = 3;
 const CHUNK_BYTES = 1 << 19;
 const WORD_BYTES = 4;
 
@@ -46,9 +48,23 @@ export function findUnreferenced(
   if (searchMemory(target, running, buffer, limits) === 'too-much') return new Set();
   for (const pointer of readKeptPointers(target.pid, keepers)) running.note(pointer);
   const left = suspects.filter(({ number }) => !running.found.has(number));
-  if (left.length === 0) return new Set();
+  for (let attempt = 0; left.length > 0 && attempt < ATTEMPTS; attempt++) {
+    const found = searchStopped(target, left, keepers, buffer, limits);
+    if (found === undefined) continue;
+    return new Set(left.map(({ number }) => number).filter((number) => !found.has(number)));
+  }
+  return new Set();
+}
 
-  const stopped = new PointerSearch(left);
+/** @returns which suspects were found; undefined when it cannot be told */
+function searchStopped(
+  target: TargetProcess,
+  suspects: readonly Suspect[],
+  keepers: PointerKeepers,
+  buffer: SearchBuffer,
+  limits: SearchLimits,
+): ReadonlySet<number> | undefined {
+  const stopped = new PointerSearch(suspects);
   const world = new StoppedWorld(target);
   try {
     world.stop(performance.now() + STOP_MS);
@@ -62,14 +78,13 @@ export function findUnreferenced(
       }
     }
     for (const pointer of readKeptPointers(target.pid, keepers)) stopped.note(pointer);
-    if (searchMemory(target, stopped, buffer, limits) !== 'complete') return new Set();
+    return searchMemory(target, stopped, buffer, limits) === 'complete' ? stopped.found : undefined;
   } catch (error) {
-    if (isHcrError(error, 'busy')) return new Set();
+    if (isHcrError(error, 'busy')) return undefined;
     throw error;
   } finally {
     world[Symbol.dispose]();
   }
-  return new Set(left.map(({ number }) => number).filter((number) => !stopped.found.has(number)));
 }
 
 function searchMemory(

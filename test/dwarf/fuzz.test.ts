@@ -15,6 +15,7 @@ import { type CompanionFiles, ElfFile, readElf } from '../../src/elf/elf-file.js
 import { bytesInMemory } from '../../src/elf/file-bytes.js';
 import { readObjectFile } from '../../src/elf/object-file.js';
 import { type SampleName, useSamples, writeSources } from './samples.js';
+import { workedMs } from '../support/worked-ms.js';
 
 const samples = useSamples();
 
@@ -106,9 +107,9 @@ test.each(SUBJECTS)('survives flipped bytes in the debug sections of %s', (name)
       for (const { section, at, byte } of flips) {
         bytes[section.offset + Math.floor(at * section.sizeBytes)] = byte;
       }
-      const start = performance.now();
+      const start = workedMs();
       ask(bytes, name);
-      expect(performance.now() - start).toBeLessThan(LONGEST_MS);
+      expect(workedMs() - start).toBeLessThan(LONGEST_MS);
     }),
     { numRuns: 60 },
   );
@@ -173,12 +174,12 @@ test.each(BESIDE)('survives flipped bytes in a $name', ({ name, flags, then }) =
       for (const { section, at: place, byte } of flips) {
         bytes[section.offset + Math.floor(place * section.sizeBytes)] = byte;
       }
-      const started = performance.now();
+      const started = workedMs();
       attempt(() => {
         const info = openWith(bytes);
         if (info) askEverything(info);
       });
-      expect(performance.now() - started).toBeLessThan(LONGEST_MS);
+      expect(workedMs() - started).toBeLessThan(LONGEST_MS);
     }),
     { numRuns: 100 },
   );

@@ -6,6 +6,7 @@ import { expressionAt } from '../../src/dwarf/location-lists.js';
 import { hexText } from '../../src/dwarf/portable-expression.js';
 import { type Bytes, debugInfoOf, u16, u32, u64 } from './built-unit.js';
 import { expectMalformed } from './malformed.js';
+import { workedMs } from '../support/worked-ms.js';
 
 /** Of the unit. */
 const BASE = 0x40_0000;
@@ -190,7 +191,7 @@ describe('damaged lists', () => {
     for (let at = 0; at < list.length; at += pair.length) list.set(pair, at);
     const start = HEADER.length + 8;
     const variables = Array.from({ length: 20_000 }, (_, n) => [2, ...u32(start + 4 * n)]).flat();
-    const startMs = performance.now();
+    const startMs = workedMs();
     let refused = 0;
     for (const variable of variablesIn(open(5, list, variables))) {
       try {
@@ -200,7 +201,7 @@ describe('damaged lists', () => {
       }
     }
     expect(refused).toBeGreaterThan(19_000);
-    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(workedMs() - startMs).toBeLessThan(10_000);
   });
 
   test('asking again for what is known costs nothing, whatever the address', () => {

@@ -10,6 +10,7 @@ import { isCompressed, readSectionBytes, readSectionRange } from '../../src/elf/
 import type { Section } from '../../src/elf/sections.js';
 import { expectMalformed } from './failing.js';
 import { useSamples } from './samples.js';
+import { workedMs } from '../support/worked-ms.js';
 
 const samples = useSamples();
 const DEBUG_SECTIONS = ['.debug_info', '.debug_abbrev', '.debug_line', '.debug_str'];
@@ -149,9 +150,9 @@ test('a few bytes that would keep the library busy for hours end in seconds', ()
   // No literals, 98046 sequences, each with the longest match there is.
   const block = [0, 255, 0xff, 0xff, 0b0101_0100, 0, 2, 52, 0, 0, 0, 0, 1];
   const frame = zstdFrame(0x10_0000, block, 2);
-  const started = performance.now();
+  const started = workedMs();
   expectMalformed(compressedSection({ sizeBytes: 0x10_0000n, type: ZSTD }, frame), 'inflated');
-  expect(performance.now() - started).toBeLessThan(20_000);
+  expect(workedMs() - started).toBeLessThan(20_000);
 });
 
 test('an old compressed section without its header is refused', () => {
